@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What crosses between the guest agent and the host.
+//!
+//! The channel is one virtio-serial port named [`PORT`]. Each side writes one JSON object a line,
+//! ended by `\n`; nothing else goes over the port. The guest's lines come in this order:
+//!
+//! ```text
+//! start  (case_start  [request …]  case)*  end
+//! ```
+//!
+//! Every case that `start` lists is reported exactly once, and `end` repeats their number, so a
+//! stream that was cut, doubled or mixed cannot look complete. The guest only reports; it never
+//! judges whether a result is right.
+
+use serde::{Deserialize, Serialize};
+
+mod bytes;
+
+pub use bytes::Bytes;
+
+/// Raised whenever a line changes its meaning; host and guest refuse each other when they differ.
+pub const PROTOCOL: u32 = 1;
+
+/// Name of the virtio-serial port, as in `/sys/class/virtio-ports/*/name`.
+pub const PORT: &str = "bpf-streams.0";
+
+/// A line that the guest writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromGuest {
+    /// The first line: who speaks, and everything that will be reported.
+    Start {
+        /// [`PROTOCOL`] of the agent.
+        protocol: u32,
+        /// `uname -r` of the guest, for example `6.12.117-bpf-streams`.
+        kernel: String,
+        /// `uname -m` of the guest, for example `x86_64`.
+        machine: String,
+        /// CPUs online.
+        cpus: u32,
+        /// Names of the cases in the order in which they will run, after the selection.
+        cases: Vec<String>,
+        /// Files in the objects' folder that hold no program; never right, the host says so.
+        empty_objects: Vec<String>,
+    },
+    /// A case begins; a guest that dies afterwards died in it.
+    CaseStart {
+        /// Name of the case.
+        case: String,
+    },
+    /// The guest asks the host for something that only the host can do, and waits for the answer.
+    Request {
+        /// What is asked.
+        request: Request,
+    },
+    /// What a case did.
+    Case(CaseReport),
+    /// The last line.
+    End {
+        /// How many cases were reported.
+        cases: usize,
+    },
+}
+
+/// What only the host can do for the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Inject an NMI into the guest (QMP `inject-nmi`).
+    Nmi,
+}
+
+/// A line that the host writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromHost {
+    /// The request was carried out.
+    Done,
+    /// The request could not be carried out.
+    Refused {
+        /// Why, for the case's report.
+        reason: String,
+    },
+}
+
+/// What a case did, raw and unjudged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseReport {
+    /// `<file>__<program>`: the object's stem (without `.bpf.o`) and the program's name.
+    pub case: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was read from the program's stdout (stream 1) after the case.
+    pub stdout: Bytes,
+    /// What was read from the program's stderr (stream 2) after the case.
+    pub stderr: Bytes,
+    /// What the case's scenario observed, a line each; part of the snapshot.
+    pub notes: Vec<String>,
+    /// Wall time of the case in the guest, in microseconds.
+    pub micros: u64,
+}
+
+/// How a case ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// The program was loaded and ran.
+    Ran {
+        /// What the program returned; `None` where it was triggered by an attachment, whose value
+        /// nobody gets.
+        retval: Option<i64>,
+    },
+    /// The kernel refused to load the program.
+    Rejected {
+        /// Positive errno of `BPF_PROG_LOAD`.
+        errno: i32,
+        /// The verifier's log, as it came.
+        log: String,
+    },
+    /// The agent could not carry the case out: never right, whatever the snapshot says.
+    Failed {
+        /// What failed, with the causes.
+        error: String,
+    },
+}
