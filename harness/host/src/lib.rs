@@ -1,2 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The host side of the harness.
+//! The host side of the harness: from a kernel's source to the verdict over a guest's run.
+//!
+//! The modules stand in the order in which the work flows; each knows only what comes before it.
+
+pub mod arch;
+pub mod progress;
+
+pub mod context;
+
+pub mod kernel;
+
+pub mod cli;
+pub mod tasks;

@@ -1,3 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The command line of the harness.
-fn main() {}
+//! Reads the command line and hands over to the task.
+
+use std::process::ExitCode;
+
+use bpf_streams::cli::Cli;
+use bpf_streams::tasks;
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli
+        .common
+        .into_context()
+        .and_then(|ctx| tasks::run(&ctx, &cli.task))
+    {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

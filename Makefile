@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# The face of the harness: each target is one call of its command line, which has --help and the
+# same words. Variables (BASE, ARCH, CONFIG, ACCEL, TEST, KERNEL, JSON, TREE) reach it through the
+# environment, where make puts what was set on its command line.
+
+TASKS := boot-test test apply tree refresh check-series review shell demo doctor help
+
+# the harness calls other makes, the kernel's among them: our flags are none of their business
+unexport MAKEFLAGS MFLAGS MAKELEVEL
+
+# the first build takes a minute and shows what it does; later ones have nothing to say
+QUIET := $(if $(wildcard harness/target/release/bpf-streams),--quiet)
+
+.DEFAULT_GOAL := help
+.PHONY: $(TASKS)
+$(TASKS):
+	@cargo run $(QUIET) --release --locked --manifest-path harness/Cargo.toml \
+		-p bpf-streams-host -- $@

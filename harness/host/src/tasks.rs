@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The tasks: one file each, one target of `make` each.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::Task;
+use crate::context::Context;
+
+pub mod apply;
+pub mod boot_test;
+pub mod check_series;
+pub mod demo;
+pub mod doctor;
+pub mod refresh;
+pub mod review;
+pub mod shell;
+pub mod test;
+pub mod tree;
+
+/// Carries a task out. The exit code is the verdict; an error is what kept it from being reached.
+pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
+    match task {
+        Task::BootTest(args) => boot_test::run(ctx, args),
+        Task::Test(args) => test::run(ctx, args),
+        Task::Apply(args) => apply::run(ctx, args),
+        Task::Tree(args) => tree::run(ctx, args),
+        Task::Refresh(args) => refresh::run(ctx, args),
+        Task::CheckSeries(args) => check_series::run(ctx, args),
+        Task::Review(args) => review::run(ctx, args),
+        Task::Shell(args) => shell::run(ctx, args),
+        Task::Demo(args) => demo::run(ctx, args),
+        Task::Doctor(args) => doctor::run(ctx, args),
+    }
+}
