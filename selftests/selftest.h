@@ -7,6 +7,9 @@
  * run once in the way that its type asks for, and then both of its streams are read. What a case
  * needs beyond that stands beside it, as an attribute, and nowhere else. The guest agent reads the
  * attributes from the object's BTF (decl tags).
+ *
+ * A program prints what it tests to one stream and what the calls returned to the other, by name,
+ * so that a snapshot can be read without this folder beside it.
  */
 #ifndef __SELFTEST_H
 #define __SELFTEST_H
@@ -14,6 +17,8 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+
+char _license[] SEC("license") = "GPL";
 
 #define __streams(key, value) __attribute__((btf_decl_tag("streams:" key "=" value)))
 
@@ -30,5 +35,76 @@
 #define __await_stderr(n) __streams("await_stderr", #n)
 /* more than load, run, read: harness/guest/src/scenario/<name>.rs */
 #define __scenario(name) __streams("scenario", #name)
+
+/*
+ * The five-parameter form, as programs that were built for 6.18 and 6.19 call it. The one with
+ * four parameters is declared by libbpf, where bpf_stream_printk() calls it.
+ */
+extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args,
+				   __u32 len__sz, void *aux__prog) __weak __ksym;
+
+/* One line to each stream, which says where it comes from and where it belongs. */
+#define print_to_both(from)                                       \
+	({                                                        \
+		bpf_stream_printk(BPF_STDOUT, from " to stdout\n"); \
+		bpf_stream_printk(BPF_STDERR, from " to stderr\n"); \
+	})
+
+/* Long texts, in lines of 100 bytes. */
+#define TEXT_100                                                 \
+	"one hundred bytes in a line, so that the lines sho" \
+	"w where a text was cut, if it was cut at all ....\n"
+#define TEXT_500 TEXT_100 TEXT_100 TEXT_100 TEXT_100 TEXT_100
+#define TEXT_1000 TEXT_500 TEXT_500
+
+_Static_assert(sizeof(TEXT_1000) == 1000 + 1, "the text is as long as its name says");
+
+/* The errnos that a print can return, by their names: an array, as BPF has no jump tables. */
+static const char errno_names[][8] = {
+	[2] = "-ENOENT",  [7] = "-E2BIG",   [12] = "-ENOMEM", [14] = "-EFAULT",
+	[16] = "-EBUSY",  [22] = "-EINVAL", [28] = "-ENOSPC",
+};
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What a print returned, as a text for %s. */
+static __always_inline const char *result(int ret)
+{
+	__u32 nr = -ret;
+
+	if (ret >= 0)
+		return "ok";
+	if (nr >= ARRAY_SIZE(errno_names) || !errno_names[nr][0])
+		return "an errno that no print may return";
+	return errno_names[nr];
+}
+
+#if defined(__TARGET_ARCH_x86)
+extern const struct pcpu_hot pcpu_hot __ksym;
+
+static __always_inline __u32 preempt_count(void)
+{
+	return ((struct pcpu_hot *)bpf_this_cpu_ptr(&pcpu_hot))->preempt_count;
+}
+#elif defined(__TARGET_ARCH_arm64)
+static __always_inline __u32 preempt_count(void)
+{
+	return bpf_get_current_task_btf()->thread_info.preempt.count;
+}
+#endif
+
+/* What the CPU was doing when the program ran (the fields of the kernel's linux/preempt.h). */
+static __always_inline const char *context(void)
+{
+	__u32 count = preempt_count();
+
+	if (count & 0xf00000)
+		return "NMI";
+	if (count & 0x0f0000)
+		return "hardirq";
+	if (count & 0x00ff00)
+		return "softirq";
+	return "process";
+}
 
 #endif

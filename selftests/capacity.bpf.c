@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "4 MiB of unread text a stream by default, set by the sysctl kernel.bpf_stream_max_bytes (4096 to
+ * 64 MiB; a print that would pass the limit gets -ENOSPC; a lower value takes effect at once and
+ * drops nothing that is queued)", and "a failed print leaves no trace: capacity is given back".
+ */
+#include "selftest.h"
+
+/* More than any of the limits that the cases below set. */
+#define FOREVER (8 << 20)
+
+static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
+
+_Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print takes");
+
+/* Prints text to stdout until it is refused; says by how many bytes, and why the last did not fit. */
+static __noinline int fill_by_byte(void)
+{
+	int i, err = 0;
+
+	bpf_for(i, 0, FOREVER) {
+		err = bpf_stream_printk(BPF_STDOUT, ".");
+		if (err)
+			break;
+	}
+	bpf_stream_printk(BPF_STDERR, "%d bytes fitted, then %s\n", i, result(err));
+	return i;
+}
+
+static __noinline int fill_by_kilobyte(void)
+{
+	int i, err = 0;
+
+	bpf_for(i, 0, FOREVER) {
+		err = bpf_stream_vprintk(BPF_STDOUT, kilobyte, NULL, 0);
+		if (err)
+			break;
+	}
+	bpf_stream_printk(BPF_STDERR, "%d texts of 1023 bytes fitted, then %s\n", i, result(err));
+	return i;
+}
+
+/*
+ * Nothing is set: 4 MiB. Returns how many bytes stdout took; the scenario reads them all and says
+ * how many there were, where the text itself would make a snapshot that nobody can read.
+ */
+SEC("syscall")
+__scenario(tally)
+int default_limit(void *ctx)
+{
+	return fill_by_kilobyte() * 1023 + fill_by_byte();
+}
+
+/*
+ * The scenario sets the limit to 4096, runs the program (full, and refused), runs it again (still
+ * full), reads 100 bytes and runs it (100 fit), reads all and runs it (4096 fit). Each run returns
+ * how many bytes fitted, after prints that fail for other reasons and must not use up any of them.
+ */
+SEC("syscall")
+__scenario(fill_and_drain)
+int fill_and_drain(void *ctx)
+{
+	int i;
+
+	bpf_for(i, 0, 100) {
+		bpf_stream_printk(BPF_STDOUT, "%01024d", i);
+		bpf_stream_printk(BPF_STDOUT, "%z", i);
+		bpf_stream_printk(BPF_STDOUT, "");
+	}
+	return fill_by_byte();
+}
+
+/* Refused as a whole: of a text that does not fit, no part is printed. */
+SEC("syscall")
+__scenario(limit_4096)
+int all_or_nothing(void *ctx)
+{
+	int i, err;
+
+	bpf_for(i, 0, 4)
+		bpf_stream_vprintk(BPF_STDOUT, kilobyte, NULL, 0);
+	err = bpf_stream_printk(BPF_STDOUT, "lost!");
+	bpf_stream_printk(BPF_STDERR, "4 bytes are free, 5 bytes: %s\n", result(err));
+	err = bpf_stream_printk(BPF_STDOUT, "last");
+	bpf_stream_printk(BPF_STDERR, "4 bytes are free, 4 bytes: %s\n", result(err));
+	err = bpf_stream_printk(BPF_STDOUT, "!");
+	bpf_stream_printk(BPF_STDERR, "none is free, 1 byte: %s\n", result(err));
+	err = bpf_stream_printk(BPF_STDOUT, "");
+	bpf_stream_printk(BPF_STDERR, "none is free, an empty text: %s\n", result(err));
+	return 0;
+}
+
+/*
+ * The scenario runs the program under the default limit (8184 bytes fit), lowers the limit to 4096
+ * and runs it again (none fits), reads everything (nothing was dropped), and runs it once more
+ * (4092 fit). Each run prints eight texts of 1023 bytes and returns how many bytes fitted.
+ */
+SEC("syscall")
+__scenario(lower_limit)
+int lower_limit(void *ctx)
+{
+	int i, fitted = 0;
+
+	bpf_for(i, 0, 8)
+		fitted += bpf_stream_vprintk(BPF_STDOUT, kilobyte, NULL, 0) == 0 ? 1023 : 0;
+	return fitted;
+}
+
+/*
+ * The scenario writes values to the sysctl, good and bad, and notes what the write returned and
+ * what the sysctl holds afterwards; the program only lends its name.
+ */
+SEC("syscall")
+__scenario(limit_bounds)
+int limit_bounds(void *ctx)
+{
+	return 0;
+}

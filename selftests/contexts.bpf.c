@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "From any context: process, softirq, hardirq, NMI, under bpf_spin_lock, with preemption or IRQs
+ * off": a print from each, which says where it is. The programs look for themselves where they are,
+ * so a case cannot pass in another context than its own. (For softirq see timer.bpf.c.)
+ */
+#include "selftest.h"
+
+/* The agent's process; it sets this before the object is loaded. */
+const volatile __u32 target_tgid;
+
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+extern void bpf_rcu_read_lock(void) __weak __ksym;
+extern void bpf_rcu_read_unlock(void) __weak __ksym;
+
+SEC("syscall")
+int process(void *ctx)
+{
+	bpf_stream_printk(BPF_STDOUT, "stdout, in %s context\n", context());
+	bpf_stream_printk(BPF_STDERR, "stderr, in %s context\n", context());
+	return 0;
+}
+
+SEC("syscall")
+int preemption_off(void *ctx)
+{
+	bpf_preempt_disable();
+	bpf_stream_printk(BPF_STDOUT, "stdout, preempt count %d\n", preempt_count() & 0xff);
+	bpf_stream_printk(BPF_STDERR, "stderr, preempt count %d\n", preempt_count() & 0xff);
+	bpf_preempt_enable();
+	return 0;
+}
+
+/* The body of a syscall program may sleep; inside an RCU read section it must not. */
+SEC("syscall")
+int rcu_read_section(void *ctx)
+{
+	bpf_rcu_read_lock();
+	print_to_both("RCU read section");
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+static struct bpf_spin_lock lock SEC(".data.lock");
+
+/* The kernel turns IRQs off while the lock is held; only functions that may run there are let in. */
+SEC("tc")
+int spin_lock(struct __sk_buff *skb)
+{
+	int err;
+
+	bpf_spin_lock(&lock);
+	err = bpf_stream_printk(BPF_STDOUT, "stdout under the lock\n");
+	bpf_stream_printk(BPF_STDERR, "stderr under the lock, %d argument\n", 1);
+	bpf_spin_unlock(&lock);
+	return err;
+}
+
+SEC("tc")
+int spin_lock_five_parameters(struct __sk_buff *skb)
+{
+	static const char text[] = "under the lock\n";
+	int err;
+
+	bpf_spin_lock(&lock);
+	err = bpf_stream_vprintk_impl(BPF_STDOUT, text, NULL, 0, NULL);
+	bpf_spin_unlock(&lock);
+	return err;
+}
+
+static __u32 seen;
+
+/* The timer interrupt, IRQs off, whatever it interrupted. */
+SEC("tp_btf/hrtimer_expire_entry")
+__await_stdout(27)
+__await_stderr(27)
+int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
+{
+	if ((preempt_count() & 0x0f0000) == 0 || __sync_lock_test_and_set(&seen, 1))
+		return 0;
+	bpf_stream_printk(BPF_STDOUT, "stdout, in %s context\n", context());
+	bpf_stream_printk(BPF_STDERR, "stderr, in %s context\n", context());
+	return 0;
+}
+
+/* The scenario attaches the program and has the host inject an NMI, until the program has printed. */
+SEC("tp_btf/nmi_handler")
+__scenario(nmi)
+int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
+{
+	if (seen)
+		return 0;
+	seen = 1;
+	bpf_stream_printk(BPF_STDOUT, "stdout, in %s context\n", context());
+	bpf_stream_printk(BPF_STDERR, "stderr, in %s context\n", context());
+	return 0;
+}

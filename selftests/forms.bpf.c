@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "bpf_stream_vprintk: four parameters: the verifier supplies the program. bpf_stream_vprintk_impl:
+ * the five-parameter form that programs built for 6.18 and 6.19 call": both print the same, also
+ * in one program, and whatever stands in the fifth.
+ */
+#include "selftest.h"
+
+static const char format[] = "%s with %d parameters\n";
+
+SEC("syscall")
+int four_parameters(void *ctx)
+{
+	__u64 args[] = { (__u64)"bpf_stream_vprintk", 4 };
+
+	bpf_stream_vprintk(BPF_STDERR, format, args, sizeof(args));
+	return bpf_stream_vprintk(BPF_STDOUT, format, args, sizeof(args));
+}
+
+SEC("syscall")
+int five_parameters(void *ctx)
+{
+	__u64 args[] = { (__u64)"bpf_stream_vprintk_impl", 5 };
+
+	bpf_stream_vprintk_impl(BPF_STDERR, format, args, sizeof(args), NULL);
+	return bpf_stream_vprintk_impl(BPF_STDOUT, format, args, sizeof(args), NULL);
+}
+
+/* The fifth is overwritten by the verifier, so nothing that a program puts there can do harm. */
+SEC("syscall")
+int fifth_is_ignored(void *ctx)
+{
+	__u64 args[] = { (__u64)"bpf_stream_vprintk_impl", 5 };
+
+	return bpf_stream_vprintk_impl(BPF_STDOUT, format, args, sizeof(args),
+				       (void *)(long)bpf_get_prandom_u32());
+}
+
+SEC("syscall")
+int both(void *ctx)
+{
+	__u64 four[] = { (__u64)"bpf_stream_vprintk", 4 };
+	__u64 five[] = { (__u64)"bpf_stream_vprintk_impl", 5 };
+	int err;
+
+	err = bpf_stream_vprintk(BPF_STDOUT, format, four, sizeof(four));
+	if (err)
+		return err;
+	return bpf_stream_vprintk_impl(BPF_STDOUT, format, five, sizeof(five), NULL);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "read returns n > 0: n bytes copied; the rest of a record stays for the next read", and every
+ * error of the table in the contract, after which nothing is lost. The programs print a known text;
+ * the scenarios read it and note what each read returned.
+ */
+#include "selftest.h"
+
+static __always_inline int print_two_records(void)
+{
+	bpf_stream_printk(BPF_STDOUT, "first record\n");
+	bpf_stream_printk(BPF_STDOUT, "second record\n");
+	bpf_stream_printk(BPF_STDERR, "third record\n");
+	return 0;
+}
+
+/* Read a byte at a time. */
+SEC("syscall")
+__scenario(bytewise)
+int bytewise(void *ctx)
+{
+	return print_two_records();
+}
+
+/* Read in pieces of 5 bytes, which fit neither record. */
+SEC("syscall")
+__scenario(piecewise)
+int piecewise(void *ctx)
+{
+	return print_two_records();
+}
+
+/*
+ * Reads that must fail, each followed by what it returned: ids 0 and 3, length 0, a length above
+ * INT_MAX, non-zero bytes after the fields, a closed fd, an fd that is no program's, an unmapped
+ * buffer. At the end the text is read as it was printed.
+ */
+SEC("syscall")
+__scenario(bad_reads)
+int bad_reads(void *ctx)
+{
+	return print_two_records();
+}
+
+/*
+ * The buffer begins in a mapped page and ends in one that is not: the count of what was copied, and
+ * the next read goes on where it ended.
+ */
+SEC("syscall")
+__scenario(buffer_across_fault)
+int buffer_across_fault(void *ctx)
+{
+	return print_two_records();
+}
+
+/* The streams are the program's: a second fd of it (BPF_PROG_GET_FD_BY_ID) reads the same text. */
+SEC("syscall")
+__scenario(second_fd)
+int second_fd(void *ctx)
+{
+	return print_two_records();
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "Streams: two a program (main program's, shared by its subprograms)": what subprograms and
+ * callbacks print is found in the streams of the program that they belong to, in the order in
+ * which it was printed.
+ */
+#include "selftest.h"
+
+static __noinline int static_function(int value)
+{
+	bpf_stream_printk(BPF_STDOUT, "static subprogram %d\n", value);
+	bpf_stream_printk(BPF_STDERR, "static subprogram %d\n", value);
+	return value + 1;
+}
+
+__noinline int global_function(int value)
+{
+	bpf_stream_printk(BPF_STDOUT, "global subprogram %d\n", value);
+	bpf_stream_printk(BPF_STDERR, "global subprogram %d\n", value);
+	return value + 1;
+}
+
+SEC("syscall")
+int subprograms(void *ctx)
+{
+	int value = 1;
+
+	print_to_both("main program, before,");
+	value = static_function(value);
+	value = global_function(value);
+	print_to_both("main program, after,");
+	return value;
+}
+
+static int each_turn(__u32 index, void *unused)
+{
+	bpf_stream_printk(BPF_STDOUT, "turn %u of bpf_loop\n", index);
+	return 0;
+}
+
+SEC("syscall")
+int loop_callback(void *ctx)
+{
+	return bpf_loop(3, each_turn, NULL, 0);
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 3);
+	__type(key, __u32);
+	__type(value, __u64);
+} array SEC(".maps");
+
+static long each_element(struct bpf_map *map, __u32 *key, __u64 *value, void *unused)
+{
+	bpf_stream_printk(BPF_STDERR, "element %u of bpf_for_each_map_elem\n", *key);
+	return 0;
+}
+
+SEC("syscall")
+int element_callback(void *ctx)
+{
+	return bpf_for_each_map_elem(&array, each_element, NULL, 0);
+}
+
+/* A program that is reached by a tail call is a program of its own, and prints to its own streams. */
+SEC("tc")
+__aux
+int tail_call_target(struct __sk_buff *skb)
+{
+	print_to_both("the target of the tail call, which must not be seen here,");
+	return 42;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} targets SEC(".maps") = {
+	.values = { [0] = (void *)&tail_call_target },
+};
+
+SEC("tc")
+__with(tail_call_target)
+int tail_call(struct __sk_buff *skb)
+{
+	print_to_both("the program that makes a tail call");
+	bpf_tail_call(skb, &targets, 0);
+	return -1; /* the target was not reached */
+}
