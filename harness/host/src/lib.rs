@@ -10,5 +10,10 @@ pub mod context;
 
 pub mod kernel;
 
+pub mod console;
+pub mod errno;
+pub mod normalise;
+pub mod snapshot;
+
 pub mod cli;
 pub mod tasks;

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Holds what a case did against what a reviewer has approved.
+//!
+//! A case's snapshot is `<file>__<program>.snap`, the same for every architecture, configuration
+//! and base. Where the text truly differs for one of them, `<file>__<program>@<variant>.snap`
+//! stands beside it, named for what differs. insta stores, compares and shows; whether a case
+//! passes is decided here alone, by an exact comparison that no setting of insta's can soften.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+mod escape;
+mod quiet;
+mod text;
+
+pub use text::{MOST_SHOWN, TooLarge, render};
+
+/// The snapshots of a clone, as one run sees them.
+#[derive(Debug)]
+pub struct Store {
+    /// Where they lie.
+    pub dir: PathBuf,
+    /// What variants may be named for: every architecture, configuration and base.
+    pub known: BTreeSet<String>,
+    /// Those that this run is.
+    pub of_run: BTreeSet<String>,
+}
+
+/// How a case's text stands to its snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// They are the same.
+    Same,
+    /// There is no snapshot: nobody has reviewed the case yet.
+    Missing(Pending),
+    /// They differ.
+    Different(Pending),
+    /// The snapshot cannot be read, or there are several.
+    Unusable(String),
+}
+
+/// The file in which a new text waits for its review; none with `CI=true`.
+pub type Pending = Option<PathBuf>;
+
+/// A snapshot that no case is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreferenced {
+    /// The file.
+    pub path: PathBuf,
+    /// Why no case is.
+    pub why: &'static str,
+}
+
+impl Store {
+    /// Compares `text` with the snapshot of `case`, and shows the difference on standard output.
+    ///
+    /// Where they are not the same and `CI` is not set, the text is left for `make review`.
+    /// `source` is the file that a reviewer will want to look at.
+    #[must_use]
+    pub fn compare(&self, case: &str, source: &str, text: &str) -> Comparison {
+        let variants: Vec<&String> = self
+            .of_run
+            .iter()
+            .filter(|variant| self.file(case, Some(variant)).exists())
+            .collect();
+        let variant = match variants[..] {
+            [] => None,
+            [one] => Some(one.as_str()),
+            [one, other, ..] => {
+                return Comparison::Unusable(format!(
+                    "both {case}@{one}.snap and {case}@{other}.snap are for this run; keep one"
+                ));
+            }
+        };
+        let file = self.file(case, variant);
+        let found = self.assert(case, variant, source, text);
+        let pending = Some(file.with_extension("snap.new")).filter(|pending| pending.exists());
+        match found {
+            Ok(Some(true)) => Comparison::Same,
+            Ok(Some(false)) => Comparison::Different(pending),
+            Ok(None) if file.exists() => Comparison::Unusable(format!(
+                "{} is no snapshot of insta's; remove it and review anew",
+                file.display()
+            )),
+            Ok(None) => Comparison::Missing(pending),
+            Err(insta) => Comparison::Unusable(insta),
+        }
+    }
+
+    /// The snapshots that none of `cases`, the names of all cases, is ever held against.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder cannot be read.
+    pub fn unreferenced(&self, cases: &[String]) -> io::Result<Vec<Unreferenced>> {
+        let mut found = Vec::new();
+        for entry in self.dir.read_dir()? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let why = match name.strip_suffix(".snap") {
+                // Left by a run that awaits its review; git ignores them.
+                None if name.ends_with(".snap.new") || name.starts_with('.') => None,
+                None => Some("it is no snapshot"),
+                Some(stem) => self.why_unreferenced(stem, cases)?,
+            };
+            found.extend(why.map(|why| Unreferenced {
+                path: path.clone(),
+                why,
+            }));
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    fn why_unreferenced(&self, stem: &str, cases: &[String]) -> io::Result<Option<&'static str>> {
+        let (case, variant) = match stem.split_once('@') {
+            Some((case, variant)) => (case, Some(variant)),
+            None => (stem, None),
+        };
+        if !cases.iter().any(|known| known == case) {
+            return Ok(Some("no case has this name"));
+        }
+        let Some(variant) = variant else {
+            return Ok(None);
+        };
+        if !self.known.contains(variant) {
+            return Ok(Some(
+                "no architecture, configuration or base has the name behind the @",
+            ));
+        }
+        let common = self.file(case, None);
+        if common.exists() && body(&common)? == body(&self.file(case, Some(variant)))? {
+            return Ok(Some("it is the same as the snapshot without @"));
+        }
+        Ok(None)
+    }
+
+    fn file(&self, case: &str, variant: Option<&str>) -> PathBuf {
+        self.dir.join(match variant {
+            Some(variant) => format!("{case}@{variant}.snap"),
+            None => format!("{case}.snap"),
+        })
+    }
+
+    /// Lets insta compare, show and store. Whether the texts were the same; `None` where there was
+    /// none to compare with; an error where insta itself failed.
+    fn assert(
+        &self,
+        case: &str,
+        variant: Option<&str>,
+        source: &str,
+        text: &str,
+    ) -> Result<Option<bool>, String> {
+        let same = Arc::new(Mutex::new(None));
+        let mut settings = insta::Settings::new();
+        settings.set_snapshot_path(&self.dir);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_input_file(source);
+        settings.set_comparator(Box::new(Exact(Arc::clone(&same))));
+        if let Some(variant) = variant {
+            settings.set_snapshot_suffix(variant);
+        }
+        let told = quiet::catch(AssertUnwindSafe(|| {
+            settings.bind(|| insta::assert_snapshot!(case, text))
+        }));
+        let same = *same.lock().unwrap_or_else(PoisonError::into_inner);
+        match told {
+            // insta's way to say that they differ, or that there is none.
+            Err(panic) if !panic.starts_with("snapshot assertion for ") => Err(panic),
+            _ => Ok(same),
+        }
+    }
+}
+
+/// What stands behind the metadata of a snapshot.
+fn body(path: &Path) -> io::Result<String> {
+    let text = std::fs::read_to_string(path)?;
+    Ok(text
+        .splitn(3, "---\n")
+        .last()
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned())
+}
+
+/// Compares to the letter, and remembers the answer.
+#[derive(Clone)]
+struct Exact(Arc<Mutex<Option<bool>>>);
+
+impl insta::Comparator for Exact {
+    fn matches(&self, reference: &insta::Snapshot, test: &insta::Snapshot) -> bool {
+        let text = |snapshot: &insta::Snapshot| snapshot.as_text().map(ToString::to_string);
+        let same = text(reference).is_some() && text(reference) == text(test);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(same);
+        same
+    }
+
+    fn dyn_clone(&self) -> Box<dyn insta::Comparator> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a reviewer reads of a case.
+
+use std::fmt::Write;
+
+use wire::{CaseReport, Outcome};
+
+use super::escape;
+use crate::{errno, normalise::Normaliser};
+
+/// A stream that takes more bytes to show is nothing that a reviewer reads.
+pub const MOST_SHOWN: usize = 16 * 1024;
+
+/// More equal lines in a row than this are written as their number.
+const LONGEST_REPEAT: usize = 3;
+
+/// A stream of which a case printed more than a snapshot should hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "its {stream} of {read} bytes takes {shown} to show, where a snapshot holds at most {MOST_SHOWN}; \
+     print less, or let a scenario of the guest read and check it (__scenario in selftests/selftest.h)"
+)]
+pub struct TooLarge {
+    stream: &'static str,
+    read: usize,
+    shown: usize,
+}
+
+/// The text that is held against the snapshot of a case.
+///
+/// # Errors
+///
+/// Where a stream is larger than anybody would review.
+pub fn render(report: &CaseReport) -> Result<String, TooLarge> {
+    let mut normaliser = Normaliser::default();
+    let mut out = outcome(&report.outcome, &mut normaliser);
+    for (stream, bytes) in [("stdout", &report.stdout.0), ("stderr", &report.stderr.0)] {
+        let text = normaliser.text(&escape::decode(bytes));
+        let section = section(stream, &text);
+        if section.len() > MOST_SHOWN {
+            return Err(TooLarge {
+                stream,
+                read: bytes.len(),
+                shown: section.len(),
+            });
+        }
+        // A program that was refused has printed nothing; if it had, that would be worth seeing.
+        if !bytes.is_empty() || !matches!(report.outcome, Outcome::Rejected { .. }) {
+            out.push_str(&section);
+        }
+    }
+    if !report.notes.is_empty() {
+        let notes: String = report
+            .notes
+            .iter()
+            .map(|note| format!("{note}\n"))
+            .collect();
+        out.push_str(&section("notes", &normaliser.text(&notes)));
+    }
+    Ok(out)
+}
+
+fn outcome(outcome: &Outcome, normaliser: &mut Normaliser) -> String {
+    match outcome {
+        Outcome::Ran {
+            retval: Some(value),
+        } => format!("returned: {}\n", errno::describe(*value)),
+        Outcome::Ran { retval: None } => {
+            "ran: triggered, so that nobody gets what it returned\n".to_owned()
+        }
+        Outcome::Rejected { errno, log } => {
+            let words = normaliser.verifier_log(&escape::decode(log.as_bytes()));
+            format!(
+                "rejected: {}\n{}",
+                errno::describe(-i64::from(*errno)),
+                section("verifier", &words)
+            )
+        }
+        // Never compared: the verdict has failed the case already.
+        Outcome::Failed { error } => format!("failed: {error}\n"),
+    }
+}
+
+/// A heading and the lines of `text` under it, each behind a bar.
+fn section(heading: &str, text: &str) -> String {
+    if text.is_empty() {
+        return format!("\n{heading}: empty\n");
+    }
+    let mut out = format!("\n{heading}:\n");
+    let lines: Vec<String> = text.lines_with_end().map(escape::escape).collect();
+    for same in lines.chunk_by(|a, b| a == b) {
+        let (shown, more) = if same.len() > LONGEST_REPEAT {
+            (1, same.len() - 1)
+        } else {
+            (same.len(), 0)
+        };
+        for line in &same[..shown] {
+            out.push_str(format!("| {line}").trim_end());
+            out.push('\n');
+        }
+        if more > 0 {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "\\ {more} more lines like this");
+        }
+    }
+    if !text.ends_with('\n') {
+        out.push_str("\\ no newline at the end\n");
+    }
+    out
+}
+
+/// Lines ended by `\n` alone: `str::lines` would drop a carriage return that a program printed.
+trait LinesWithEnd {
+    fn lines_with_end(&self) -> impl Iterator<Item = &str>;
+}
+
+impl LinesWithEnd for str {
+    fn lines_with_end(&self) -> impl Iterator<Item = &str> {
+        self.split_inclusive('\n')
+            .map(|line| line.strip_suffix('\n').unwrap_or(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Bytes;
+
+    use super::*;
+
+    fn ran(retval: Option<i64>, stdout: &[u8], stderr: &[u8], notes: &[&str]) -> CaseReport {
+        CaseReport {
+            case: "file__program".to_owned(),
+            outcome: Outcome::Ran { retval },
+            stdout: Bytes(stdout.to_vec()),
+            stderr: Bytes(stderr.to_vec()),
+            notes: notes.iter().map(|&note| note.to_owned()).collect(),
+            micros: 1,
+        }
+    }
+
+    fn text(report: &CaseReport) -> String {
+        render(report).unwrap()
+    }
+
+    #[test]
+    fn a_case_that_ran_shows_both_streams() {
+        let report = ran(Some(0), b"hello\n\nworld", b"", &["read 3 times"]);
+        let want = "returned: 0\n\nstdout:\n| hello\n|\n| world\n\\ no newline at the end\n\n\
+                    stderr: empty\n\nnotes:\n| read 3 times\n";
+        assert_eq!(text(&report), want);
+    }
+
+    #[test]
+    fn an_error_is_named() {
+        assert!(text(&ran(Some(-28), b"", b"", &[])).starts_with("returned: -28 (ENOSPC)\n"));
+        assert!(
+            text(&ran(None, b"", b"", &[]))
+                .starts_with("ran: triggered, so that nobody gets what it returned\n")
+        );
+    }
+
+    #[test]
+    fn a_rejection_shows_the_verifiers_words() {
+        let mut report = ran(None, b"", b"", &[]);
+        report.outcome = Outcome::Rejected {
+            errno: 22,
+            log: "0: R1=ctx() R10=fp0\n; f(); @ a.bpf.c:3\n0: (85) call f#12\narg#1 is no string\nprocessed 1 insns (limit\n".to_owned(),
+        };
+        assert_eq!(
+            text(&report),
+            "rejected: -22 (EINVAL)\n\nverifier:\n| ; f(); @ a.bpf.c:3\n| arg#1 is no string\n"
+        );
+        report.stdout = Bytes(b"x\n".to_vec());
+        assert!(text(&report).ends_with("\nstdout:\n| x\n"));
+    }
+
+    #[test]
+    fn no_difference_in_a_stream_is_lost() {
+        let streams: &[&[u8]] = &[
+            b"",
+            b"\n",
+            b"\n\n",
+            b"a",
+            b"a\n",
+            b"a\r\n",
+            b" a\n",
+            b"a \n",
+            b"\ta\n",
+            b"| a\n",
+            b"a\xff\n",
+            b"a\\xff\n",
+            b"a\na\na\na\n",
+            b"a\n\\ 3 more lines like this\n",
+            b"a\na\na\na",
+            b"a\n\n",
+            b"\\ no newline at the end\n",
+        ];
+        for (i, one) in streams.iter().enumerate() {
+            for other in &streams[i + 1..] {
+                assert_ne!(
+                    text(&ran(None, one, b"", &[])),
+                    text(&ran(None, other, b"", &[]))
+                );
+            }
+            assert_ne!(
+                text(&ran(None, one, b"b", &[])),
+                text(&ran(None, b"b", one, &[]))
+            );
+        }
+    }
+
+    #[test]
+    fn a_stream_larger_than_a_snapshot_is_refused() {
+        let lines: String = (0..2000).map(|i| format!("line {i}\n")).collect();
+        let error = render(&ran(None, b"", lines.as_bytes(), &[]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("its stderr of 18890 bytes") && error.contains("__scenario"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn equal_lines_are_counted_and_so_are_equal_characters() {
+        assert!(
+            text(&ran(None, "same\n".repeat(2000).as_bytes(), b"", &[]))
+                .contains("| same\n\\ 1999 more lines like this\n")
+        );
+        assert!(
+            text(&ran(None, "a".repeat(1023).as_bytes(), b"", &[])).contains("| \\{1023 x a}\n")
+        );
+    }
+
+    #[test]
+    fn both_streams_share_the_names_of_what_varies() {
+        let report = ran(
+            None,
+            b"ffff888103a1c008\n",
+            b"Attempted lock   = 0xffff888103a1c008\n",
+            &["ffff888103a1c010"],
+        );
+        let shown = text(&report);
+        assert!(
+            shown.contains("| <addr1>\n")
+                && shown.contains("= 0x<addr1>\n")
+                && shown.contains("| <addr2>\n"),
+            "{shown}"
+        );
+    }
+}
