@@ -16,28 +16,31 @@ _Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print take
 /* Prints text to stdout until it is refused; says by how many bytes, and why the last did not fit. */
 static __noinline int fill_by_byte(void)
 {
-	int i, err = 0;
+	int i, err = 0, fitted = 0;
 
 	bpf_for(i, 0, FOREVER) {
 		err = bpf_stream_printk(BPF_STDOUT, ".");
 		if (err)
 			break;
+		fitted++;
 	}
-	bpf_stream_printk(BPF_STDERR, "%d bytes fitted, then %s\n", i, result(err));
-	return i;
+	bpf_stream_printk(BPF_STDERR, "%d bytes fitted, then %s\n", fitted, result(err));
+	return fitted;
 }
 
 static __noinline int fill_by_kilobyte(void)
 {
-	int i, err = 0;
+	int i, err = 0, fitted = 0;
 
 	bpf_for(i, 0, FOREVER) {
 		err = bpf_stream_vprintk(BPF_STDOUT, kilobyte, NULL, 0);
 		if (err)
 			break;
+		fitted++;
 	}
-	bpf_stream_printk(BPF_STDERR, "%d texts of 1023 bytes fitted, then %s\n", i, result(err));
-	return i;
+	bpf_stream_printk(BPF_STDERR, "%d texts of 1023 bytes fitted, then %s\n", fitted,
+			  result(err));
+	return fitted;
 }
 
 /*
