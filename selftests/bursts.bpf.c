@@ -54,7 +54,7 @@ static __u32 seen;
 /* The same in the timer interrupt; it prints to stderr when it is done, for which the agent waits. */
 SEC("tp_btf/hrtimer_expire_entry")
 __scenario(tally)
-__await_stderr(41)
+__await_stderr(34)
 int BPF_PROG(in_hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	int err;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "From any context: process": the callback of a work queue, a task of the kernel, prints into the
+ * streams of the program that started it. bpf_wq_set_callback_impl() is also the one kfunc that was
+ * given the calling program before streams came: this holds that it still is.
+ */
+#include "selftest.h"
+
+extern int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags) __weak __ksym;
+extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __weak __ksym;
+extern int bpf_wq_set_callback_impl(struct bpf_wq *wq,
+				    int(callback_fn)(void *map, int *key, void *value),
+				    unsigned int flags, void *aux) __weak __ksym;
+
+struct element {
+	struct bpf_wq work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct element);
+} works SEC(".maps");
+
+static int work(void *map, int *key, void *value)
+{
+	bpf_stream_printk(BPF_STDOUT, "work queue to stdout, in %s context\n", context());
+	bpf_stream_printk(BPF_STDERR, "work queue to stderr, in %s context\n", context());
+	return 0;
+}
+
+SEC("syscall")
+__await_stdout(41)
+__await_stderr(41)
+int workqueue(void *ctx)
+{
+	struct element *element;
+	int err, key = 0;
+
+	element = bpf_map_lookup_elem(&works, &key);
+	if (!element)
+		return -1;
+	err = bpf_wq_init(&element->work, &works, 0);
+	if (!err)
+		err = bpf_wq_set_callback_impl(&element->work, work, 0, NULL);
+	if (!err)
+		err = bpf_wq_start(&element->work, 0);
+	return err;
+}
