@@ -1,3 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest agent.
-fn main() {}
+//! The guest agent: discovers the cases in BPF objects, runs each alone, and reports raw what it
+//! did. It never judges.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+mod agent;
+mod args;
+mod capability;
+mod case;
+mod catalogue;
+mod channel;
+mod errno;
+mod libbpf_log;
+mod load;
+mod runner;
+mod scenario;
+mod stream;
+mod sysctl;
+mod trigger;
+mod variables;
+mod wishes;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // the console is all that is left to say it on
+            eprintln!("bpf-streams-guest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let args = args::parse()?;
+    libbpf_log::capture();
+    let catalogue = catalogue::read(&args.objects, args.filter.as_ref())?;
+    if args.list {
+        catalogue
+            .cases
+            .iter()
+            .for_each(|case| println!("{}", case.name));
+        return Ok(());
+    }
+    agent::run(&catalogue)
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The agent's command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use lexopt::{Arg, Parser, ValueExt};
+use regex_lite::Regex;
+
+const USAGE: &str = "\
+usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--list]
+
+  --objects DIR   folder of the *.bpf.o files (default: /objects)
+  --filter REGEX  only the cases whose name matches
+  --list          print the names of the cases instead of running them";
+
+/// What the agent was asked to do.
+pub struct Args {
+    /// Folder of the `*.bpf.o` files.
+    pub objects: PathBuf,
+    /// Only cases whose name matches.
+    pub filter: Option<Regex>,
+    /// Print the names of the cases and stop.
+    pub list: bool,
+}
+
+/// Parses this process's command line.
+pub fn parse() -> Result<Args> {
+    let mut args = Args {
+        objects: PathBuf::from("/objects"),
+        filter: None,
+        list: false,
+    };
+    let mut parser = Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Long("objects") => args.objects = parser.value()?.into(),
+            Arg::Long("filter") => args.filter = Some(regex(&parser.value()?.string()?)?),
+            Arg::Long("list") => args.list = true,
+            Arg::Long("help") => {
+                println!("{USAGE}");
+                std::process::exit(0);
+            }
+            other => bail!("{}\n{USAGE}", other.unexpected()),
+        }
+    }
+    Ok(args)
+}
+
+fn regex(text: &str) -> Result<Regex> {
+    Regex::new(text).with_context(|| format!("`{text}` is no regular expression"))
+}

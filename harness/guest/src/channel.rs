@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The guest's end of the channel: one virtio-serial port, one JSON object a line.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use wire::{FromGuest, FromHost, PORT, Request};
+
+const PORTS: &str = "/sys/class/virtio-ports";
+
+/// The guest's end of the channel.
+pub struct Channel {
+    port: BufReader<File>,
+}
+
+impl Channel {
+    /// Opens the port that is named [`PORT`].
+    pub fn open() -> Result<Channel> {
+        let device = find_port()?;
+        let port = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&device)
+            .with_context(|| format!("cannot open the port {}", device.display()))?;
+        Ok(Channel {
+            port: BufReader::new(port),
+        })
+    }
+
+    /// Writes one line. Returns when the host has taken it.
+    pub fn send(&mut self, message: &FromGuest) -> Result<()> {
+        let mut line = serde_json::to_vec(message).context("cannot encode a line")?;
+        line.push(b'\n');
+        self.port
+            .get_mut()
+            .write_all(&line)
+            .context("cannot write to the channel")
+    }
+
+    /// Asks the host to do what only it can do, and waits until it is done.
+    pub fn request(&mut self, request: Request) -> Result<()> {
+        self.send(&FromGuest::Request { request })?;
+        let mut line = String::new();
+        self.port
+            .read_line(&mut line)
+            .context("cannot read the host's answer")?;
+        match serde_json::from_str(&line)
+            .with_context(|| format!("the host answered {line:?} to {request:?}"))?
+        {
+            FromHost::Done => Ok(()),
+            FromHost::Refused { reason } => bail!("the host refused {request:?}: {reason}"),
+        }
+    }
+}
+
+/// The device of the port that is named [`PORT`]; without udev nothing else tells the ports apart.
+fn find_port() -> Result<PathBuf> {
+    let entries = fs::read_dir(PORTS)
+        .with_context(|| format!("{PORTS} is missing: has the kernel CONFIG_VIRTIO_CONSOLE?"))?;
+    let mut others = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot list {PORTS}"))?;
+        // a port without a name has an empty file, or none
+        let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
+        if name.trim_end() == PORT {
+            return Ok(Path::new("/dev").join(entry.file_name()));
+        }
+        others.push(name.trim_end().to_owned());
+    }
+    bail!("no virtio-serial port is named {PORT}; there are {others:?}")
+}

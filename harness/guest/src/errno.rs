@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Error numbers by name, for the notes that people read.
+
+use std::io;
+
+const NAMES: &[(i32, &str)] = &[
+    (libc::EPERM, "EPERM"),
+    (libc::ENOENT, "ENOENT"),
+    (libc::E2BIG, "E2BIG"),
+    (libc::EBADF, "EBADF"),
+    (libc::ENOMEM, "ENOMEM"),
+    (libc::EACCES, "EACCES"),
+    (libc::EFAULT, "EFAULT"),
+    (libc::EBUSY, "EBUSY"),
+    (libc::EINVAL, "EINVAL"),
+    (libc::ENOSPC, "ENOSPC"),
+    (libc::ERANGE, "ERANGE"),
+];
+
+/// `-EINVAL`, or the system's own text for an error that has no name here.
+pub fn describe(error: &io::Error) -> String {
+    NAMES
+        .iter()
+        .find(|(number, _)| Some(*number) == error.raw_os_error())
+        .map_or_else(|| error.to_string(), |(_, name)| format!("-{name}"))
+}
+
+/// The count that a call returned, or the name of its error.
+pub fn describe_result(result: &io::Result<usize>) -> String {
+    match result {
+        Ok(count) => count.to_string(),
+        Err(error) => describe(error),
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Loads one case: its program and those it names, nothing else of the object.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use libbpf_rs::{
+    AsRawLibbpf, Link, MapType, Object, OpenObject, ProgramMut, ProgramType, libbpf_sys,
+};
+
+use crate::catalogue::{self, Case};
+use crate::libbpf_log;
+use crate::runner;
+use crate::variables;
+use crate::wishes::Wishes;
+
+/// Room for the verifier's words; the kernel fills only what it needs, so most is never touched.
+const LOG_SIZE: usize = 16 << 20;
+
+/// A loaded case. The programs it names are attached, its own is not.
+pub struct Loaded {
+    // detached before the object goes
+    links: Vec<Link>,
+    object: Object,
+    program: String,
+}
+
+/// The kernel's refusal of the case's own program: a result that a snapshot may expect.
+#[derive(Debug)]
+pub struct Rejection {
+    /// Positive errno of `BPF_PROG_LOAD`.
+    pub errno: i32,
+    /// The verifier's log.
+    pub log: String,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the kernel refused the program with errno {}",
+            self.errno
+        )
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+impl Loaded {
+    /// The case's program.
+    pub fn program(&self) -> Result<ProgramMut<'_>> {
+        find(&self.object, &self.program)
+    }
+
+    /// Detaches the programs that the case names.
+    pub fn detach_others(&mut self) {
+        self.links.clear();
+    }
+}
+
+/// Loads the case's program and attaches those it names. A refusal of the program itself is a
+/// [`Rejection`]; everything else that goes wrong (another program refused, an unknown kfunc, no
+/// memory for a map) is an error of another kind.
+pub fn load(case: &Case, wishes: &Wishes) -> Result<Loaded> {
+    let mut object = catalogue::open(&case.object)?;
+    select(&mut object, case, wishes)?;
+    variables::fill(&mut object)?;
+    let object = load_object(object, case)?;
+    let mut links = Vec::new();
+    for name in &wishes.with {
+        links.extend(runner::attach_if_attachable(&find(&object, name)?)?);
+    }
+    Ok(Loaded {
+        links,
+        object,
+        program: case.program.clone(),
+    })
+}
+
+fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {
+    let mut log = vec![0u8; LOG_SIZE];
+    keep_log(&mut object, case, &mut log)?;
+    libbpf_log::take();
+    // SAFETY: the object is live and not loaded yet. libbpf-rs' own `load()` would do the same, but
+    // its error does not give the errno away.
+    let ret = unsafe { libbpf_sys::bpf_object__load(object.as_libbpf_object().as_ptr()) };
+    if ret == 0 {
+        // SAFETY: the pointer is that of a loaded object, whose ownership goes over.
+        return Ok(unsafe { Object::from_ptr(object.take_ptr()) });
+    }
+    let said = libbpf_log::take();
+    let refusal = format!("prog '{}': BPF program load failed", case.program);
+    if said.iter().any(|line| line.contains(&refusal)) {
+        return Err(anyhow!(Rejection {
+            errno: -ret,
+            log: text(&log),
+        }));
+    }
+    let cause = std::io::Error::from_raw_os_error(-ret);
+    Err(anyhow!("cannot load: {cause}: {}", said.join("; ")))
+}
+
+fn find<'obj>(object: &'obj Object, name: &str) -> Result<ProgramMut<'obj>> {
+    object
+        .progs_mut()
+        .find(|program| program.name() == name)
+        .with_context(|| format!("the loaded object has no program `{name}`"))
+}
+
+/// Switches everything off but the case's program and those it names.
+fn select(object: &mut OpenObject, case: &Case, wishes: &Wishes) -> Result<()> {
+    let wanted = |name: &str| name == case.program || wishes.with.iter().any(|with| with == name);
+    let mut found = 0;
+    let mut struct_ops = false;
+    for mut program in object.progs_mut() {
+        let wanted = wanted(&program.name().to_string_lossy());
+        program.set_autoload(wanted);
+        if wanted {
+            found += 1;
+            struct_ops |= program.prog_type() == ProgramType::StructOps;
+        }
+    }
+    ensure!(
+        found == 1 + wishes.with.len(),
+        "the object has not all of the programs {:?}",
+        wishes.with
+    );
+    // libbpf loads the programs of a struct_ops map with the map, whatever they were switched to
+    for mut map in object.maps_mut() {
+        if map.map_type() == MapType::StructOps {
+            map.set_autocreate(struct_ops)
+                .context("cannot switch a struct_ops map")?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the case's program a buffer for the verifier's words. libbpf fills it only for a load that
+/// failed: then it loads once more, with the log on.
+fn keep_log(object: &mut OpenObject, case: &Case, log: &mut [u8]) -> Result<()> {
+    for program in object.progs_mut() {
+        if program.name().to_string_lossy() == case.program {
+            // SAFETY: the buffer outlives the load, and nothing else touches it meanwhile.
+            let ret = unsafe {
+                libbpf_sys::bpf_program__set_log_buf(
+                    program.as_libbpf_object().as_ptr(),
+                    log.as_mut_ptr().cast(),
+                    log.len() as libbpf_sys::size_t,
+                )
+            };
+            ensure!(ret == 0, "cannot set the buffer for the verifier's log");
+        }
+    }
+    Ok(())
+}
+
+fn text(log: &[u8]) -> String {
+    CStr::from_bytes_until_nul(log)
+        .map(|text| text.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}

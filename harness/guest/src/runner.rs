@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Makes a loaded program run, in the way that its type asks for.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use anyhow::{Context, Result};
+use libbpf_rs::{
+    Iter, IterOpts, Link, ProgramAttachType, ProgramInput as Input, ProgramMut, ProgramType,
+    libbpf_sys,
+};
+
+use crate::trigger;
+
+/// Ethernet, IPv4 and UDP headers from 192.0.2.1 to 192.0.2.2, and a few bytes: what a program for
+/// packets is given.
+const PACKET: [u8; 64] = {
+    let mut packet = [0; 64];
+    packet[12] = 0x08; // IPv4
+    packet[14] = 0x45; // version 4, five words of header
+    packet[17] = 50; // length without Ethernet
+    packet[22] = 64; // time to live
+    packet[23] = 17; // UDP
+    packet[26] = 192;
+    packet[28] = 2;
+    packet[29] = 1;
+    packet[30] = 192;
+    packet[32] = 2;
+    packet[33] = 2;
+    packet[39] = 30; // length of UDP
+    packet
+};
+
+/// How a type of program is made to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// `BPF_PROG_TEST_RUN` without any input.
+    Plain,
+    /// `BPF_PROG_TEST_RUN` with [`PACKET`].
+    Packet,
+    /// `BPF_PROG_TEST_RUN` with a context of this many zeros of 64 bits.
+    Zeros(usize),
+    /// Attach it, then do what makes it run.
+    Attach,
+    /// Attach it, then read the iterator to its end.
+    Iterate,
+}
+
+/// The way of each type; a type that is not listed is attached.
+const WAYS: &[(ProgramType, Way)] = &[
+    (ProgramType::Syscall, Way::Plain),
+    (ProgramType::SchedCls, Way::Packet),
+    (ProgramType::SchedAct, Way::Packet),
+    (ProgramType::Xdp, Way::Packet),
+    (ProgramType::SocketFilter, Way::Packet),
+    (ProgramType::CgroupSkb, Way::Packet),
+    (ProgramType::FlowDissector, Way::Packet),
+    // as many as a raw tracepoint can have
+    (ProgramType::RawTracepoint, Way::Zeros(12)),
+    // the one argument of the test operations, NULL
+    (ProgramType::StructOps, Way::Zeros(1)),
+];
+
+/// What a run leaves behind.
+pub struct Run {
+    /// What the program returned, where somebody gets to know.
+    pub retval: Option<i64>,
+    /// The attachment; dropping it detaches the program.
+    pub link: Option<Link>,
+}
+
+/// Runs the program `times` times. A named trigger makes it attached, whatever its type.
+pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Result<Run> {
+    match way(program, trigger) {
+        Way::Plain => test_runs(program, times, Input::default),
+        Way::Packet => test_runs(program, times, || Input {
+            data_in: Some(&PACKET),
+            ..Input::default()
+        }),
+        Way::Zeros(count) => {
+            let mut context = vec![0; count * size_of::<u64>()];
+            let retval = (0..times).try_fold(None, |_, _| {
+                test_run(
+                    program,
+                    Input {
+                        context_in: Some(&mut context),
+                        ..Input::default()
+                    },
+                )
+                .map(Some)
+            })?;
+            Ok(Run { retval, link: None })
+        }
+        Way::Attach => {
+            let link = attach(program)?;
+            let trigger = trigger::find(trigger.unwrap_or(trigger::DEFAULT))?;
+            (0..times).try_for_each(|_| trigger())?;
+            Ok(Run {
+                retval: None,
+                link: Some(link),
+            })
+        }
+        Way::Iterate => {
+            let link = attach(program)?;
+            (0..times).try_for_each(|_| iterate(&link))?;
+            Ok(Run {
+                retval: None,
+                link: Some(link),
+            })
+        }
+    }
+}
+
+/// Runs a `syscall` program once, by its fd, which threads can share.
+pub fn run_fd(program: BorrowedFd<'_>) -> Result<i64> {
+    let mut options = libbpf_sys::bpf_test_run_opts {
+        sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    // SAFETY: the options point to nothing.
+    let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
+    if ret < 0 {
+        return Err(io::Error::from_raw_os_error(-ret)).context("cannot run the program");
+    }
+    Ok(signed(options.retval))
+}
+
+/// Attaches the program where its type is one that is attached; others only have to be loaded.
+pub fn attach_if_attachable(program: &ProgramMut<'_>) -> Result<Option<Link>> {
+    match way(program, None) {
+        Way::Attach => attach(program).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Attaches the program by its section's name.
+pub fn attach(program: &ProgramMut<'_>) -> Result<Link> {
+    if way(program, None) == Way::Iterate {
+        return program
+            .attach_iter_with_opts(IterOpts::None)
+            .context("cannot attach the iterator");
+    }
+    let section = program.section().to_string_lossy();
+    program
+        .attach()
+        .with_context(|| format!("cannot attach the program ({section})"))
+}
+
+fn way(program: &ProgramMut<'_>, trigger: Option<&str>) -> Way {
+    if matches!(program.attach_type(), ProgramAttachType::TraceIter) {
+        return Way::Iterate;
+    }
+    if trigger.is_some() {
+        return Way::Attach;
+    }
+    WAYS.iter()
+        .find(|(kind, _)| *kind == program.prog_type())
+        .map_or(Way::Attach, |(_, way)| *way)
+}
+
+fn test_runs<'dat>(
+    program: &ProgramMut<'_>,
+    times: u32,
+    input: impl Fn() -> Input<'dat>,
+) -> Result<Run> {
+    let retval = (0..times).try_fold(None, |_, _| test_run(program, input()).map(Some))?;
+    Ok(Run { retval, link: None })
+}
+
+fn test_run(program: &ProgramMut<'_>, input: Input<'_>) -> Result<i64> {
+    let output = program.test_run(input).context("cannot run the program")?;
+    Ok(signed(output.return_value))
+}
+
+/// The kernel's field is unsigned, programs return a signed int.
+fn signed(retval: u32) -> i64 {
+    i64::from(retval as i32)
+}
+
+fn iterate(link: &Link) -> Result<()> {
+    let mut iterator = Iter::new(link).context("cannot open the iterator")?;
+    io::copy(&mut iterator, &mut io::sink()).context("cannot read the iterator")?;
+    Ok(())
+}

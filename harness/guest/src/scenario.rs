@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a case does beyond "load, run, read": `__scenario(name)`, a file each.
+//!
+//! A scenario loads the case itself, does with it what its file says, and leaves what it saw in
+//! [`Seen`]: text of the streams, and notes. Notes stand in the snapshot, so they are the same in
+//! every run; what must not be is an error.
+
+use anyhow::{Context, Result};
+
+use crate::case::Seen;
+use crate::catalogue::Case;
+use crate::channel::Channel;
+use crate::load::{self, Loaded};
+use crate::wishes::Wishes;
+
+mod bad_reads;
+mod buffer_across_fault;
+mod fill_and_drain;
+mod interrupted;
+mod limit_4096;
+mod limit_bounds;
+mod lines;
+mod load_remove;
+mod lower_limit;
+mod nmi;
+mod pieces;
+mod plain;
+mod read_while_writing;
+mod second_fd;
+mod several_readers;
+mod several_writers;
+mod tally;
+mod threads;
+mod without_perfmon;
+
+/// Plays a case; gives what the program returned, where somebody gets to know.
+pub type Scenario = fn(&mut Stage<'_>) -> Result<Option<i64>>;
+
+/// Every scenario, by the name that a case says.
+const SCENARIOS: &[(&str, Scenario)] = &[
+    ("bad_reads", bad_reads::play),
+    ("buffer_across_fault", buffer_across_fault::play),
+    ("bytewise", |stage| pieces::play(stage, 1)),
+    ("fill_and_drain", fill_and_drain::play),
+    ("interrupted", interrupted::play),
+    ("limit_4096", limit_4096::play),
+    ("limit_bounds", limit_bounds::play),
+    ("load_remove", load_remove::play),
+    ("lower_limit", lower_limit::play),
+    ("nmi", nmi::play),
+    ("piecewise", |stage| pieces::play(stage, 5)),
+    ("read_while_writing", read_while_writing::play),
+    ("second_fd", second_fd::play),
+    ("several_readers", several_readers::play),
+    ("several_writers", several_writers::play),
+    ("tally", tally::play),
+    ("without_perfmon", without_perfmon::play),
+];
+
+/// What a scenario works with.
+pub struct Stage<'a> {
+    /// The case that is played.
+    pub case: &'a Case,
+    /// What it asks for.
+    pub wishes: &'a Wishes,
+    /// The way to the host, for what only it can do.
+    pub channel: &'a mut Channel,
+    /// What was seen; it stays when the scenario fails half-way.
+    pub seen: &'a mut Seen,
+}
+
+impl Stage<'_> {
+    /// Loads the case.
+    pub fn load(&self) -> Result<Loaded> {
+        load::load(self.case, self.wishes)
+    }
+
+    /// Notes a line for the snapshot.
+    pub fn note(&mut self, line: impl Into<String>) {
+        self.seen.notes.push(line.into());
+    }
+}
+
+/// The scenario of that name, or the plain one.
+pub fn find(name: Option<&str>) -> Result<Scenario> {
+    let Some(name) = name else {
+        return Ok(plain::play);
+    };
+    SCENARIOS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, scenario)| *scenario)
+        .with_context(|| format!("the agent knows no scenario `{name}`; see guest/src/scenario.rs"))
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A stream that is full takes what was read out of it, not a byte less or more.
+//!
+//! The program prints dots until one is refused, and returns how many fitted.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::ProgramMut;
+
+use super::Stage;
+use crate::runner;
+use crate::stream::Stream;
+use crate::sysctl::Limit;
+
+/// Fills, fills again, reads a part, fills, reads all, fills.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let limit = Limit::keep()?;
+    limit.set(4096)?;
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+
+    stage.note(format!("limit 4096: {} fitted", fill(&program)?));
+    stage.note(format!("again: {} fitted", fill(&program)?));
+    let mut part = [0; 100];
+    let count = Stream::Stdout
+        .read(fd, &mut part)
+        .map_err(|error| Stream::Stdout.explain(&error))?;
+    check_dots(&part[..count])?;
+    stage.note(format!("{count} read: {} fitted", fill(&program)?));
+    let count = drain(fd)?;
+    stage.note(format!("{count} read: {} fitted", fill(&program)?));
+    stage.note(format!("{} read at the end", drain(fd)?));
+    Stream::Stderr.drain(fd, &mut stage.seen.stderr)?;
+    Ok(None)
+}
+
+fn fill(program: &ProgramMut<'_>) -> Result<i64> {
+    runner::run(program, 1, None)?
+        .retval
+        .context("the program's type returns nothing")
+}
+
+fn drain(fd: BorrowedFd<'_>) -> Result<usize> {
+    let mut text = Vec::new();
+    Stream::Stdout.drain(fd, &mut text)?;
+    check_dots(&text)?;
+    Ok(text.len())
+}
+
+fn check_dots(text: &[u8]) -> Result<()> {
+    let other = text.iter().find(|byte| **byte != b'.');
+    ensure!(other.is_none(), "stdout gave {other:?} among the dots");
+    Ok(())
+}

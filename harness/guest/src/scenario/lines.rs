@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The lines of the cases with several writers and readers: 16 bytes each, `<thread id> <number>`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+
+/// Bytes of a line, the newline included.
+pub const LENGTH: usize = 16;
+
+/// Checks that what the readers got, taken together, is every line of every writer once and whole,
+/// and that each reader got the lines of each writer in their order. Notes nothing that depends on
+/// how threads were scheduled.
+pub fn check(readers: &[Vec<u8>]) -> Result<String> {
+    let mut writers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for text in readers {
+        let mut last: BTreeMap<u32, u32> = BTreeMap::new();
+        for line in text.chunks(LENGTH) {
+            let (writer, number) = parse(line)
+                .with_context(|| format!("a torn line: {:?}", String::from_utf8_lossy(line)))?;
+            if let Some(last) = last.insert(writer, number) {
+                ensure!(last < number, "writer {writer}: line {number} after {last}");
+            }
+            writers.entry(writer).or_default().push(number);
+        }
+    }
+    let mut counts = Vec::new();
+    for (writer, mut numbers) in writers {
+        numbers.sort_unstable();
+        for (expected, number) in (0..).zip(&numbers) {
+            ensure!(
+                expected == *number,
+                "writer {writer}: line {number} where {expected} was expected"
+            );
+        }
+        counts.push(numbers.len().to_string());
+    }
+    Ok(format!(
+        "lines of each writer, once, whole and in order: {}",
+        counts.join(", ")
+    ))
+}
+
+fn parse(line: &[u8]) -> Option<(u32, u32)> {
+    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let (writer, number) = line.split_once(' ')?;
+    (line.len() == LENGTH - 1).then_some((writer.parse().ok()?, number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(lines: &[(u32, u32)]) -> Vec<u8> {
+        lines
+            .iter()
+            .flat_map(|(writer, number)| format!("{writer:07} {number:07}\n").into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn lines_may_mix_between_writers_and_readers() {
+        let readers = [text(&[(1, 0), (2, 0), (1, 2)]), text(&[(1, 1), (2, 1)])];
+        assert!(check(&readers).is_ok_and(|note| note.ends_with(": 3, 2")));
+    }
+
+    #[test]
+    fn what_is_lost_doubled_torn_or_out_of_order_is_found() {
+        let wrong = [
+            vec![text(&[(1, 0), (1, 2)])],
+            vec![text(&[(1, 0)]), text(&[(1, 0)])],
+            vec![text(&[(1, 1), (1, 0)])],
+            vec![text(&[(1, 0)])[1..].to_vec()],
+        ];
+        for readers in wrong {
+            assert!(check(&readers).is_err(), "{readers:?}");
+        }
+    }
+}

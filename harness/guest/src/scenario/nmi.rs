@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Attaches the program and has the host inject NMIs until it has printed to stdout.
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use wire::Request;
+
+use super::Stage;
+use crate::runner;
+use crate::stream::Stream;
+
+/// An NMI may come while the handler's path is not armed yet; a few are enough.
+const TRIES: usize = 5;
+
+/// Attaches, injects, waits, detaches, reads.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let link = runner::attach(&program)?;
+    let mut printed = Ok(());
+    for _ in 0..TRIES {
+        stage.channel.request(Request::Nmi)?;
+        let patience = Duration::from_secs(1);
+        printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut stage.seen.stdout);
+        if printed.is_ok() {
+            break;
+        }
+    }
+    printed.with_context(|| format!("after {TRIES} NMIs"))?;
+    drop(link);
+    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Ok(None)
+}

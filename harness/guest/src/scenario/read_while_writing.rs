@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Two threads run the program while a third reads.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+
+use super::{Stage, lines, threads};
+use crate::runner;
+use crate::stream::Stream;
+
+const WRITERS: usize = 2;
+
+/// Reads until the writers are done, and then the rest.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    let writing = AtomicUsize::new(WRITERS);
+    let write = || {
+        let retval = runner::run_fd(fd);
+        writing.fetch_sub(1, Ordering::Release);
+        retval.map(|retval| (retval, Vec::new()))
+    };
+    let read = || {
+        let mut text = Vec::new();
+        while writing.load(Ordering::Acquire) > 0 {
+            Stream::Stdout.drain(fd, &mut text)?;
+        }
+        Stream::Stdout.drain(fd, &mut text)?;
+        Ok((0, text))
+    };
+    type Work<'a> = Box<dyn FnOnce() -> Result<(i64, Vec<u8>)> + Send + 'a>;
+    let works: Vec<Work<'_>> = vec![Box::new(&write), Box::new(&write), Box::new(read)];
+    let (retvals, texts): (Vec<i64>, Vec<Vec<u8>>) = threads::at_once(works)?.into_iter().unzip();
+    stage.note(format!("the program returned {:?}", &retvals[..WRITERS]));
+    stage.note(lines::check(&texts)?);
+    Ok(None)
+}

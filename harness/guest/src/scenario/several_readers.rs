@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The program runs; then four threads read at the same time, ten lines at once.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::Result;
+
+use super::{Stage, lines, threads};
+use crate::runner;
+use crate::stream::Stream;
+
+const READERS: usize = 4;
+
+/// Writes with one thread, reads with several.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    let retval = runner::run_fd(fd)?;
+    let texts = threads::at_once(vec![|| read(fd); READERS])?;
+    stage.note(lines::check(&texts)?);
+    Ok(Some(retval))
+}
+
+fn read(fd: BorrowedFd<'_>) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut buffer = [0; 10 * lines::LENGTH];
+    loop {
+        match Stream::Stdout
+            .read(fd, &mut buffer)
+            .map_err(|error| Stream::Stdout.explain(&error))?
+        {
+            0 => return Ok(text),
+            count => text.extend_from_slice(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Loads the program with no capabilities but CAP_BPF and CAP_NET_ADMIN.
+
+use anyhow::Result;
+
+use super::{Stage, plain};
+use crate::capability::{CAP_BPF, CAP_NET_ADMIN, with_only};
+
+/// Loads the program twice: with all capabilities, where it must be accepted, and without.
+///
+/// The first also makes libbpf find out what the kernel can do; without the capabilities it would
+/// get wrong answers, and remember them for all later cases.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    stage.load()?;
+    stage.note("accepted with all capabilities");
+    with_only(&[CAP_BPF, CAP_NET_ADMIN], || plain::play(stage))?
+}

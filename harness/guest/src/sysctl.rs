@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The limit of unread text a stream, `kernel.bpf_stream_max_bytes`.
+
+use std::fs;
+use std::io;
+
+use anyhow::{Context, Result};
+
+const FILE: &str = "/proc/sys/kernel/bpf_stream_max_bytes";
+
+/// The limit while a case changes it; dropping this puts back what was there before.
+pub struct Limit {
+    before: String,
+}
+
+impl Limit {
+    /// Keeps what the limit is now.
+    pub fn keep() -> Result<Limit> {
+        Ok(Limit { before: get()? })
+    }
+
+    /// What the limit was before the case.
+    pub fn before(&self) -> &str {
+        &self.before
+    }
+
+    /// Writes the text to the sysctl.
+    pub fn write(&self, text: &str) -> io::Result<()> {
+        fs::write(FILE, text)
+    }
+
+    /// Sets the limit.
+    pub fn set(&self, bytes: u32) -> Result<()> {
+        self.write(&bytes.to_string())
+            .with_context(|| format!("cannot write {bytes} to {FILE}"))
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        if let Err(error) = fs::write(FILE, &self.before) {
+            // the cases after this one are not what they seem: the console's reader must know
+            eprintln!("bpf-streams-guest: cannot restore {FILE}: {error}");
+        }
+    }
+}
+
+/// What the limit is now.
+pub fn get() -> Result<String> {
+    let text = fs::read_to_string(FILE).with_context(|| format!("cannot read {FILE}"))?;
+    Ok(text.trim_end().to_owned())
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What the agent does to make an attached program run: `__trigger(name)`.
+
+use std::io;
+use std::process;
+use std::ptr;
+
+use anyhow::{Context, Result, ensure};
+
+/// Done where a case names none.
+pub const DEFAULT: &str = "getpgid";
+
+/// Every trigger, by the name that a case says.
+const TRIGGERS: &[(&str, fn() -> Result<()>)] = &[("getpgid", getpgid), ("memory", memory)];
+
+/// The trigger of that name.
+pub fn find(name: &str) -> Result<fn() -> Result<()>> {
+    TRIGGERS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, trigger)| *trigger)
+        .with_context(|| format!("the agent knows no trigger `{name}`; see guest/src/trigger.rs"))
+}
+
+/// A system call that nothing else in the guest makes, and that goes through a security hook.
+fn getpgid() -> Result<()> {
+    let pid = libc::pid_t::try_from(process::id()).context("PID out of range")?;
+    // SAFETY: takes and gives numbers only.
+    let ret = unsafe { libc::getpgid(pid) };
+    ensure!(ret >= 0, "getpgid: {}", io::Error::last_os_error());
+    Ok(())
+}
+
+/// Maps, touches and unmaps more memory than a CPU keeps free pages for, so that its list must be
+/// refilled from the zone.
+fn memory() -> Result<()> {
+    const SIZE: usize = 16 << 20;
+    // SAFETY: a new mapping, placed by the kernel.
+    let start = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            SIZE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            // filled at once: the same as touching every page
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
+            -1,
+            0,
+        )
+    };
+    ensure!(
+        start != libc::MAP_FAILED,
+        "mmap: {}",
+        io::Error::last_os_error()
+    );
+    // SAFETY: the mapping made above, which nothing points into.
+    let ret = unsafe { libc::munmap(start, SIZE) };
+    ensure!(ret == 0, "munmap: {}", io::Error::last_os_error());
+    Ok(())
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a case asks for: the attributes of `selftests/selftest.h`, read from the object's BTF.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use libbpf_rs::btf::types::{DeclTag, Func};
+use libbpf_rs::btf::{Btf, BtfType, ReferencesType};
+
+/// All attributes of ours begin with this.
+const PREFIX: &str = "streams:";
+
+/// What a case asks for beyond "load, run once, read".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// Not a case of its own.
+    pub aux: bool,
+    /// Programs of the same object to load, and to attach where they can be attached.
+    pub with: Vec<String>,
+    /// How often to run.
+    pub run: u32,
+    /// What makes the attached program run; see `trigger.rs`.
+    pub trigger: Option<String>,
+    /// Wait until stdout has given this many bytes.
+    pub await_stdout: usize,
+    /// Wait until stderr has given this many bytes.
+    pub await_stderr: usize,
+    /// Hand over to this scenario; see `scenario.rs`.
+    pub scenario: Option<String>,
+}
+
+impl Default for Wishes {
+    fn default() -> Wishes {
+        Wishes {
+            aux: false,
+            with: Vec::new(),
+            run: 1,
+            trigger: None,
+            await_stdout: 0,
+            await_stderr: 0,
+            scenario: None,
+        }
+    }
+}
+
+impl Wishes {
+    /// Takes one attribute in: `with=helper`.
+    fn add(&mut self, attribute: &str) -> Result<(), String> {
+        let (key, value) = attribute
+            .split_once('=')
+            .ok_or_else(|| format!("attribute `{attribute}` has no value"))?;
+        match key {
+            "aux" => self.aux = true,
+            "with" => self.with.push(value.to_owned()),
+            "run" => self.run = number(attribute, value)?,
+            "trigger" => self.trigger = Some(value.to_owned()),
+            "await_stdout" => self.await_stdout = number(attribute, value)?,
+            "await_stderr" => self.await_stderr = number(attribute, value)?,
+            "scenario" => self.scenario = Some(value.to_owned()),
+            _ => return Err(format!("the agent knows no attribute `{key}`")),
+        }
+        Ok(())
+    }
+}
+
+fn number<T: FromStr>(attribute: &str, value: &str) -> Result<T, String> {
+    value
+        .parse()
+        .map_err(|_| format!("attribute `{attribute}` takes a plain number"))
+}
+
+/// The wishes of every function that has any; a mistake in one spoils that function only.
+pub fn read(btf: &Btf<'_>) -> BTreeMap<String, Result<Wishes, String>> {
+    let tags: Vec<(String, String)> = btf
+        .type_by_kind::<DeclTag<'_>>()
+        .filter_map(|tag| Some((function(tag.referenced_type())?, attribute(&tag)?)))
+        .collect();
+    collect(tags)
+}
+
+fn function(tagged: BtfType<'_>) -> Option<String> {
+    let function = Func::try_from(tagged).ok()?;
+    Some(function.name()?.to_str()?.to_owned())
+}
+
+fn attribute(tag: &DeclTag<'_>) -> Option<String> {
+    Some(tag.name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
+}
+
+/// BTF keeps the tags of a function in no particular order, so `with` is sorted.
+fn collect(mut tags: Vec<(String, String)>) -> BTreeMap<String, Result<Wishes, String>> {
+    tags.sort();
+    let mut all = BTreeMap::new();
+    for (function, attribute) in tags {
+        let wishes = all.entry(function).or_insert_with(|| Ok(Wishes::default()));
+        if let Ok(known) = wishes
+            && let Err(mistake) = known.add(&attribute)
+        {
+            *wishes = Err(mistake);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wishes_of(attributes: &[&str]) -> Result<Wishes, String> {
+        let tags = attributes
+            .iter()
+            .map(|a| ("f".to_owned(), (*a).to_owned()))
+            .collect();
+        collect(tags)
+            .remove("f")
+            .unwrap_or_else(|| Ok(Wishes::default()))
+    }
+
+    #[test]
+    fn every_attribute_is_understood() {
+        let expected = Wishes {
+            aux: true,
+            with: vec!["a".into(), "b".into()],
+            run: 3,
+            trigger: Some("getpgid".into()),
+            await_stdout: 46,
+            await_stderr: 7,
+            scenario: Some("fill".into()),
+        };
+        let attributes = [
+            "aux=1",
+            "with=b",
+            "with=a",
+            "run=3",
+            "trigger=getpgid",
+            "await_stdout=46",
+            "await_stderr=7",
+            "scenario=fill",
+        ];
+        assert_eq!(wishes_of(&attributes), Ok(expected));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for wrong in ["run=often", "run=-1", "aux", "wiht=a"] {
+            let mistake = wishes_of(&[wrong, "run=2"]).expect_err(wrong);
+            let key = wrong.split('=').next().unwrap_or(wrong);
+            assert!(mistake.contains(key), "{wrong}: {mistake}");
+        }
+    }
+}
