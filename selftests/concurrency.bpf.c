@@ -68,3 +68,68 @@ int read_while_writing(void *ctx)
 {
 	return print_lines();
 }
+
+struct element {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct element);
+} timers SEC(".maps");
+
+/* What a line begins with: who printed it. */
+enum { MAIN_PROGRAM, CALLBACK };
+
+#define ENOUGH 20
+#define MICROSECOND 1000
+
+static volatile int callback_lines;
+static volatile bool done;
+
+static int print_again(void *map, __u32 *key, struct element *element)
+{
+	bpf_stream_printk(BPF_STDOUT, "%07d %07d\n", CALLBACK, callback_lines);
+	callback_lines++;
+	if (!done)
+		bpf_timer_start(&element->timer, 50 * MICROSECOND, 0);
+	return 0;
+}
+
+/*
+ * A print that is interrupted by another to the same stream: the program prints until the callback
+ * of its timer, which interrupts it, has printed 20 times. The scenario checks the lines and keeps
+ * their number to itself, as it depends on the clock.
+ */
+SEC("syscall")
+__scenario(interrupted)
+int interrupted(void *ctx)
+{
+	struct element *element;
+	__u32 key = 0;
+	int i, err;
+
+	element = bpf_map_lookup_elem(&timers, &key);
+	if (!element)
+		return -1;
+	err = bpf_timer_init(&element->timer, &timers, 1 /* CLOCK_MONOTONIC */);
+	if (!err)
+		err = bpf_timer_set_callback(&element->timer, print_again);
+	if (!err)
+		err = bpf_timer_start(&element->timer, 50 * MICROSECOND, 0);
+	if (err)
+		return err;
+
+	bpf_for(i, 0, 100 * 1000) {
+		if (callback_lines >= ENOUGH)
+			break;
+		err = bpf_stream_printk(BPF_STDOUT, "%07d %07d\n", MAIN_PROGRAM, i);
+		if (err)
+			break;
+	}
+	done = true;
+	bpf_timer_cancel(&element->timer);
+	return callback_lines >= ENOUGH ? 0 : -1;
+}
