@@ -10,10 +10,16 @@ pub mod context;
 
 pub mod kernel;
 
+pub mod selftests;
+
 pub mod console;
+pub mod verdict;
+
 pub mod errno;
 pub mod normalise;
 pub mod snapshot;
+pub mod compare;
+pub mod report;
 
 pub mod cli;
 pub mod tasks;

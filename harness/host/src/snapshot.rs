@@ -16,7 +16,7 @@ mod escape;
 mod quiet;
 mod text;
 
-pub use text::{MOST_SHOWN, TooLarge, render};
+pub use text::{MOST_SHOWN, TooLarge, render, render_raw};
 
 /// The snapshots of a clone, as one run sees them.
 #[derive(Debug)]

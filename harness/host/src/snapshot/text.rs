@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What a reviewer reads of a case.
 
-use std::fmt::Write;
+use std::fmt;
 
 use wire::{CaseReport, Outcome};
 
@@ -32,21 +32,95 @@ pub struct TooLarge {
 ///
 /// Where a stream is larger than anybody would review.
 pub fn render(report: &CaseReport) -> Result<String, TooLarge> {
-    let mut normaliser = Normaliser::default();
-    let mut out = outcome(&report.outcome, &mut normaliser);
-    for (stream, bytes) in [("stdout", &report.stdout.0), ("stderr", &report.stderr.0)] {
-        let text = normaliser.text(&escape::decode(bytes));
-        let section = section(stream, &text);
-        if section.len() > MOST_SHOWN {
+    let text = layout(report, &mut Normaliser::default());
+    for (stream, read) in [("stdout", &report.stdout), ("stderr", &report.stderr)] {
+        let shown = text
+            .sections
+            .iter()
+            .find(|section| section.heading == stream)
+            .map_or(0, |section| section.shown.len());
+        if shown > MOST_SHOWN {
             return Err(TooLarge {
                 stream,
-                read: bytes.len(),
-                shown: section.len(),
+                read: read.0.len(),
+                shown,
             });
         }
+    }
+    Ok(text.to_string())
+}
+
+/// The same with nothing replaced and nothing left out, for who looks into a failure.
+#[must_use]
+pub fn render_raw(report: &CaseReport) -> String {
+    layout(report, &mut AsItIs).to_string()
+}
+
+/// What becomes of the texts of a case on their way to the reader.
+trait Rewrite {
+    fn text(&mut self, text: &str) -> String;
+    fn verifier_log(&mut self, log: &str) -> String;
+}
+
+impl Rewrite for Normaliser {
+    fn text(&mut self, text: &str) -> String {
+        Normaliser::text(self, text)
+    }
+    fn verifier_log(&mut self, log: &str) -> String {
+        Normaliser::verifier_log(self, log)
+    }
+}
+
+struct AsItIs;
+
+impl Rewrite for AsItIs {
+    fn text(&mut self, text: &str) -> String {
+        text.to_owned()
+    }
+    fn verifier_log(&mut self, log: &str) -> String {
+        log.to_owned()
+    }
+}
+
+/// How the case ended, in a line, and the texts that belong to it.
+struct Text {
+    outcome: String,
+    sections: Vec<Section>,
+}
+
+struct Section {
+    heading: &'static str,
+    shown: String,
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.outcome)?;
+        self.sections
+            .iter()
+            .try_for_each(|section| write!(f, "\n{}", section.shown))
+    }
+}
+
+/// The texts are rewritten in the order in which they are read, so that names count up.
+fn layout(report: &CaseReport, rewrite: &mut impl Rewrite) -> Text {
+    let mut sections = Vec::new();
+    let mut add = |heading, text: String| {
+        sections.push(Section {
+            heading,
+            shown: section(heading, &text),
+        })
+    };
+    if let Outcome::Rejected { log, .. } = &report.outcome {
+        add(
+            "verifier",
+            rewrite.verifier_log(&escape::decode(log.as_bytes())),
+        );
+    }
+    for (heading, bytes) in [("stdout", &report.stdout.0), ("stderr", &report.stderr.0)] {
         // A program that was refused has printed nothing; if it had, that would be worth seeing.
-        if !bytes.is_empty() || !matches!(report.outcome, Outcome::Rejected { .. }) {
-            out.push_str(&section);
+        if !bytes.is_empty() || matches!(report.outcome, Outcome::Ran { .. }) {
+            add(heading, rewrite.text(&escape::decode(bytes)));
         }
     }
     if !report.notes.is_empty() {
@@ -55,52 +129,49 @@ pub fn render(report: &CaseReport) -> Result<String, TooLarge> {
             .iter()
             .map(|note| format!("{note}\n"))
             .collect();
-        out.push_str(&section("notes", &normaliser.text(&notes)));
+        add("notes", rewrite.text(&escape::decode(notes.as_bytes())));
     }
-    Ok(out)
+    Text {
+        outcome: outcome(&report.outcome),
+        sections,
+    }
 }
 
-fn outcome(outcome: &Outcome, normaliser: &mut Normaliser) -> String {
+fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Ran {
             retval: Some(value),
-        } => format!("returned: {}\n", errno::describe(*value)),
+        } => format!("returned: {}", errno::describe(*value)),
         Outcome::Ran { retval: None } => {
-            "ran: triggered, so that nobody gets what it returned\n".to_owned()
+            "ran: triggered, so that nobody gets what it returned".to_owned()
         }
-        Outcome::Rejected { errno, log } => {
-            let words = normaliser.verifier_log(&escape::decode(log.as_bytes()));
-            format!(
-                "rejected: {}\n{}",
-                errno::describe(-i64::from(*errno)),
-                section("verifier", &words)
-            )
+        Outcome::Rejected { errno, .. } => {
+            format!("rejected: {}", errno::describe(-i64::from(*errno)))
         }
-        // Never compared: the verdict has failed the case already.
-        Outcome::Failed { error } => format!("failed: {error}\n"),
+        // Never compared: such a case has failed whatever its snapshot says.
+        Outcome::Failed { error } => format!("failed: {error}"),
     }
 }
 
 /// A heading and the lines of `text` under it, each behind a bar.
 fn section(heading: &str, text: &str) -> String {
     if text.is_empty() {
-        return format!("\n{heading}: empty\n");
+        return format!("{heading}: empty\n");
     }
-    let mut out = format!("\n{heading}:\n");
+    let mut out = format!("{heading}:\n");
     let lines: Vec<String> = text.lines_with_end().map(escape::escape).collect();
     for same in lines.chunk_by(|a, b| a == b) {
-        let (shown, more) = if same.len() > LONGEST_REPEAT {
-            (1, same.len() - 1)
+        let shown = if same.len() > LONGEST_REPEAT {
+            1
         } else {
-            (same.len(), 0)
+            same.len()
         };
         for line in &same[..shown] {
             out.push_str(format!("| {line}").trim_end());
             out.push('\n');
         }
-        if more > 0 {
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "\\ {more} more lines like this");
+        if shown < same.len() {
+            out.push_str(&format!("\\ {} more lines like this\n", same.len() - shown));
         }
     }
     if !text.ends_with('\n') {
@@ -229,6 +300,19 @@ mod tests {
         );
         assert!(
             text(&ran(None, "a".repeat(1023).as_bytes(), b"", &[])).contains("| \\{1023 x a}\n")
+        );
+    }
+
+    #[test]
+    fn the_raw_text_is_whole() {
+        let mut report = ran(None, b"ffff888103a1c008\n", b"", &[]);
+        report.outcome = Outcome::Rejected {
+            errno: 22,
+            log: "0: R1=ctx()\nprocessed 1 insns (limit\n".to_owned(),
+        };
+        assert_eq!(
+            render_raw(&report),
+            "rejected: -22 (EINVAL)\n\nverifier:\n| 0: R1=ctx()\n| processed 1 insns (limit\n\nstdout:\n| ffff888103a1c008\n"
         );
     }
 

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Tells what came of a run: a table of the cases, what is wrong, one verdict line, and files for
+//! who wants to look closer.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use wire::Outcome;
+
+use crate::compare::CaseResult;
+use crate::errno;
+use crate::progress::seconds;
+use crate::snapshot::{self, Unreferenced};
+use crate::verdict::Verdict;
+
+mod environment;
+mod files;
+
+pub use environment::Environment;
+pub use files::{RunFolder, write_files};
+
+/// Everything that is known of a run when it is over.
+#[derive(Debug)]
+pub struct Report {
+    /// What the run as a whole amounts to.
+    pub verdict: Verdict,
+    /// What came of each case.
+    pub cases: Vec<CaseResult>,
+    /// Snapshots that no case is held against.
+    pub unreferenced: Vec<Unreferenced>,
+    /// What the run was made with.
+    pub environment: Environment,
+    /// How long the guest ran.
+    pub guest: Duration,
+    /// How long all of it took.
+    pub total: Duration,
+}
+
+impl Report {
+    /// Whether everything that was to be shown was shown.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.verdict.faults.is_empty()
+            && self.unreferenced.is_empty()
+            && !self.cases.is_empty()
+            && self.cases.iter().all(CaseResult::passed)
+    }
+
+    /// The table of cases.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let width = self
+            .cases
+            .iter()
+            .map(|case| case.name.len())
+            .max()
+            .unwrap_or(0);
+        let mut out = format!(
+            "{:width$}  {:7}  {:>8}  {:>13}  {:>6}  {:>6}\n",
+            "case", "verdict", "ms", "returned", "stdout", "stderr"
+        );
+        for case in &self.cases {
+            let verdict = if case.passed() { "ok" } else { "FAILED" };
+            let row = Row::of(case);
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                out,
+                "{:width$}  {verdict:7}  {:>8}  {:>13}  {:>6}  {:>6}",
+                case.name, row.millis, row.returned, row.stdout, row.stderr
+            );
+        }
+        out
+    }
+
+    /// What is wrong, each with what to do next; empty where all is well. `console` are the last
+    /// lines of the console, shown where the run itself has failed, and `last` is the folder that
+    /// holds the rest.
+    #[must_use]
+    pub fn failures(&self, console: &[String], last: &Path) -> String {
+        let mut out = String::new();
+        for case in self.cases.iter().filter(|case| case.report.is_some()) {
+            if let Some(failure) = &case.failure {
+                out.push_str(&format!(
+                    "\n{} failed: {failure}\n{}",
+                    case.name,
+                    raw(case, last)
+                ));
+            }
+        }
+        for fault in &self.verdict.faults {
+            out.push_str(&format!("\nthe run failed: {fault}\n"));
+        }
+        for Unreferenced { path, why } in &self.unreferenced {
+            out.push_str(&format!(
+                "\nthe snapshot {} is used by no test: {why}\n  remove or rename it\n",
+                path.display()
+            ));
+        }
+        if !self.verdict.faults.is_empty() && !console.is_empty() {
+            out.push_str("\nthe last lines of the console:\n");
+            console
+                .iter()
+                .for_each(|line| out.push_str(&format!("    {line}\n")));
+        }
+        out
+    }
+
+    /// One line: whether all is well, how much was tested, on what, and how long it took.
+    #[must_use]
+    pub fn verdict_line(&self, last: &Path) -> String {
+        let all = self.cases.len();
+        let passed = self.cases.iter().filter(|case| case.passed()).count();
+        let on = &self.environment;
+        let ran = format!(
+            "on {}, {}, {} ({} in the guest, {} in all)",
+            on.arch,
+            self.verdict
+                .kernel
+                .as_deref()
+                .unwrap_or("no kernel that spoke"),
+            on.accelerator,
+            seconds(self.guest),
+            seconds(self.total)
+        );
+        if self.passed() {
+            return format!("PASSED  {all} of {all} selftests {ran}");
+        }
+        let others = self.verdict.faults.len() + self.unreferenced.len();
+        let others = if others == 0 {
+            String::new()
+        } else {
+            format!(", {others} other failure(s)")
+        };
+        format!(
+            "FAILED  {} of {all} selftests{others} {ran}; see {}",
+            all - passed,
+            last.display()
+        )
+    }
+
+    /// The same for machines.
+    #[must_use]
+    pub fn json(&self) -> impl Serialize + '_ {
+        Json {
+            passed: self.passed(),
+            cases: self.cases.iter().map(JsonCase::of).collect(),
+            faults: self
+                .verdict
+                .faults
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            unreferenced: self
+                .unreferenced
+                .iter()
+                .map(|file| format!("{}: {}", file.path.display(), file.why))
+                .collect(),
+            guest_seconds: self.guest.as_secs_f64(),
+            total_seconds: self.total.as_secs_f64(),
+            environment: &self.environment,
+        }
+    }
+}
+
+/// The raw text of a failed case, as far as it fits a screen.
+fn raw(case: &CaseResult, last: &Path) -> String {
+    const LINES: usize = 40;
+    let Some(report) = &case.report else {
+        return String::new();
+    };
+    let text = snapshot::render_raw(report);
+    let lines: Vec<&str> = text.lines().collect();
+    let skipped = lines.len().saturating_sub(LINES);
+    let mut out = String::from("  raw text:\n");
+    if skipped > 0 {
+        out.push_str(&format!(
+            "    ({skipped} lines left out; all of it is in {}/streams)\n",
+            last.display()
+        ));
+    }
+    for line in &lines[skipped..] {
+        out.push_str(format!("    {line}").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// A case as the table shows it.
+struct Row {
+    millis: String,
+    returned: String,
+    stdout: String,
+    stderr: String,
+}
+
+impl Row {
+    fn of(case: &CaseResult) -> Self {
+        let Some(report) = &case.report else {
+            let none = || "-".to_owned();
+            return Self {
+                millis: none(),
+                returned: none(),
+                stdout: none(),
+                stderr: none(),
+            };
+        };
+        Self {
+            millis: format!("{}.{}", report.micros / 1000, report.micros % 1000 / 100),
+            returned: match &report.outcome {
+                Outcome::Ran {
+                    retval: Some(value),
+                } => value.to_string(),
+                Outcome::Ran { retval: None } => "-".to_owned(),
+                Outcome::Rejected { errno, .. } => format!("rejected {errno}"),
+                Outcome::Failed { .. } => "no run".to_owned(),
+            },
+            stdout: report.stdout.0.len().to_string(),
+            stderr: report.stderr.0.len().to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    passed: bool,
+    cases: Vec<JsonCase<'a>>,
+    faults: Vec<String>,
+    unreferenced: Vec<String>,
+    guest_seconds: f64,
+    total_seconds: f64,
+    environment: &'a Environment,
+}
+
+#[derive(Serialize)]
+struct JsonCase<'a> {
+    case: &'a str,
+    passed: bool,
+    failure: Option<&'a str>,
+    outcome: Option<String>,
+    stdout_bytes: Option<usize>,
+    stderr_bytes: Option<usize>,
+    micros: Option<u64>,
+}
+
+impl<'a> JsonCase<'a> {
+    fn of(case: &'a CaseResult) -> Self {
+        let report = case.report.as_ref();
+        Self {
+            case: &case.name,
+            passed: case.passed(),
+            failure: case.failure.as_deref(),
+            outcome: report.map(|report| describe(&report.outcome)),
+            stdout_bytes: report.map(|report| report.stdout.0.len()),
+            stderr_bytes: report.map(|report| report.stderr.0.len()),
+            micros: report.map(|report| report.micros),
+        }
+    }
+}
+
+fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Ran {
+            retval: Some(value),
+        } => format!("returned {}", errno::describe(*value)),
+        Outcome::Ran { retval: None } => "triggered".to_owned(),
+        Outcome::Rejected { errno, .. } => {
+            format!("rejected {}", errno::describe(-i64::from(*errno)))
+        }
+        Outcome::Failed { .. } => "failed".to_owned(),
+    }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What can be wrong with a run as a whole, and what to say about it.
+
+use std::fmt;
+
+use wire::PROTOCOL;
+
+use crate::console::Splat;
+
+/// What is wrong with a run as a whole. Shown, each says what was seen, what was expected, and
+/// what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the message of each variant says what its fields are"
+)]
+pub enum Fault {
+    Splat {
+        splat: Splat,
+        during: Option<String>,
+    },
+    Stopped {
+        how: String,
+        during: Option<String>,
+    },
+    NoStart,
+    BeforeStart {
+        number: usize,
+        text: String,
+    },
+    SecondStart {
+        number: usize,
+    },
+    Protocol {
+        guest: u32,
+    },
+    Kernel {
+        expected: String,
+        seen: String,
+    },
+    Machine {
+        expected: String,
+        seen: String,
+    },
+    EmptyObject {
+        object: String,
+    },
+    NoCases {
+        filter: Option<String>,
+    },
+    AnnouncedTwice {
+        case: String,
+    },
+    Garbage {
+        number: usize,
+        text: String,
+        error: String,
+    },
+    Cut {
+        number: usize,
+        text: String,
+    },
+    Interleaved {
+        open: String,
+        next: String,
+    },
+    RequestOutsideCase {
+        number: usize,
+    },
+    NotBegun {
+        case: String,
+        begun: Option<String>,
+    },
+    NotAnnounced {
+        case: String,
+    },
+    ReportedTwice {
+        case: String,
+    },
+    NeverReported {
+        cases: Vec<String>,
+        died_in: Option<String>,
+    },
+    Count {
+        said: usize,
+        seen: usize,
+    },
+    AfterEnd {
+        number: usize,
+        text: String,
+    },
+    NoEnd,
+}
+
+/// What to do about a fault in the agent's lines, which no kernel and no program can cause.
+const AGENT: &str = "the agent (harness/guest) or what carries its lines is at fault; last/events.jsonl holds them as they came";
+/// What to do about a guest that fell silent.
+const CONSOLE: &str = "look at last/console.log for what the kernel said before";
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n  {}", self.what(), self.next())
+    }
+}
+
+impl Fault {
+    /// What was seen, and what was expected.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self {
+            Fault::Splat { splat, during } => {
+                let excerpt: String = splat
+                    .excerpt
+                    .iter()
+                    .map(|line| format!("\n    {line}"))
+                    .collect();
+                format!(
+                    "the kernel complained on the console ({}){}: {}{excerpt}",
+                    splat.names.join(", "),
+                    within(during.as_deref()),
+                    splat.reason
+                )
+            }
+            Fault::Stopped { how, during } => format!(
+                "the guest did not end by itself: {how}{}",
+                within(during.as_deref())
+            ),
+            Fault::NoStart => {
+                "the agent never said a word; expected its start line on the channel".to_owned()
+            }
+            Fault::BeforeStart { number, text } => {
+                format!("line {number} came before the start line: {text}")
+            }
+            Fault::SecondStart { number } => {
+                format!("line {number} is a second start line; expected exactly one")
+            }
+            Fault::Protocol { guest } => format!(
+                "the agent speaks version {guest} of the protocol, this harness version {PROTOCOL}"
+            ),
+            Fault::Kernel { expected, seen } => {
+                format!("the guest ran kernel {seen}; expected {expected}, the one that was built")
+            }
+            Fault::Machine { expected, seen } => {
+                format!("the guest is a {seen}; expected a {expected}")
+            }
+            Fault::EmptyObject { object } => {
+                format!("{object} holds no program; expected at least one SEC(...) function")
+            }
+            Fault::NoCases {
+                filter: Some(filter),
+            } => format!("no case has a name that matches TEST={filter}; nothing was tested"),
+            Fault::NoCases { filter: None } => {
+                "the agent found no case; nothing was tested".to_owned()
+            }
+            Fault::AnnouncedTwice { case } => {
+                format!("the start line lists {case} twice; expected every name once")
+            }
+            Fault::Garbage {
+                number,
+                text,
+                error,
+            } => format!(
+                "line {number} of the channel is none that this harness knows ({error}): {text}"
+            ),
+            Fault::Cut { number, text } => {
+                format!("line {number} of the channel was cut before its end: {text}")
+            }
+            Fault::Interleaved { open, next } => format!(
+                "{next} began while {open} had not been reported; expected one case at a time"
+            ),
+            Fault::RequestOutsideCase { number } => {
+                format!("line {number} is a request while no case was running")
+            }
+            Fault::NotBegun { case, begun: None } => {
+                format!("{case} was reported without having begun")
+            }
+            Fault::NotBegun {
+                case,
+                begun: Some(begun),
+            } => format!("{case} was reported while {begun} was running"),
+            Fault::NotAnnounced { case } => {
+                format!("{case} was reported, but the start line does not list it")
+            }
+            Fault::ReportedTwice { case } => {
+                format!("{case} was reported twice; expected every case exactly once")
+            }
+            Fault::NeverReported {
+                cases,
+                died_in: Some(case),
+            } => {
+                format!("the guest died in {case}; not reported: {}", list(cases))
+            }
+            Fault::NeverReported {
+                cases,
+                died_in: None,
+            } => format!("announced, but never reported: {}", list(cases)),
+            Fault::Count { said, seen } => {
+                format!("the end line speaks of {said} cases, but {seen} were reported")
+            }
+            Fault::AfterEnd { number, text } => {
+                format!("line {number} came after the end line: {text}")
+            }
+            Fault::NoEnd => "the end line is missing; the run was cut short".to_owned(),
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn next(&self) -> String {
+        match self {
+            Fault::Splat { during: Some(case), .. } => format!("run it alone: make boot-test TEST='^{case}$'; the whole console is last/console.log"),
+            Fault::Splat { during: None, .. } => "the whole console is last/console.log; a pattern that is wrong stands in ci/splats.toml".to_owned(),
+            Fault::NeverReported { died_in: Some(case), .. } => format!("run it alone: make boot-test TEST='^{case}$'"),
+            Fault::Stopped { .. } | Fault::NoStart | Fault::NoEnd => CONSOLE.to_owned(),
+            Fault::Protocol { .. } => "agent and harness are of different builds: build both anew (cargo clean --manifest-path harness/Cargo.toml)".to_owned(),
+            Fault::Kernel { .. } | Fault::Machine { .. } => "check what KERNEL= and ARCH= say, and build/<base>/<arch>/image".to_owned(),
+            Fault::EmptyObject { .. } => "add a program to its source in selftests/, or remove the file".to_owned(),
+            Fault::NoCases { filter: Some(_) } => "TEST is a regular expression on <file>__<program>; a run without it lists them all".to_owned(),
+            Fault::NoCases { filter: None } => "selftests/*.bpf.c should hold programs; see last/console.log".to_owned(),
+            Fault::Cut { .. } => format!("the guest or QEMU died while the agent wrote; {CONSOLE}"),
+            Fault::AnnouncedTwice { .. } => "two programs of one object have the same name; rename one".to_owned(),
+            Fault::BeforeStart { .. }
+            | Fault::SecondStart { .. }
+            | Fault::Garbage { .. }
+            | Fault::Interleaved { .. }
+            | Fault::RequestOutsideCase { .. }
+            | Fault::NotBegun { .. }
+            | Fault::NotAnnounced { .. }
+            | Fault::ReportedTwice { .. }
+            | Fault::NeverReported { died_in: None, .. }
+            | Fault::Count { .. }
+            | Fault::AfterEnd { .. } => AGENT.to_owned(),
+        }
+    }
+}
+
+fn within(case: Option<&str>) -> String {
+    case.map(|case| format!(", while {case} was running"))
+        .unwrap_or_default()
+}
+
+/// The first few names, and how many more there are.
+fn list(cases: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = cases
+        .iter()
+        .take(SHOWN)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match cases.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
