@@ -76,12 +76,13 @@ impl Store {
             }
         };
         let file = self.file(case, variant);
+        let existed = file.exists();
         let found = self.assert(case, variant, source, text);
         let pending = Some(file.with_extension("snap.new")).filter(|pending| pending.exists());
         match found {
             Ok(Some(true)) => Comparison::Same,
             Ok(Some(false)) => Comparison::Different(pending),
-            Ok(None) if file.exists() => Comparison::Unusable(format!(
+            Ok(None) if existed => Comparison::Unusable(format!(
                 "{} is no snapshot of insta's; remove it and review anew",
                 file.display()
             )),
@@ -159,7 +160,7 @@ impl Store {
         settings.set_snapshot_path(&self.dir);
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.set_input_file(source);
+        settings.set_description(source);
         settings.set_comparator(Box::new(Exact(Arc::clone(&same))));
         if let Some(variant) = variant {
             settings.set_snapshot_suffix(variant);
