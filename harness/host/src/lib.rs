@@ -4,22 +4,27 @@
 //! The modules stand in the order in which the work flows; each knows only what comes before it.
 
 pub mod arch;
+pub mod command;
+pub mod digest;
 pub mod progress;
 
 pub mod context;
+pub mod lock;
 
 pub mod kernel;
+
+pub mod bpftool;
 
 pub mod selftests;
 
 pub mod console;
 pub mod verdict;
 
+pub mod compare;
 pub mod errno;
 pub mod normalise;
-pub mod snapshot;
-pub mod compare;
 pub mod report;
+pub mod snapshot;
 
 pub mod cli;
 pub mod tasks;
