@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use libbpf_rs::btf::Btf;
 use libbpf_rs::{AsRawLibbpf, ObjectBuilder, OpenObject};
 use regex_lite::Regex;
@@ -14,12 +15,40 @@ use crate::wishes::{self, Wishes};
 
 const SUFFIX: &str = ".bpf.o";
 
+/// An object file, read once: the way to the host's disk is long.
+pub struct ObjectFile {
+    /// The file's name without `.bpf.o`.
+    stem: String,
+    bytes: Vec<u8>,
+}
+
+impl ObjectFile {
+    fn read(path: &Path) -> Result<ObjectFile> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(ObjectFile {
+            stem: file_name(path).trim_end_matches(SUFFIX).to_owned(),
+            bytes,
+        })
+    }
+
+    /// Has libbpf open the object.
+    pub fn open(&self) -> Result<OpenObject> {
+        ObjectBuilder::default()
+            .name(&self.stem)
+            .and_then(|builder| builder.open_memory(&self.bytes))
+            .map_err(|error| {
+                let said = libbpf_log::take().join("; ");
+                anyhow!("cannot open {}{SUFFIX}: {error:#}: {said}", self.stem)
+            })
+    }
+}
+
 /// One program, run alone.
 pub struct Case {
     /// `<file>__<program>`.
     pub name: String,
     /// The object that holds the program.
-    pub object: PathBuf,
+    pub object: Rc<ObjectFile>,
     /// The program's name.
     pub program: String,
     /// What it asks for, or why that could not be understood.
@@ -40,11 +69,11 @@ pub struct Catalogue {
 pub fn read(dir: &Path, filter: Option<&Regex>) -> Result<Catalogue> {
     let mut catalogue = Catalogue::default();
     for path in objects(dir)? {
-        let stem = stem(&path);
-        match programs(&path, &stem) {
+        let object = Rc::new(ObjectFile::read(&path)?);
+        match programs(&object) {
             Ok(Some(cases)) => catalogue.cases.extend(cases),
             Ok(None) => catalogue.empty_objects.push(file_name(&path)),
-            Err(error) => catalogue.cases.push(unreadable(path, &stem, &error)),
+            Err(error) => catalogue.cases.push(unreadable(object, &error)),
         }
     }
     if let Some(filter) = filter {
@@ -60,14 +89,6 @@ pub fn btf(object: &OpenObject) -> Result<Option<Btf<'_>>> {
     Btf::from_bpf_object(raw).context("cannot read the object's BTF")
 }
 
-/// Opens an object.
-pub fn open(path: &Path) -> Result<OpenObject> {
-    ObjectBuilder::default().open_file(path).map_err(|error| {
-        anyhow::anyhow!("{error:#}: {}", libbpf_log::take().join("; "))
-            .context(format!("cannot open {}", path.display()))
-    })
-}
-
 fn objects(dir: &Path) -> Result<Vec<PathBuf>> {
     let what = || format!("cannot list the objects in {}", dir.display());
     let mut paths = fs::read_dir(dir)
@@ -81,8 +102,8 @@ fn objects(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The cases of one object; `None` when it holds no program at all.
-fn programs(path: &Path, stem: &str) -> Result<Option<Vec<Case>>> {
-    let object = open(path)?;
+fn programs(file: &Rc<ObjectFile>) -> Result<Option<Vec<Case>>> {
+    let object = file.open()?;
     let mut wishes = btf(&object)?.as_ref().map(wishes::read).unwrap_or_default();
     let mut empty = true;
     let mut cases = Vec::new();
@@ -94,8 +115,8 @@ fn programs(path: &Path, stem: &str) -> Result<Option<Vec<Case>>> {
             .unwrap_or_else(|| Ok(Wishes::default()));
         if !matches!(&wishes, Ok(wishes) if wishes.aux) {
             cases.push(Case {
-                name: format!("{stem}__{program}"),
-                object: path.to_path_buf(),
+                name: format!("{}__{program}", file.stem),
+                object: Rc::clone(file),
                 program,
                 wishes,
             });
@@ -104,17 +125,13 @@ fn programs(path: &Path, stem: &str) -> Result<Option<Vec<Case>>> {
     Ok((!empty).then_some(cases))
 }
 
-fn unreadable(object: PathBuf, stem: &str, error: &anyhow::Error) -> Case {
+fn unreadable(object: Rc<ObjectFile>, error: &anyhow::Error) -> Case {
     Case {
-        name: format!("{stem}__unreadable"),
+        name: format!("{}__unreadable", object.stem),
         object,
         program: String::new(),
         wishes: Err(format!("{error:#}")),
     }
-}
-
-fn stem(path: &Path) -> String {
-    file_name(path).trim_end_matches(SUFFIX).to_owned()
 }
 
 fn file_name(path: &Path) -> String {

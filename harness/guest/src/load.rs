@@ -9,7 +9,7 @@ use libbpf_rs::{
     AsRawLibbpf, Link, MapType, Object, OpenObject, ProgramMut, ProgramType, libbpf_sys,
 };
 
-use crate::catalogue::{self, Case};
+use crate::catalogue::Case;
 use crate::libbpf_log;
 use crate::runner;
 use crate::variables;
@@ -63,7 +63,7 @@ impl Loaded {
 /// [`Rejection`]; everything else that goes wrong (another program refused, an unknown kfunc, no
 /// memory for a map) is an error of another kind.
 pub fn load(case: &Case, wishes: &Wishes) -> Result<Loaded> {
-    let mut object = catalogue::open(&case.object)?;
+    let mut object = case.object.open()?;
     select(&mut object, case, wishes)?;
     variables::fill(&mut object)?;
     let object = load_object(object, case)?;

@@ -7,14 +7,17 @@ use std::ptr;
 
 use anyhow::{Context, Result, ensure};
 
+/// Something that the agent does.
+pub type Trigger = fn() -> Result<()>;
+
 /// Done where a case names none.
 pub const DEFAULT: &str = "getpgid";
 
 /// Every trigger, by the name that a case says.
-const TRIGGERS: &[(&str, fn() -> Result<()>)] = &[("getpgid", getpgid), ("memory", memory)];
+const TRIGGERS: &[(&str, Trigger)] = &[("getpgid", getpgid), ("memory", memory)];
 
 /// The trigger of that name.
-pub fn find(name: &str) -> Result<fn() -> Result<()>> {
+pub fn find(name: &str) -> Result<Trigger> {
     TRIGGERS
         .iter()
         .find(|(known, _)| *known == name)

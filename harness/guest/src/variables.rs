@@ -12,8 +12,11 @@ use crate::catalogue::btf;
 /// A text in the agent's memory, for programs that read user space.
 static USER_TEXT: &CStr = c"text of user space";
 
+/// The bytes of a variable.
+type Value = fn() -> Vec<u8>;
+
 /// What the agent fills in where an object declares `const volatile` variables of these names.
-const VARIABLES: &[(&str, fn() -> Vec<u8>)] = &[
+const VARIABLES: &[(&str, Value)] = &[
     // the agent's process, so that attached programs can ignore all others
     ("target_tgid", || std::process::id().to_ne_bytes().to_vec()),
     ("user_text", || {

@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs the case plainly and checks its lines; how many there are depends on the clock.
+//! A program that prints and is interrupted by its own callback, which prints to the same stream.
 
-use anyhow::Result;
+use std::os::fd::AsFd;
 
-use super::{Stage, lines, plain};
+use anyhow::{Result, ensure};
 
-/// Puts a note in the place of what stdout gave.
+use super::{Stage, lines};
+use crate::runner;
+use crate::stream::Stream;
+
+/// Runs the program once and checks its lines. How many there are depends on the clock, so that
+/// is not noted.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let retval = plain::play(stage)?;
-    let text = std::mem::take(&mut stage.seen.stdout);
-    lines::check(&[text])?;
-    stage.note("lines of each writer, once, whole and in order");
-    Ok(retval)
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let run = runner::run(&program, 1, None)?;
+    let mut text = Vec::new();
+    Stream::Stdout.drain(program.as_fd(), &mut text)?;
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    let writers = lines::check(&[text])?.len();
+    ensure!(writers == 2, "{writers} of program and callback printed");
+    stage.note("lines of program and callback, once, whole and in order");
+    Ok(run.retval)
 }

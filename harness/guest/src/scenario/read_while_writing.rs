@@ -35,6 +35,6 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let works: Vec<Work<'_>> = vec![Box::new(&write), Box::new(&write), Box::new(read)];
     let (retvals, texts): (Vec<i64>, Vec<Vec<u8>>) = threads::at_once(works)?.into_iter().unzip();
     stage.note(format!("the program returned {:?}", &retvals[..WRITERS]));
-    stage.note(lines::check(&texts)?);
+    stage.note(lines::describe(&lines::check(&texts)?));
     Ok(None)
 }

@@ -18,7 +18,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let fd = program.as_fd();
     let retval = runner::run_fd(fd)?;
     let texts = threads::at_once(vec![|| read(fd); READERS])?;
-    stage.note(lines::check(&texts)?);
+    stage.note(lines::describe(&lines::check(&texts)?));
     Ok(Some(retval))
 }
 

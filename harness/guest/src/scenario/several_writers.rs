@@ -20,6 +20,6 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     stage.note(format!("the program returned {retvals:?}"));
     let mut text = Vec::new();
     Stream::Stdout.drain(fd, &mut text)?;
-    stage.note(lines::check(&[text])?);
+    stage.note(lines::describe(&lines::check(&[text])?));
     Ok(None)
 }
