@@ -17,7 +17,6 @@ mod bad_reads;
 mod buffer_across_fault;
 mod fill_and_drain;
 mod interrupted;
-mod interrupted;
 mod limit_4096;
 mod limit_bounds;
 mod lines;
@@ -43,7 +42,6 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("buffer_across_fault", buffer_across_fault::play),
     ("bytewise", |stage| pieces::play(stage, 1)),
     ("fill_and_drain", fill_and_drain::play),
-    ("interrupted", interrupted::play),
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),
     ("limit_bounds", limit_bounds::play),
