@@ -271,3 +271,6 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::Failed { .. } => "failed".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@
 //! twice, and nothing stale is ever run.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,9 +13,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sha2::{Digest, Sha256};
 
+use crate::bpftool::Bpftool;
 use crate::context::Context;
+use crate::digest::Digest;
 
 mod vmlinux_h;
 
@@ -38,17 +38,6 @@ const FLAGS: &[&str] = &[
     "-fdebug-compilation-dir=.",
 ];
 
-/// What the sources are compiled against.
-#[derive(Clone, Copy, Debug)]
-pub struct Against<'a> {
-    /// The kernel, with its types.
-    pub vmlinux: &'a Path,
-    /// A bpftool that can write them as C.
-    pub bpftool: &'a Path,
-    /// The folder that holds `bpf/bpf_helpers.h` of the patched tree.
-    pub include: &'a Path,
-}
-
 /// The compiled selftests.
 #[derive(Clone, Debug)]
 pub struct Objects {
@@ -58,39 +47,40 @@ pub struct Objects {
     pub compiler: String,
 }
 
-/// Compiles all selftests of the clone into the folder `into`.
+/// Compiles all selftests of the clone, against the types in `vmlinux` and libbpf's headers, into the
+/// folder `into`.
 ///
 /// # Errors
 ///
 /// Where the compiler is missing or there is no source, and with the compiler's words for every
 /// source that does not compile.
-pub fn compile(ctx: &Context, against: &Against, into: &Path) -> Result<Objects> {
+pub fn compile(ctx: &Context, vmlinux: &Path, bpftool: &Bpftool, into: &Path) -> Result<Objects> {
     let sources = sources(&ctx.selftests())?;
     let compiler = compiler_version()?;
-    let types = vmlinux_h::write(ctx, against.vmlinux, against.bpftool)?;
+    let types = vmlinux_h::write(ctx, vmlinux, &bpftool.path)?;
     let job = Job {
         cache: ctx.cache_dir("selftests")?,
-        shared: shared_hash(
+        shared: shared_key(
             &ctx.selftests(),
             &types,
-            against.include,
+            &bpftool.include,
             &compiler,
             ctx.arch.names().bpf,
         )?,
-        flags: flags(&types, against.include, ctx.arch.names().bpf),
+        flags: flags(&types, &bpftool.include, ctx.arch.names().bpf),
         into,
     };
     fs::create_dir_all(into).with_context(|| format!("cannot create {}", into.display()))?;
-    let failures = in_parallel(ctx.jobs, sources, |source| job.object(source));
-    let mut message = String::new();
-    for failure in &failures {
-        // Writing to a String cannot fail.
-        let _ = writeln!(message, "{failure:#}");
-    }
+    let mut failures: Vec<String> = in_parallel(ctx.jobs, sources, |source| job.object(source))
+        .iter()
+        .map(|error| format!("{error:#}"))
+        .collect();
+    failures.sort();
     ensure!(
         failures.is_empty(),
-        "{} selftest(s) do not compile:\n{message}",
-        failures.len()
+        "{} selftest(s) do not compile:\n{}",
+        failures.len(),
+        failures.join("\n")
     );
     Ok(Objects {
         dir: into.to_owned(),
@@ -149,38 +139,31 @@ fn flags(types: &Path, include: &Path, arch: &str) -> Vec<String> {
     flags
 }
 
-/// The hash of all that the objects have in common.
-fn shared_hash(
+/// What goes into every object.
+fn shared_key(
     selftests: &Path,
     types: &Path,
     include: &Path,
     compiler: &str,
     arch: &str,
-) -> Result<Sha256> {
-    let mut hash = Sha256::new();
-    for text in [compiler, arch].iter().chain(FLAGS) {
-        add(&mut hash, text.as_bytes());
+) -> Result<Digest> {
+    let mut key = Digest::default();
+    key.add("compiler", compiler);
+    key.add("arch", arch);
+    for flag in FLAGS {
+        key.add("flag", flag);
     }
-    let mut headers = headers(selftests)?;
-    headers.extend(self::headers(types)?);
-    headers.extend(self::headers(&include.join("bpf"))?);
-    for header in headers {
-        add(
-            &mut hash,
-            header.file_name().unwrap_or_default().as_encoded_bytes(),
-        );
-        add(
-            &mut hash,
-            &fs::read(&header).with_context(|| format!("cannot read {}", header.display()))?,
-        );
+    for dir in [selftests, types, &include.join("bpf")] {
+        for header in headers(dir)? {
+            let name = header.file_name().unwrap_or_default().to_string_lossy();
+            key.add(&name, read(&header)?);
+        }
     }
-    Ok(hash)
+    Ok(key)
 }
 
-/// With its length, so that no two sequences of parts have one hash.
-fn add(hash: &mut Sha256, part: &[u8]) {
-    hash.update(part.len().to_le_bytes());
-    hash.update(part);
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn headers(dir: &Path) -> Result<Vec<PathBuf>> {
@@ -231,7 +214,7 @@ fn in_parallel<T: Send>(
 /// What the compilations of one run share.
 struct Job<'a> {
     cache: PathBuf,
-    shared: Sha256,
+    shared: Digest,
     flags: Vec<String>,
     into: &'a Path,
 }
@@ -244,18 +227,9 @@ impl Job<'_> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let mut hash = self.shared.clone();
-        add(&mut hash, name.as_bytes());
-        add(
-            &mut hash,
-            &fs::read(&source).with_context(|| format!("cannot read {}", source.display()))?,
-        );
-        let key: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let cached = self.cache.join(format!("{key}.bpf.o"));
+        let mut key = self.shared.clone();
+        key.add(&name, read(&source)?);
+        let cached = self.cache.join(format!("{}.bpf.o", key.key()));
         if !cached.exists() {
             self.compile(&source, &name, &cached)?;
         }

@@ -64,12 +64,11 @@ impl Place {
             progress: Progress::Silent,
         };
         let into = tempfile::tempdir_in(self.root.path()).unwrap().keep();
-        let against = Against {
-            vmlinux: &self.path("vmlinux"),
-            bpftool: &self.path("bpftool"),
-            include: &self.path("include"),
+        let bpftool = Bpftool {
+            path: self.path("bpftool"),
+            include: self.path("include"),
         };
-        let objects = compile(&ctx, &against, &into)?;
+        let objects = compile(&ctx, &self.path("vmlinux"), &bpftool, &into)?;
         assert!(
             objects.compiler.contains("clang version 19"),
             "{}",

@@ -8,9 +8,9 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use sha2::{Digest, Sha256};
 
 use crate::context::Context;
+use crate::digest::Digest;
 
 const NAME: &str = "vmlinux.h";
 /// A header of an earlier build of the same kernel goes when nobody can be compiling with it.
@@ -20,7 +20,7 @@ const KEPT: Duration = Duration::from_secs(60 * 60);
 /// known again by its path, size and time, for to hash it takes longer than to boot it.
 pub(super) fn write(ctx: &Context, vmlinux: &Path, bpftool: &Path) -> Result<PathBuf> {
     let cache = ctx.cache_dir("vmlinux.h")?;
-    let (kernel, build) = keys(vmlinux)?;
+    let (kernel, build) = keys(vmlinux, bpftool)?;
     let dir = cache.join(format!("{kernel}-{build}"));
     if dir.join(NAME).exists() {
         return Ok(dir);
@@ -41,8 +41,8 @@ pub(super) fn write(ctx: &Context, vmlinux: &Path, bpftool: &Path) -> Result<Pat
     Ok(dir)
 }
 
-/// Names of the kernel (its path) and of this build of it.
-fn keys(vmlinux: &Path) -> Result<(String, String)> {
+/// Names of the kernel (its path) and of this build of it, as this bpftool sees it.
+fn keys(vmlinux: &Path, bpftool: &Path) -> Result<(String, String)> {
     let cannot = || {
         format!(
             "cannot read the kernel's types from {}; build it, or name a build folder with KERNEL=",
@@ -51,19 +51,13 @@ fn keys(vmlinux: &Path) -> Result<(String, String)> {
     };
     let path = vmlinux.canonicalize().with_context(cannot)?;
     let data = path.metadata().with_context(cannot)?;
-    let build = format!("{} {} {}", data.len(), data.mtime(), data.mtime_nsec());
-    Ok((
-        short_hash(path.as_os_str().as_encoded_bytes()),
-        short_hash(build.as_bytes()),
-    ))
-}
-
-fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut kernel = Digest::default();
+    kernel.add("path", path.as_os_str().as_encoded_bytes());
+    let mut build = Digest::default();
+    build.add("bpftool", bpftool.as_os_str().as_encoded_bytes());
+    build.add("size", data.len().to_le_bytes());
+    build.add("time", format!("{}.{:09}", data.mtime(), data.mtime_nsec()));
+    Ok((kernel.key(), build.key()))
 }
 
 fn dump(vmlinux: &Path, bpftool: &Path, header: &Path) -> Result<()> {

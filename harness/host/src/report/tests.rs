@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A report passes only where all is well, and says what is not.
+
+use std::path::PathBuf;
+
+use wire::{Bytes, CaseReport};
+
+use super::*;
+use crate::verdict::Fault;
+
+fn case(name: &str, failure: Option<&str>) -> CaseResult {
+    CaseResult {
+        name: name.to_owned(),
+        report: Some(CaseReport {
+            case: name.to_owned(),
+            outcome: Outcome::Ran { retval: Some(-28) },
+            stdout: Bytes(b"ffff888103a1c008\n\xff\n".to_vec()),
+            stderr: Bytes(Vec::new()),
+            notes: Vec::new(),
+            micros: 1234,
+        }),
+        failure: failure.map(str::to_owned),
+    }
+}
+
+fn good() -> Report {
+    Report {
+        verdict: Verdict {
+            kernel: Some("6.12.117-bpf-streams".to_owned()),
+            ..Verdict::default()
+        },
+        cases: vec![case("a__x", None), case("a__longer", None)],
+        unreferenced: Vec::new(),
+        environment: Environment {
+            arch: "x86_64".to_owned(),
+            accelerator: "TCG".to_owned(),
+            ..Environment::default()
+        },
+        guest: Duration::from_millis(5300),
+        total: Duration::from_millis(6900),
+    }
+}
+
+fn last() -> &'static Path {
+    Path::new("build/v6.12/x86_64/last")
+}
+
+#[test]
+fn all_well_is_one_line_that_says_what_was_tested() {
+    let report = good();
+    assert!(report.passed());
+    assert_eq!(
+        report.verdict_line(last()),
+        "PASSED  2 of 2 selftests on x86_64, 6.12.117-bpf-streams, TCG (5.3 s in the guest, 6.9 s in all)"
+    );
+    assert_eq!(
+        report.failures(&["a line of the console".to_owned()], last()),
+        ""
+    );
+}
+
+#[test]
+fn the_table_has_a_row_for_each_case() {
+    let mut report = good();
+    report.cases.push(CaseResult {
+        name: "a__lost".to_owned(),
+        report: None,
+        failure: Some("never".to_owned()),
+    });
+    let want = "\
+case       verdict        ms       returned  stdout  stderr
+a__x       ok            1.2            -28      19       0
+a__longer  ok            1.2            -28      19       0
+a__lost    FAILED          -              -       -       -
+";
+    assert_eq!(report.table(), want);
+}
+
+#[test]
+fn whatever_is_wrong_makes_it_fail_and_is_said() {
+    let spoilt: [(&str, fn(&mut Report), &str); 5] = [
+        (
+            "1 of 2 selftests on",
+            |report| report.cases[1].failure = Some("it differs".to_owned()),
+            "a__longer failed: it differs",
+        ),
+        (
+            "1 of 2 selftests on",
+            |report| report.cases[0].report = None,
+            "",
+        ),
+        (
+            "0 of 2 selftests, 1 other",
+            |report| report.verdict.faults.push(Fault::NoEnd),
+            "the end line is missing",
+        ),
+        (
+            "0 of 2 selftests, 1 other",
+            |report| {
+                report.unreferenced.push(Unreferenced {
+                    path: PathBuf::from("old.snap"),
+                    why: "no case",
+                })
+            },
+            "old.snap is used by no test: no case",
+        ),
+        ("0 of 0 selftests", |report| report.cases.clear(), ""),
+    ];
+    for (counts, spoil, said) in spoilt {
+        let mut report = good();
+        spoil(&mut report);
+        assert!(!report.passed(), "{counts}");
+        let line = report.verdict_line(last());
+        assert!(
+            line.starts_with("FAILED")
+                && line.contains(counts)
+                && line.ends_with("see build/v6.12/x86_64/last"),
+            "{line}"
+        );
+        assert!(report.failures(&[], last()).contains(said), "{said}");
+        let json = serde_json::to_value(report.json()).unwrap();
+        assert_eq!(json["passed"], false);
+    }
+}
+
+#[test]
+fn a_failed_case_shows_its_raw_text() {
+    let mut report = good();
+    report.cases[0].failure = Some("it differs".to_owned());
+    let said = report.failures(&[], last());
+    assert!(
+        said.contains("returned: -28 (ENOSPC)")
+            && said.contains("| ffff888103a1c008\n    | \\xff\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_long_raw_text_shows_its_end_and_where_the_rest_is() {
+    let mut report = good();
+    report.cases[0].failure = Some("it is too large".to_owned());
+    let text: String = (0..500).map(|line| format!("line {line}\n")).collect();
+    report.cases[0].report.as_mut().unwrap().stdout = Bytes(text.into_bytes());
+    let said = report.failures(&[], last());
+    assert!(said.lines().count() < 60, "{said}");
+    assert!(
+        said.contains("| line 499\n") && said.contains("build/v6.12/x86_64/last/streams"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_failed_run_shows_the_end_of_the_console() {
+    let mut report = good();
+    report.verdict.faults.push(Fault::NoStart);
+    let said = report.failures(&["[    1.000000] the last words".to_owned()], last());
+    assert!(
+        said.contains("the last lines of the console:\n    [    1.000000] the last words\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_result_is_there_for_machines() {
+    let json = serde_json::to_value(good().json()).unwrap();
+    assert_eq!(json["passed"], true);
+    assert_eq!(json["cases"][0]["case"], "a__x");
+    assert_eq!(json["cases"][0]["outcome"], "returned -28 (ENOSPC)");
+    assert_eq!(json["cases"][0]["stdout_bytes"], 19);
+    assert_eq!(json["environment"]["arch"], "x86_64");
+}
+
+#[test]
+fn the_files_hold_what_came_byte_by_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: [&[u8]; 2] = [b"{\"event\":\n", b"\xff cut"];
+    write_files(dir.path(), &lines, b"console \xff\n", &good()).unwrap();
+    let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+    assert_eq!(read("events.jsonl"), b"{\"event\":\n\xff cut");
+    assert_eq!(read("console.log"), b"console \xff\n");
+    assert_eq!(read("streams/a__x.stdout"), b"ffff888103a1c008\n\xff\n");
+    assert_eq!(read("streams/a__x.stderr"), b"");
+    let environment: serde_json::Value = serde_json::from_slice(&read("environment.json")).unwrap();
+    assert_eq!(environment["accelerator"], "TCG");
+}
