@@ -82,7 +82,74 @@ fn source(case: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wire::Bytes;
+
     use super::*;
+
+    fn report(outcome: Outcome, stdout: &[u8]) -> CaseReport {
+        CaseReport {
+            case: "a__x".to_owned(),
+            outcome,
+            stdout: Bytes(stdout.to_vec()),
+            stderr: Bytes::default(),
+            notes: Vec::new(),
+            micros: 1,
+        }
+    }
+
+    /// The result of `a__x` whose snapshot was approved as `approved`.
+    fn result(report: Option<CaseReport>, approved: &str) -> CaseResult {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshot = format!("---\nsource: x\n---\n{approved}");
+        std::fs::write(dir.path().join("a__x.snap"), snapshot).unwrap();
+        let store = Store {
+            dir: dir.path().to_owned(),
+            known: [].into(),
+            of_run: [].into(),
+        };
+        let verdict = Verdict {
+            announced: vec!["a__x".to_owned()],
+            reports: report.into_iter().collect(),
+            ..Verdict::default()
+        };
+        all(&verdict, &store).remove(0)
+    }
+
+    fn why(result: &CaseResult) -> &str {
+        assert!(!result.passed());
+        result.failure.as_deref().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_case_passes_if_it_did_what_was_approved() {
+        let ran = report(Outcome::Ran { retval: Some(0) }, b"text\n");
+        let approved = "returned: 0\n\nstdout:\n| text\n\nstderr: empty\n";
+        assert!(result(Some(ran), approved).passed());
+    }
+
+    #[test]
+    fn a_case_that_was_not_reported_fails() {
+        assert!(why(&result(None, "")).contains("never reported"));
+    }
+
+    #[test]
+    fn a_case_that_could_not_be_carried_out_fails_whatever_was_approved() {
+        let failed = report(
+            Outcome::Failed {
+                error: "no such trigger".to_owned(),
+            },
+            b"",
+        );
+        let result = result(Some(failed), "failed: no such trigger\n");
+        assert!(why(&result).contains("could not carry it out: no such trigger"));
+    }
+
+    #[test]
+    fn a_stream_larger_than_a_snapshot_fails() {
+        let lines: String = (0..9000).map(|i| format!("{i}\n")).collect();
+        let ran = report(Outcome::Ran { retval: Some(0) }, lines.as_bytes());
+        assert!(why(&result(Some(ran), "")).contains("its stdout of 43890 bytes"));
+    }
 
     #[test]
     fn the_source_of_a_case_is_named_by_its_first_half() {

@@ -78,10 +78,16 @@ pub(super) const RULES: &[Rule] = &[
         name: "frames of programs",
         why: "the tag hashes the instructions, which hold map addresses; offsets are the JIT's",
         pattern: r"\bbpf_prog_(?<tag>[0-9a-f]{16})(?:_\w+)?\+(?<off>0x[0-9a-f]+/0x[0-9a-f]+)",
-        changes: &[(
-            "bpf_prog_0123456789abcdef_sub+0x1c/0x40\nbpf_prog_0123456789abcdef_sub+0x20/0x40",
-            "bpf_prog_<tag1>_sub+<off1>\nbpf_prog_<tag1>_sub+<off2>",
-        )],
+        changes: &[
+            (
+                "bpf_prog_0123456789abcdef_sub+0x1c/0x40\nbpf_prog_0123456789abcdef_sub+0x20/0x40",
+                "bpf_prog_<tag1>_sub+<off1>\nbpf_prog_<tag1>_sub+<off2>",
+            ),
+            (
+                "bpf_prog_0123456789abcdef_a+0x1c/0x40\nbpf_prog_fedcba9876543210_b+0x1c/0x40",
+                "bpf_prog_<tag1>_a+<off1>\nbpf_prog_<tag2>_b+<off2>",
+            ),
+        ],
         leaves: &["bpf_prog_0123456789_sub+0x1c/0x40", "bpf_prog_fedcba98 sub"],
     },
     Rule {
