@@ -17,6 +17,9 @@ pub mod bpftool;
 
 pub mod selftests;
 
+pub mod agent;
+pub mod machine;
+
 pub mod console;
 pub mod verdict;
 

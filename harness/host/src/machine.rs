@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Boots a kernel under virtme-ng, with the guest agent in it, and records what happens.
+//!
+//! Nothing here judges. Results come over a virtio-serial port of our own, never by exit codes: those
+//! of virtme-ng are the same for a panic, for a QEMU that died and for a good run. What QEMU says of
+//! its end over QMP, what the guest wrote, and its console are recorded as they come.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::context::Arch;
+
+mod accel;
+mod channel;
+mod command;
+mod end;
+mod events;
+mod group;
+mod qmp;
+mod root;
+mod run;
+mod scratch;
+mod session;
+mod shell;
+mod timeouts;
+mod tools;
+
+pub use accel::Accel;
+pub use end::HowEnded;
+pub use run::run;
+pub use shell::shell;
+pub use timeouts::{Stage, Timeouts};
+pub use tools::{QEMU_MINIMUM, Tools, VIRTME_NG};
+
+/// What to boot, and what to run in it.
+#[derive(Clone, Debug)]
+pub struct RunSpec {
+    /// The kernel's image.
+    pub image: PathBuf,
+    /// Architecture of the guest.
+    pub arch: Arch,
+    /// Folder of the `*.bpf.o` files.
+    pub objects: PathBuf,
+    /// The guest agent.
+    pub agent: PathBuf,
+    /// Only the cases whose name matches this regular expression.
+    pub filter: Option<String>,
+    /// `console.log` and `channel.raw` are written here while the guest runs.
+    pub run_dir: PathBuf,
+    /// CPUs of the guest.
+    pub cpus: u32,
+    /// How long each stage may take.
+    pub timeouts: Timeouts,
+    /// The programs that boot the guest.
+    pub tools: Tools,
+}
+
+/// Enough for programs and readers that run at the same time.
+pub const CPUS: u32 = 2;
+
+/// What was recorded of a run.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// The lines that the guest wrote, in their order.
+    pub lines: Vec<RawLine>,
+    /// Everything that came over the console, QEMU's own complaints included.
+    pub console: Vec<u8>,
+    /// How the guest ended.
+    pub end: HowEnded,
+    /// How the guest's instructions were run.
+    pub accelerator: Accel,
+    /// Version of QEMU, as it says itself.
+    pub qemu_version: String,
+    /// Version of virtme-ng.
+    pub virtme_version: String,
+    /// From the start of virtme-ng to the end of the guest.
+    pub time: Duration,
+    /// From the start of virtme-ng to the agent's first line.
+    pub boot: Option<Duration>,
+}
+
+/// A line as it was received, with its `\n` if it had one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawLine(pub Vec<u8>);

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Whether the guest can run on the processor itself.
+//!
+//! `/dev/kvm` can be there, and open, and still every guest hangs, as on many nested hosts. So a
+//! guest must say a word first; what came of it is remembered for the machine as it is now.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::group::Group;
+use super::scratch::Scratch;
+use crate::context::{AccelChoice, Arch, Context};
+use crate::digest::Digest;
+
+/// How a guest's instructions are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accel {
+    /// By the processor.
+    Kvm,
+    /// By QEMU, in software.
+    Tcg,
+}
+
+impl fmt::Display for Accel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Accel::Kvm => "KVM",
+            Accel::Tcg => "software emulation",
+        })
+    }
+}
+
+/// A guest that runs says something long before this.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+const DEVICE: &str = "/dev/kvm";
+
+/// Decides how guests of `ctx` run; `image` is what the probe boots.
+pub fn choose(ctx: &Context, qemu: &Path, image: &Path) -> Result<Accel> {
+    if ctx.accel == AccelChoice::Tcg {
+        return Ok(Accel::Tcg);
+    }
+    let usable = usable(ctx, qemu, image)?;
+    match (usable, ctx.accel) {
+        (Ok(()), _) => Ok(Accel::Kvm),
+        (Err(reason), AccelChoice::Kvm) => {
+            bail!("ACCEL=kvm was asked for, but {reason}; ACCEL=tcg runs the guest in software")
+        }
+        (Err(_), _) => Ok(Accel::Tcg),
+    }
+}
+
+/// Whether KVM can be used here, or why not.
+fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>> {
+    if Arch::of_this_machine().ok() != Some(ctx.arch) {
+        return Ok(Err(format!("this machine's processor is no {}", ctx.arch)));
+    }
+    if let Err(error) = File::options().read(true).write(true).open(DEVICE) {
+        return Ok(Err(format!("{DEVICE} cannot be used: {error}")));
+    }
+    let memory = ctx.cache_dir("kvm")?.join(machine_key(qemu)?);
+    remembered(&memory, || {
+        let stage = ctx
+            .progress
+            .stage("kvm", "does a guest run under KVM here?");
+        let answer = probe(qemu, image, ctx.arch, PATIENCE)?;
+        match &answer {
+            Ok(()) => stage.done("guests run under KVM here"),
+            Err(reason) => {
+                drop(stage);
+                ctx.progress
+                    .note(format!("{reason}; guests run in software emulation"));
+            }
+        }
+        Ok(answer)
+    })
+}
+
+/// What is remembered in this file, or what `find_out` says, which is remembered.
+fn remembered(
+    file: &Path,
+    find_out: impl FnOnce() -> Result<Result<(), String>>,
+) -> Result<Result<(), String>> {
+    if let Some(answer) = fs::read(file)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+    {
+        return Ok(answer);
+    }
+    let answer = find_out()?;
+    // written aside, so that nobody reads half of it
+    let what = || format!("cannot write {}", file.display());
+    let mut aside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))
+        .with_context(what)?;
+    serde_json::to_writer(&mut aside, &answer).with_context(what)?;
+    aside.persist(file).with_context(what)?;
+    Ok(answer)
+}
+
+/// What tells this machine, as it runs now, from any other: after a reboot it may be another host's
+/// guest.
+fn machine_key(qemu: &Path) -> Result<String> {
+    let mut digest = Digest::default();
+    for file in ["/proc/sys/kernel/random/boot_id", "/proc/version"] {
+        let text = fs::read(file).with_context(|| format!("cannot read {file}"))?;
+        digest.add(file, text);
+    }
+    let cpus = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+    let model = cpus.lines().find(|line| line.starts_with("model name"));
+    digest.add("cpu", model.unwrap_or_default());
+    digest.add("qemu", qemu.as_os_str().as_encoded_bytes());
+    Ok(digest.key())
+}
+
+/// Boots the image under KVM, without anything around it, and waits for the kernel's first word.
+fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<Result<(), String>> {
+    let scratch = Scratch::new()?;
+    let group = Group::new(scratch.path())?;
+    let mut child = group
+        .spawn(
+            Command::new(qemu)
+                .args(probe_arguments(arch))
+                .arg("-kernel")
+                .arg(image)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )
+        .with_context(|| format!("cannot start {}", qemu.display()))?;
+    let (word, heard) = mpsc::channel();
+    if let Some(mut console) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut byte = [0];
+            // the other end is gone when it waited long enough
+            let _ = word.send(console.read_exact(&mut byte).is_ok());
+        });
+    }
+    let answer = match heard.recv_timeout(patience) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("QEMU ends at once under KVM here".to_owned()),
+        Err(_) => Err(format!(
+            "a guest under KVM said nothing within {} s here",
+            patience.as_secs()
+        )),
+    };
+    group.kill();
+    child.wait().context("cannot wait for QEMU")?;
+    Ok(answer)
+}
+
+fn probe_arguments(arch: Arch) -> Vec<&'static str> {
+    let (machine, append) = match arch {
+        Arch::X86_64 => ("q35,accel=kvm", "console=ttyS0 earlyprintk=serial panic=-1"),
+        Arch::Arm64 => (
+            "virt,gic-version=host,accel=kvm",
+            "console=ttyAMA0 earlycon=pl011,0x9000000 panic=-1",
+        ),
+    };
+    let mut args = vec!["-machine", machine, "-cpu", "host", "-m", "256M"];
+    args.extend(["-nodefaults", "-display", "none", "-no-reboot"]);
+    args.extend(["-serial", "stdio", "-append", append]);
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn probe_with(script: &str, patience: Duration) -> Result<(), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let qemu = dir.path().join("qemu");
+        fs::write(&qemu, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
+        probe(&qemu, Path::new("image"), Arch::X86_64, patience).unwrap()
+    }
+
+    #[test]
+    fn a_guest_that_says_a_word_runs_under_kvm() {
+        let endless = "echo word; exec sleep 1000";
+        assert_eq!(probe_with(endless, Duration::from_secs(60)), Ok(()));
+    }
+
+    #[test]
+    fn a_guest_that_hangs_or_ends_does_not() {
+        let silent = probe_with("exec sleep 1000", Duration::from_millis(100));
+        assert!(silent.unwrap_err().contains("said nothing"));
+        let ends = probe_with("exit 1", Duration::from_secs(60));
+        assert!(ends.unwrap_err().contains("ends at once"));
+    }
+
+    #[test]
+    fn an_answer_is_remembered_and_half_of_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("answer");
+        let broken = || Ok(Err("broken".to_owned()));
+        let never = || -> Result<Result<(), String>> { panic!("it was to be remembered") };
+        assert_eq!(remembered(&file, broken).unwrap(), Err("broken".to_owned()));
+        assert_eq!(remembered(&file, never).unwrap(), Err("broken".to_owned()));
+        fs::write(&file, "{\"E").unwrap();
+        assert_eq!(remembered(&file, || Ok(Ok(()))).unwrap(), Ok(()));
+        assert_eq!(remembered(&file, never).unwrap(), Ok(()));
+    }
+}

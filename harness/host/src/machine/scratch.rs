@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A folder of a run's own, with a short path: that of a unix socket has at most 107 bytes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+/// Longest path of the folder that leaves room for the names of the sockets in it.
+const LONGEST: usize = 80;
+
+/// The folder; it goes away with this.
+#[derive(Debug)]
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// Makes the folder where temporary files go, or under `/tmp` where that path is too long.
+    pub fn new() -> Result<Scratch> {
+        let parent = std::env::temp_dir();
+        let parent = if parent.as_os_str().len() + "/bpf-streams.XXXXXX".len() > LONGEST {
+            PathBuf::from("/tmp")
+        } else {
+            parent
+        };
+        tempfile::Builder::new()
+            .prefix("bpf-streams.")
+            .tempdir_in(&parent)
+            .map(Scratch)
+            .with_context(|| format!("cannot make a folder for the run in {}", parent.display()))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The socket of the guest's channel.
+    pub fn channel(&self) -> PathBuf {
+        self.path().join("channel")
+    }
+
+    /// The socket of QEMU's monitor.
+    pub fn qmp(&self) -> PathBuf {
+        self.path().join("qmp")
+    }
+
+    /// The guest's root.
+    pub fn root(&self) -> PathBuf {
+        self.path().join("root")
+    }
+}

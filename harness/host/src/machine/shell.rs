@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! An interactive shell in a guest.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context as _, Result};
+
+use super::{CPUS, Tools, accel, command};
+use crate::context::Context;
+
+/// Where the guest sees the folder of bpftool: first in root's search path, and empty on most
+/// machines.
+const TOOLS: &str = "usr/local/sbin";
+
+/// Boots the image on the host's own root, read-only, and hands the terminal over. Every program in
+/// `bin` is found by the guest's shell.
+pub fn shell(ctx: &Context, tools: &Tools, image: &Path, bin: &Path) -> Result<ExitStatus> {
+    let accel = accel::choose(ctx, &tools.qemu, image)?;
+    let mut args = command::common(image, tools, CPUS, accel);
+    args.push("--rodir".into());
+    let mut folder = OsString::from(format!("{TOOLS}="));
+    folder.push(bin);
+    args.push(folder);
+    // the terminal's own group: Ctrl-C goes to the guest, and a terminal that closes ends QEMU
+    Command::new(&tools.virtme_run)
+        .args(args)
+        .status()
+        .with_context(|| format!("cannot start virtme-ng ({})", tools.virtme_run.display()))
+}
