@@ -15,6 +15,8 @@ pub struct CaseResult {
     pub report: Option<CaseReport>,
     /// Why it has failed, if it has.
     pub failure: Option<String>,
+    /// The text that was approved, where the case has failed and there is one.
+    pub approved: Option<String>,
 }
 
 impl CaseResult {
@@ -36,6 +38,7 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
         };
         CaseResult {
             name: name.clone(),
+            approved: failure.as_ref().and_then(|_| store.approved(name)),
             report,
             failure,
         }
@@ -124,7 +127,17 @@ mod tests {
     fn a_case_passes_if_it_did_what_was_approved() {
         let ran = report(Outcome::Ran { retval: Some(0) }, b"text\n");
         let approved = "returned: 0\n\nstdout:\n| text\n\nstderr: empty\n";
-        assert!(result(Some(ran), approved).passed());
+        let result = result(Some(ran), approved);
+        assert!(result.passed() && result.approved.is_none());
+    }
+
+    #[test]
+    fn a_case_that_has_failed_keeps_what_was_approved() {
+        let ran = report(Outcome::Ran { retval: Some(1) }, b"text\n");
+        let approved = "returned: 0\n\nstdout:\n| text\n\nstderr: empty";
+        let result = result(Some(ran), approved);
+        assert!(!result.passed());
+        assert_eq!(result.approved.as_deref(), Some(approved));
     }
 
     #[test]

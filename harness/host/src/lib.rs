@@ -29,5 +29,7 @@ pub mod normalise;
 pub mod report;
 pub mod snapshot;
 
+pub mod matrix;
+
 pub mod cli;
 pub mod tasks;

@@ -6,20 +6,20 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Serialize;
 use wire::Outcome;
 
 use crate::compare::CaseResult;
-use crate::errno;
 use crate::progress::seconds;
 use crate::snapshot::{self, Unreferenced};
 use crate::verdict::Verdict;
 
 mod environment;
 mod files;
+mod result;
 
 pub use environment::Environment;
 pub use files::{RunFolder, write_files};
+pub use result::{CaseOutcome, RunResult};
 
 /// Everything that is known of a run when it is over.
 #[derive(Debug)]
@@ -140,27 +140,10 @@ impl Report {
         )
     }
 
-    /// The same for machines.
+    /// The same for machines, and for a nightly report. `console` are its last lines.
     #[must_use]
-    pub fn json(&self) -> impl Serialize + '_ {
-        Json {
-            passed: self.passed(),
-            cases: self.cases.iter().map(JsonCase::of).collect(),
-            faults: self
-                .verdict
-                .faults
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            unreferenced: self
-                .unreferenced
-                .iter()
-                .map(|file| format!("{}: {}", file.path.display(), file.why))
-                .collect(),
-            guest_seconds: self.guest.as_secs_f64(),
-            total_seconds: self.total.as_secs_f64(),
-            environment: &self.environment,
-        }
+    pub fn result(&self, console: &[String]) -> RunResult {
+        RunResult::of(self, console)
     }
 }
 
@@ -219,56 +202,6 @@ impl Row {
             stdout: report.stdout.0.len().to_string(),
             stderr: report.stderr.0.len().to_string(),
         }
-    }
-}
-
-#[derive(Serialize)]
-struct Json<'a> {
-    passed: bool,
-    cases: Vec<JsonCase<'a>>,
-    faults: Vec<String>,
-    unreferenced: Vec<String>,
-    guest_seconds: f64,
-    total_seconds: f64,
-    environment: &'a Environment,
-}
-
-#[derive(Serialize)]
-struct JsonCase<'a> {
-    case: &'a str,
-    passed: bool,
-    failure: Option<&'a str>,
-    outcome: Option<String>,
-    stdout_bytes: Option<usize>,
-    stderr_bytes: Option<usize>,
-    micros: Option<u64>,
-}
-
-impl<'a> JsonCase<'a> {
-    fn of(case: &'a CaseResult) -> Self {
-        let report = case.report.as_ref();
-        Self {
-            case: &case.name,
-            passed: case.passed(),
-            failure: case.failure.as_deref(),
-            outcome: report.map(|report| describe(&report.outcome)),
-            stdout_bytes: report.map(|report| report.stdout.0.len()),
-            stderr_bytes: report.map(|report| report.stderr.0.len()),
-            micros: report.map(|report| report.micros),
-        }
-    }
-}
-
-fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Ran {
-            retval: Some(value),
-        } => format!("returned {}", errno::describe(*value)),
-        Outcome::Ran { retval: None } => "triggered".to_owned(),
-        Outcome::Rejected { errno, .. } => {
-            format!("rejected {}", errno::describe(-i64::from(*errno)))
-        }
-        Outcome::Failed { .. } => "failed".to_owned(),
     }
 }
 

@@ -91,6 +91,17 @@ impl Store {
         }
     }
 
+    /// The text that was approved for `case`, for who shows the difference; none where there is no
+    /// snapshot that can be read.
+    #[must_use]
+    pub fn approved(&self, case: &str) -> Option<String> {
+        let variant = self
+            .of_run
+            .iter()
+            .find(|variant| self.file(case, Some(variant)).exists());
+        body(&self.file(case, variant.map(String::as_str))).ok()
+    }
+
     /// The snapshots that none of `cases`, the names of all cases, is ever held against.
     ///
     /// # Errors

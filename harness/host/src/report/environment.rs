@@ -3,13 +3,14 @@
 
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use crate::context::Context;
 
 /// What a run was made with.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Environment {
     /// When it was reported, in UTC.
     pub date: String,

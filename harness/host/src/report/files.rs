@@ -16,6 +16,10 @@ use tempfile::TempDir;
 use wire::Outcome;
 
 use super::Report;
+use crate::console;
+
+/// Lines of the console that a report shows where a run has failed.
+pub const CONSOLE_LINES: usize = 200;
 
 const PREFIX: &str = "run-";
 /// A run's folder that is not `last` and older than this was left by a run that was killed.
@@ -129,7 +133,7 @@ pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report)
     )?;
     write(
         &dir.join("result.json"),
-        &serde_json::to_vec_pretty(&report.json())?,
+        &serde_json::to_vec_pretty(&report.result(&console::tail(console, CONSOLE_LINES)))?,
     )?;
     let streams = dir.join("streams");
     fs::create_dir_all(&streams).with_context(|| format!("cannot create {}", streams.display()))?;

@@ -20,6 +20,7 @@ fn case(name: &str, failure: Option<&str>) -> CaseResult {
             micros: 1234,
         }),
         failure: failure.map(str::to_owned),
+        approved: None,
     }
 }
 
@@ -66,6 +67,7 @@ fn the_table_has_a_row_for_each_case() {
         name: "a__lost".to_owned(),
         report: None,
         failure: Some("never".to_owned()),
+        approved: None,
     });
     let want = "\
 case       verdict        ms       returned  stdout  stderr
@@ -118,7 +120,7 @@ fn whatever_is_wrong_makes_it_fail_and_is_said() {
             "{line}"
         );
         assert!(report.failures(&[], last()).contains(said), "{said}");
-        let json = serde_json::to_value(report.json()).unwrap();
+        let json = serde_json::to_value(report.result(&[])).unwrap();
         assert_eq!(json["passed"], false);
     }
 }
@@ -162,12 +164,40 @@ fn a_failed_run_shows_the_end_of_the_console() {
 
 #[test]
 fn the_result_is_there_for_machines() {
-    let json = serde_json::to_value(good().json()).unwrap();
+    let json = serde_json::to_value(good().result(&[])).unwrap();
     assert_eq!(json["passed"], true);
     assert_eq!(json["cases"][0]["case"], "a__x");
     assert_eq!(json["cases"][0]["outcome"], "returned -28 (ENOSPC)");
     assert_eq!(json["cases"][0]["stdout_bytes"], 19);
     assert_eq!(json["environment"]["arch"], "x86_64");
+    let read: RunResult = serde_json::from_value(json).unwrap();
+    assert_eq!(read, good().result(&[]));
+}
+
+#[test]
+fn the_result_of_a_failure_holds_what_a_reader_needs() {
+    let console = ["a line of the console".to_owned()];
+    assert!(good().result(&console).console.is_empty());
+    let mut report = good();
+    report.cases[0].failure = Some("it differs".to_owned());
+    report.cases[0].approved = Some("returned: 0".to_owned());
+    let result = report.result(&console);
+    assert_eq!(result.console, console);
+    let [bad, good] = &result.cases[..] else {
+        panic!("{result:?}");
+    };
+    assert_eq!(bad.approved.as_deref(), Some("returned: 0"));
+    assert!(
+        bad.text
+            .as_ref()
+            .is_some_and(|text| text.contains("<addr1>"))
+    );
+    assert!(
+        bad.raw
+            .as_ref()
+            .is_some_and(|raw| raw.contains("ffff888103a1c008"))
+    );
+    assert!(good.text == bad.text && good.raw.is_none());
 }
 
 #[test]

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The result of a run for machines: what `JSON=file` gets, and what a nightly report is made of.
+
+use serde::{Deserialize, Serialize};
+use wire::Outcome;
+
+use super::{Environment, Report};
+use crate::compare::CaseResult;
+use crate::{errno, snapshot};
+
+/// The result of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunResult {
+    /// Whether everything that was to be shown was shown.
+    pub passed: bool,
+    /// What came of each case, in the order in which they were announced.
+    pub cases: Vec<CaseOutcome>,
+    /// What is wrong with the run as a whole, each with what to do next.
+    pub faults: Vec<String>,
+    /// Snapshots that no case is held against, each with the reason.
+    pub unreferenced: Vec<String>,
+    /// The last lines of the console; empty where the run passed.
+    pub console: Vec<String>,
+    /// How long the guest ran.
+    pub guest_seconds: f64,
+    /// How long all of it took.
+    pub total_seconds: f64,
+    /// What the run was made with.
+    pub environment: Environment,
+}
+
+/// What came of one case.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseOutcome {
+    /// `<file>__<program>`.
+    pub case: String,
+    /// Whether it did what was approved.
+    pub passed: bool,
+    /// Why it has failed, if it has.
+    pub failure: Option<String>,
+    /// How it ended, in a few words; this and what follows only where it was reported.
+    pub outcome: Option<String>,
+    /// Bytes read from its stdout.
+    pub stdout_bytes: Option<usize>,
+    /// Bytes read from its stderr.
+    pub stderr_bytes: Option<usize>,
+    /// Wall time in the guest, in microseconds.
+    pub micros: Option<u64>,
+    /// The text that is held against its snapshot, with what varies replaced by names.
+    pub text: Option<String>,
+    /// The text that was approved, where it failed because it differs.
+    pub approved: Option<String>,
+    /// The end of the text with nothing replaced, where it failed.
+    pub raw: Option<String>,
+}
+
+impl RunResult {
+    pub(super) fn of(report: &Report, console: &[String]) -> Self {
+        let passed = report.passed();
+        Self {
+            passed,
+            cases: report.cases.iter().map(CaseOutcome::of).collect(),
+            faults: report
+                .verdict
+                .faults
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            unreferenced: report
+                .unreferenced
+                .iter()
+                .map(|file| format!("{}: {}", file.path.display(), file.why))
+                .collect(),
+            console: if passed { Vec::new() } else { console.to_vec() },
+            guest_seconds: report.guest.as_secs_f64(),
+            total_seconds: report.total.as_secs_f64(),
+            environment: report.environment.clone(),
+        }
+    }
+}
+
+impl CaseOutcome {
+    fn of(case: &CaseResult) -> Self {
+        let report = case.report.as_ref();
+        let failed = !case.passed();
+        Self {
+            case: case.name.clone(),
+            passed: !failed,
+            failure: case.failure.clone(),
+            outcome: report.map(|report| describe(&report.outcome)),
+            stdout_bytes: report.map(|report| report.stdout.0.len()),
+            stderr_bytes: report.map(|report| report.stderr.0.len()),
+            micros: report.map(|report| report.micros),
+            // a text that is too large to be held against a snapshot is shown raw
+            text: report.and_then(|report| snapshot::render(report).ok()),
+            approved: case.approved.clone(),
+            raw: report
+                .filter(|_| failed)
+                .map(|report| end_of(snapshot::render_raw(report))),
+        }
+    }
+}
+
+/// A raw text may be as large as a stream; nobody reads more than this of it in a report.
+const MOST_RAW: usize = 32 * 1024;
+
+/// The last [`MOST_RAW`] bytes of a text, in whole lines where it has any.
+fn end_of(text: String) -> String {
+    let Some(from) = text.len().checked_sub(MOST_RAW).filter(|&from| from > 0) else {
+        return text;
+    };
+    let from = text.ceil_char_boundary(from);
+    let line = text[from..].find('\n').map_or(from, |end| from + end + 1);
+    format!("({line} bytes left out)\n{}", &text[line..])
+}
+
+fn describe(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Ran {
+            retval: Some(value),
+        } => format!("returned {}", errno::describe(*value)),
+        Outcome::Ran { retval: None } => "triggered".to_owned(),
+        Outcome::Rejected { errno, .. } => {
+            format!("rejected {}", errno::describe(-i64::from(*errno)))
+        }
+        Outcome::Failed { .. } => "failed".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_its_end_in_whole_lines() {
+        assert_eq!(end_of("short\n".to_owned()), "short\n");
+        let long: String = (0..10_000).map(|line| format!("line {line} é\n")).collect();
+        let end = end_of(long.clone());
+        let (head, rest) = end.split_once('\n').unwrap();
+        assert!(
+            rest.len() <= MOST_RAW && rest.starts_with("line "),
+            "{head}"
+        );
+        assert!(long.ends_with(rest));
+        assert_eq!(
+            head,
+            format!("({} bytes left out)", long.len() - rest.len())
+        );
+    }
+
+    #[test]
+    fn one_long_line_is_cut_between_letters() {
+        assert!(end_of("é".repeat(MOST_RAW)).len() <= MOST_RAW + 64);
+    }
+}
