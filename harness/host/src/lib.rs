@@ -31,5 +31,7 @@ pub mod snapshot;
 
 pub mod matrix;
 
+pub mod trial;
+
 pub mod cli;
 pub mod tasks;

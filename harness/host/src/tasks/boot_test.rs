@@ -1,24 +1,122 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make boot-test`: build, boot, run, compare.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::context::Context;
+use crate::compare;
+use crate::console;
+use crate::context::{Arch, Context, PLAIN};
+use crate::report::{self, Report};
+use crate::snapshot::{Store, Unreferenced};
+use crate::trial::{self, Trial};
+use crate::verdict::Verdict;
+
+/// Lines of the console that are shown when a run has failed.
+const LAST_LINES: usize = 30;
 
 /// What `make boot-test` takes.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct Args {
     /// Run only the cases whose name matches this regular expression
     #[arg(long, env = "TEST", value_name = "REGEX")]
     pub test: Option<String>,
     /// Write the result as JSON to this file
     #[arg(long, env = "JSON", value_name = "FILE")]
-    pub json: Option<std::path::PathBuf>,
+    pub json: Option<PathBuf>,
 }
 
-/// Runs the task.
-pub fn run(_ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    bail!("not written yet")
+/// Runs the task. It succeeds only if everything that was to be shown was shown.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let begun = Instant::now();
+    let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
+    let trial = trial::run(ctx, filter)?;
+    let store = store(ctx)?;
+    let report = Report {
+        cases: compare::all(&trial.verdict, &store),
+        unreferenced: unreferenced(&store, &trial.verdict, filter)?,
+        guest: trial.record.time,
+        total: begun.elapsed(),
+        verdict: trial.verdict.clone(),
+        environment: trial.environment.clone(),
+    };
+    let console = console::tail(&trial.record.console, LAST_LINES);
+    let last = leave(trial, &report)?;
+    if let Some(json) = args
+        .json
+        .as_deref()
+        .filter(|path| !path.as_os_str().is_empty())
+    {
+        write_json(json, &report, &console)?;
+    }
+    let shown = last.strip_prefix(&ctx.repo).unwrap_or(&last);
+    print!("{}{}", report.table(), report.failures(&console, shown));
+    println!("\n{}", report.verdict_line(shown));
+    Ok(if report.passed() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The snapshots that no case is held against. A run of a selection, or one that never told its
+/// cases, cannot know them.
+fn unreferenced(
+    store: &Store,
+    verdict: &Verdict,
+    filter: Option<&str>,
+) -> Result<Vec<Unreferenced>> {
+    if filter.is_some() || verdict.announced.is_empty() {
+        return Ok(Vec::new());
+    }
+    store
+        .unreferenced(&verdict.announced)
+        .with_context(|| format!("cannot read the snapshots in {}", store.dir.display()))
+}
+
+/// Writes what the run leaves and makes it the last one.
+fn leave(trial: Trial, report: &Report) -> Result<PathBuf> {
+    report::write_files(
+        trial.folder.path(),
+        &trial.lines(),
+        &trial.record.console,
+        report,
+    )?;
+    trial.folder.publish()
+}
+
+fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {
+    let text = serde_json::to_vec_pretty(&report.result(console))?;
+    fs::write(path, text)
+        .with_context(|| format!("cannot write the result to {} (JSON=)", path.display()))
+}
+
+/// The clone's snapshots, as a run of this architecture, configuration and base sees them.
+fn store(ctx: &Context) -> Result<Store> {
+    let arches = Arch::ALL.iter().map(ToString::to_string);
+    let configs = names(&ctx.repo.join("kernel-config"), ".config")?;
+    let bases = names(&ctx.repo.join("patches"), "")?;
+    let of_run = [ctx.arch.to_string(), ctx.config.clone(), ctx.base.clone()];
+    Ok(Store {
+        dir: ctx.repo.join("harness/host/tests/snapshots"),
+        known: arches.chain(configs).chain(bases).collect(),
+        of_run: of_run.into_iter().filter(|name| name != PLAIN).collect(),
+    })
+}
+
+/// The entries of `dir` that end in `end`, without it.
+fn names(dir: &Path, end: &str) -> Result<Vec<String>> {
+    let entries = dir
+        .read_dir()
+        .with_context(|| format!("cannot read {}", dir.display()))?;
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names
+        .filter_map(|name| name.strip_suffix(end).map(str::to_owned))
+        .collect())
 }

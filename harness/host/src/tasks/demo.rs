@@ -1,17 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make demo`: a program prints, bpftool shows it.
+//! `make demo`: a program prints, and what its streams say is shown.
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use crate::console;
 use crate::context::Context;
+use crate::snapshot;
+use crate::trial::{self, Trial};
+
+/// What is run unless another case is named: a program that prints to both of its streams.
+const CASE: &str = "^test_run__syscall_program$";
 
 /// What `make demo` takes.
 #[derive(clap::Args, Debug)]
-pub struct Args {}
+pub struct Args {
+    /// Show the cases whose name matches this regular expression
+    #[arg(long, env = "TEST", value_name = "REGEX")]
+    test: Option<String>,
+}
 
 /// Runs the task.
-pub fn run(_ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    bail!("not written yet")
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
+    let trial = trial::run(ctx, Some(filter.unwrap_or(CASE)))?;
+    print!("{}", text(&trial));
+    Ok(if trial.verdict.faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What the programs printed, as it came; and what went wrong, if something did.
+fn text(trial: &Trial) -> String {
+    let mut out = String::new();
+    let kernel = trial
+        .verdict
+        .kernel
+        .as_deref()
+        .unwrap_or("a kernel that did not speak");
+    for report in &trial.verdict.reports {
+        let file = report
+            .case
+            .split_once("__")
+            .map_or(report.case.as_str(), |(file, _)| file);
+        out.push_str(&format!(
+            "{} (selftests/{file}.bpf.c) on {kernel}\n\n{}\n",
+            report.case,
+            snapshot::render_raw(report)
+        ));
+    }
+    for fault in &trial.verdict.faults {
+        out.push_str(&format!("the run failed: {fault}\n"));
+    }
+    if !trial.verdict.faults.is_empty() {
+        console::tail(&trial.record.console, 30)
+            .iter()
+            .for_each(|line| out.push_str(&format!("    {line}\n")));
+    }
+    out
 }

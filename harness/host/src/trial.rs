@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! One run, from the sources to what is known of it: the stages in their order.
+
+use anyhow::{Context as _, Result};
+use regex::Regex;
+use wire::FromGuest;
+
+use crate::agent;
+use crate::bpftool;
+use crate::context::Context;
+use crate::kernel;
+use crate::machine::{self, RunRecord, RunSpec, Timeouts, Tools};
+use crate::progress::seconds;
+use crate::report::{Environment, RunFolder};
+use crate::selftests;
+use crate::verdict::{self, Evidence, Expected, Verdict};
+
+/// What is known of a run when its guest is gone.
+#[derive(Debug)]
+pub struct Trial {
+    /// Where the run has written, and its report will.
+    pub folder: RunFolder,
+    /// What was recorded of it.
+    pub record: RunRecord,
+    /// What it amounts to.
+    pub verdict: Verdict,
+    /// What it was made with.
+    pub environment: Environment,
+}
+
+impl Trial {
+    /// The lines of the guest as they came.
+    #[must_use]
+    pub fn lines(&self) -> Vec<&[u8]> {
+        lines(&self.record)
+    }
+}
+
+/// Builds what has changed, boots it, and has the guest run the cases that `filter` selects.
+///
+/// # Errors
+///
+/// Where a stage fails before there is anything to judge.
+pub fn run(ctx: &Context, filter: Option<&str>) -> Result<Trial> {
+    check_filter(filter)?;
+    let kernel = kernel::build(ctx)?;
+    let bpftool = bpftool::build(ctx, &kernel)?;
+    let folder = RunFolder::create(&ctx.build_dir())?;
+    let objects = selftests::compile(
+        ctx,
+        &kernel.vmlinux,
+        &bpftool,
+        &folder.path().join("objects"),
+    )?;
+    let spec = RunSpec {
+        image: kernel.image,
+        arch: ctx.arch,
+        objects: objects.dir,
+        agent: agent::build(ctx)?,
+        filter: filter.map(str::to_owned),
+        run_dir: folder.path().to_owned(),
+        cpus: machine::CPUS,
+        timeouts: Timeouts::default(),
+        tools: Tools::find(ctx)?,
+    };
+    let record = boot(ctx, &spec)?;
+    let expected = Expected {
+        release: Some(&kernel.release),
+        machine: ctx.arch.names().machine,
+        filter,
+    };
+    let environment = Environment {
+        kernel: kernel.release.clone(),
+        compiler: kernel.compiler,
+        clang: objects.compiler,
+        qemu: record.qemu_version.clone(),
+        virtme_ng: record.virtme_version.clone(),
+        accelerator: record.accelerator.to_string(),
+        ..Environment::of(ctx, filter)
+    };
+    Ok(Trial {
+        verdict: judge(&record, &expected),
+        folder,
+        record,
+        environment,
+    })
+}
+
+/// Boots the guest and tells how far it is.
+fn boot(ctx: &Context, spec: &RunSpec) -> Result<RunRecord> {
+    let stage = ctx.progress.stage("boot", "waiting for the guest");
+    let (mut all, mut begun) = (0, 0);
+    let mut listener = |line: &FromGuest| match line {
+        FromGuest::Start { cases, .. } => all = cases.len(),
+        FromGuest::CaseStart { case } => {
+            begun += 1;
+            stage.update(format!("{begun} of {all}: {case}"));
+        }
+        _ => {}
+    };
+    let record = machine::run(ctx, spec, &mut listener)?;
+    let boot = record
+        .boot
+        .map(|boot| format!(", {} of it until the first word", seconds(boot)));
+    stage.done(format!(
+        "{} in the guest{}",
+        record.accelerator,
+        boot.unwrap_or_default()
+    ));
+    Ok(record)
+}
+
+/// What a recorded run amounts to.
+#[must_use]
+pub fn judge(record: &RunRecord, expected: &Expected) -> Verdict {
+    let stopped = record.end.stopped();
+    let evidence = Evidence {
+        lines: &lines(record),
+        console: &record.console,
+        stopped: stopped.as_deref(),
+    };
+    verdict::judge(&evidence, expected)
+}
+
+fn lines(record: &RunRecord) -> Vec<&[u8]> {
+    record.lines.iter().map(|line| line.0.as_slice()).collect()
+}
+
+/// A selection that cannot be read is better said before a kernel is built.
+fn check_filter(filter: Option<&str>) -> Result<()> {
+    let Some(filter) = filter else { return Ok(()) };
+    Regex::new(filter)
+        .map(drop)
+        .with_context(|| format!("TEST={filter} is no regular expression"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_that_is_no_regular_expression_is_refused() {
+        assert!(check_filter(None).is_ok());
+        assert!(check_filter(Some("^test_run__")).is_ok());
+        assert!(
+            check_filter(Some("("))
+                .unwrap_err()
+                .to_string()
+                .contains("TEST=(")
+        );
+    }
+}
