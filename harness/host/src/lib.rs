@@ -9,8 +9,15 @@ pub mod digest;
 pub mod progress;
 
 pub mod context;
+pub mod disk;
 pub mod lock;
 
+pub mod base;
+pub mod gittree;
+pub mod series;
+pub mod source;
+
+pub mod kconfig;
 pub mod kernel;
 
 pub mod bpftool;

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A base: the kernel that a series is for, as `patches/<base>/base.json` describes it.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::context::Context;
+
+/// `patches/<base>/base.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Base {
+    /// What it is, for people.
+    pub title: String,
+    /// Debian's package of its source; it holds `/usr/src/<package>.tar.xz`.
+    pub package: String,
+    /// The point release that the series was last tested with. Debian's package moves on every few
+    /// weeks; then the newer one is taken, and a line says so.
+    pub tested_with: String,
+}
+
+/// Reads the description of the base that `ctx` asks for.
+pub fn load(ctx: &Context) -> Result<Base> {
+    let path = ctx.patches().join("base.json");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text).with_context(|| {
+        format!(
+            "{} is no description of a base; it needs title, package and tested_with",
+            path.display()
+        )
+    })
+}
+
+fn parse(text: &str) -> Result<Base> {
+    Ok(serde_json::from_str(text)?)
+}
+
+/// The kernel's release in the version of a Debian package: `6.12.117` of `6.12.117-1~deb12u1`.
+pub fn release_of(package_version: &str) -> &str {
+    package_version.split('-').next().unwrap_or(package_version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_read_and_a_typing_error_is_not_overlooked() {
+        let text = r#"{"title": "t", "package": "linux-source-6.12", "tested_with": "6.12.117"}"#;
+        assert_eq!(parse(text).unwrap().package, "linux-source-6.12");
+        assert!(parse(&text.replace("tested_with", "testedwith")).is_err());
+        assert!(parse(r#"{"title": "t"}"#).is_err());
+    }
+
+    #[test]
+    fn the_release_is_told_from_debians_revision() {
+        assert_eq!(release_of("6.12.117-1~deb12u1"), "6.12.117");
+        assert_eq!(release_of("6.12.117"), "6.12.117");
+    }
+
+    #[test]
+    fn every_base_of_the_clone_is_well_formed() {
+        let patches = crate::context::find_repo().unwrap().join("patches");
+        let mut seen = 0;
+        for folder in patches.read_dir().unwrap() {
+            let file = folder.unwrap().path().join("base.json");
+            parse(&fs::read_to_string(&file).unwrap())
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            seen += 1;
+        }
+        assert!(seen > 0, "no base under {}", patches.display());
+    }
+}

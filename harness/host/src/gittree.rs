@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Kernel trees under git: a series as commits, and the work files moved from one state to another.
+//!
+//! Commits are made without touching work files, and a checkout writes only the files that differ.
+//! So the files that a patch did not change keep their times, and a build after it is incremental.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use xshell::{Cmd, Shell};
+
+use crate::command::{self, capture, command, shell_in};
+use crate::series::{Patch, Series};
+
+mod message;
+
+/// Who commits, where it is not the author of a patch.
+const COMMITTER: &str = "bpf-streams";
+const COMMITTER_EMAIL: &str = "bpf-streams@localhost";
+
+/// A git tree.
+#[derive(Debug)]
+pub struct GitTree {
+    dir: PathBuf,
+    sh: Shell,
+}
+
+impl GitTree {
+    /// The tree whose top is `dir`. Nothing is checked; see [`is_git_tree`].
+    pub fn at(dir: &Path) -> Result<GitTree> {
+        Ok(GitTree {
+            dir: dir.to_owned(),
+            sh: shell_in(dir)?,
+        })
+    }
+
+    /// Where its top is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A git command in this tree, with `args`.
+    pub fn git<const N: usize>(&self, args: [&str; N]) -> Cmd<'_> {
+        // the user's signing keys, hooks and line ends have no part in what we commit
+        command(&self.sh, "git")
+            .args(["-c", "commit.gpgSign=false"])
+            .args(["-c", "core.hooksPath=/dev/null"])
+            .args(["-c", "core.autocrlf=false"])
+            .args(["-c", "gc.auto=0"])
+            .args(args)
+            .env("GIT_COMMITTER_NAME", COMMITTER)
+            .env("GIT_COMMITTER_EMAIL", COMMITTER_EMAIL)
+    }
+
+    /// Runs a git command and returns what it wrote.
+    pub fn run<const N: usize>(&self, args: [&str; N]) -> Result<String> {
+        command::output(self.git(args))
+    }
+
+    /// The commit that `name` stands for, if there is one.
+    pub fn commit_of(&self, name: &str) -> Result<Option<String>> {
+        let spec = format!("{name}^{{commit}}");
+        let out = capture(self.git(["rev-parse", "--verify", "--quiet", &spec]))?;
+        let text = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        Ok((out.status.success() && !text.is_empty()).then_some(text))
+    }
+
+    /// The work files that differ from the last commit, one a line; empty for a clean tree.
+    pub fn changes(&self) -> Result<String> {
+        self.run(["status", "--porcelain", "--untracked-files=no"])
+    }
+
+    /// Makes a tree of the files in `dir`: one commit, tagged `base`.
+    pub fn import(dir: &Path, what: &str) -> Result<GitTree> {
+        let tree = GitTree::at(dir)?;
+        tree.run(["init", "--quiet", "--initial-branch=base"])?;
+        // all of it can be had again, so nothing is waited for to reach the disk
+        for setting in ["core.fsync=none", "gc.auto=0", "core.autocrlf=false"] {
+            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+            tree.run(["config", name, value])?;
+        }
+        tree.run(["add", "--force", "--all"])?;
+        let stamp = "1970-01-01T00:00:00Z";
+        command::output(
+            tree.git(["commit", "--quiet", "--message", what])
+                .env("GIT_AUTHOR_NAME", COMMITTER)
+                .env("GIT_AUTHOR_EMAIL", COMMITTER_EMAIL)
+                .env("GIT_AUTHOR_DATE", stamp)
+                .env("GIT_COMMITTER_DATE", stamp),
+        )?;
+        tree.run(["tag", "base"])?;
+        Ok(tree)
+    }
+
+    /// The commits of `series` on top of the tag `base`, one a patch, in order. Work files stay as
+    /// they are. Commits that were made before, for the same patches in the same order, are found
+    /// by name and not made again.
+    pub fn commits(&self, series: &Series) -> Result<Vec<String>> {
+        let mut commits = Vec::new();
+        let mut parent = self
+            .commit_of("base")?
+            .with_context(|| format!("{} has no tag `base`", self.dir.display()))?;
+        let mut index: Option<Index> = None;
+        for patch in &series.patches {
+            let name = format!("refs/series/{}", patch.prefix_key);
+            let commit = match self.commit_of(&name)? {
+                // an index made for an earlier patch is behind from here on
+                Some(known) => {
+                    index = None;
+                    known
+                }
+                None => {
+                    let index = match &mut index {
+                        Some(index) => index,
+                        none => none.insert(Index::new(self, &parent)?),
+                    };
+                    let commit = index.commit(patch, &parent)?;
+                    self.run(["update-ref", &name, &commit])?;
+                    commit
+                }
+            };
+            parent.clone_from(&commit);
+            commits.push(commit);
+        }
+        Ok(commits)
+    }
+
+    /// Moves the work files to `commit`, whatever state an interrupted run left them in. Only files
+    /// that differ are written.
+    pub fn check_out(&self, commit: &str) -> Result<()> {
+        // the caller holds the lock of this tree, so a git lock is what an interrupted run left
+        let stale = self.dir.join(".git/index.lock");
+        if stale.exists() {
+            fs::remove_file(&stale)
+                .with_context(|| format!("cannot remove {}", stale.display()))?;
+        }
+        self.run(["checkout", "--quiet", "--force", "--detach", commit])?;
+        self.run(["clean", "--quiet", "--force", "-d"])?;
+        Ok(())
+    }
+}
+
+/// Whether `dir` is the top of a git work tree.
+pub fn is_git_tree(dir: &Path) -> bool {
+    // a file where it is a linked work tree
+    dir.join(".git").exists()
+}
+
+/// An index beside the tree's own, in which patches become commits.
+struct Index<'a> {
+    tree: &'a GitTree,
+    scratch: tempfile::TempDir,
+}
+
+impl<'a> Index<'a> {
+    fn new(tree: &'a GitTree, commit: &str) -> Result<Index<'a>> {
+        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let index = Index { tree, scratch };
+        command::output(index.git(["read-tree", commit]))?;
+        Ok(index)
+    }
+
+    fn git<const N: usize>(&self, args: [&str; N]) -> Cmd<'a> {
+        self.tree
+            .git(args)
+            .env("GIT_INDEX_FILE", self.scratch.path().join("index"))
+    }
+
+    /// Commits `patch` on top of `parent`. git applies a patch where its context is found word by
+    /// word, at another line if need be, but never with fuzz.
+    fn commit(&self, patch: &Patch, parent: &str) -> Result<String> {
+        let message = message::read(self.tree, patch, self.scratch.path())?;
+        let apply = self.git(["apply", "--cached", "--whitespace=nowarn"]);
+        let out = capture(apply.arg(&patch.path))?;
+        if !out.status.success() {
+            bail!(
+                "{} does not apply{}",
+                patch.path.display(),
+                command::told(&out)
+            );
+        }
+        let written = command::output(self.git(["write-tree"]))?;
+        command::output(
+            self.git(["commit-tree", &written, "-p", parent, "-F", "-"])
+                .env("GIT_AUTHOR_NAME", &message.author)
+                .env("GIT_AUTHOR_EMAIL", &message.email)
+                .env("GIT_AUTHOR_DATE", &message.date)
+                // the same patches give the same commits, whenever they are applied
+                .env("GIT_COMMITTER_DATE", &message.date)
+                .stdin(&message.text),
+        )
+    }
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The kernel's source: Debian's package of it as a git tree in the cache, and the series on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::base::{self, Base};
+use crate::command::{self, command, shell_in};
+use crate::context::Context;
+use crate::disk;
+use crate::gittree::GitTree;
+use crate::lock::{self, Lock};
+use crate::series::Series;
+
+mod package;
+
+/// What a tree and its git objects take, and the package while it is unpacked.
+const TREE_NEEDS: u64 = 3 << 30;
+
+/// A base at the version that Debian has today.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The base.
+    pub base: Base,
+    /// Version of the package, for example `6.12.117-1~deb12u1`.
+    pub version: String,
+}
+
+/// A tree of the cache, held by this run.
+#[derive(Debug)]
+pub struct HeldTree {
+    /// The tree.
+    pub git: GitTree,
+    _lock: Lock,
+}
+
+/// Finds out which version of the base's source there is. One that was not tested yet is taken, and
+/// a line says so.
+pub fn find(ctx: &Context) -> Result<Source> {
+    let base = base::load(ctx)?;
+    let version = package::version(ctx, &base.package)?;
+    let release = base::release_of(&version);
+    if release != base.tested_with {
+        ctx.progress.note(format!(
+            "Debian's {} is at {release} now; the series was last tested with {} (tested_with in \
+             patches/{}/base.json)",
+            base.package, base.tested_with, ctx.base
+        ));
+    }
+    Ok(Source { base, version })
+}
+
+impl Source {
+    /// The tree of this source, held for this run alone. It is fetched and unpacked where it is not
+    /// in the cache yet.
+    pub fn hold_tree(&self, ctx: &Context) -> Result<HeldTree> {
+        let trees = ctx.cache_dir("trees")?;
+        let name = format!("{}_{}", self.base.package, self.version);
+        let dir = trees.join(&name);
+        let lock = lock::take(&trees.join(format!("{name}.lock")), ctx.progress)?;
+        if !dir.is_dir() {
+            self.unpack(ctx, &trees, &dir)?;
+        }
+        Ok(HeldTree {
+            git: GitTree::at(&dir)?,
+            _lock: lock,
+        })
+    }
+
+    /// The commits of the series on this source.
+    pub fn apply(&self, tree: &GitTree, series: &Series) -> Result<Vec<String>> {
+        tree.commits(series).map_err(|error| {
+            let release = base::release_of(&self.version);
+            if release == self.base.tested_with {
+                return error;
+            }
+            error.context(format!(
+                "the base has moved: Debian's {} is at {release}, the series was last tested with {}; \
+                 the patch has to be brought up to it",
+                self.base.package, self.base.tested_with
+            ))
+        })
+    }
+
+    /// Fetches the package and makes a tree of it at `dir`, which appears when all of it is there.
+    fn unpack(&self, ctx: &Context, trees: &Path, dir: &Path) -> Result<()> {
+        disk::ensure_free(trees, TREE_NEEDS, "the kernel's source")?;
+        remove_leftovers(trees, &self.base.package)?;
+        let stage = ctx.progress.stage(
+            "source",
+            format!("getting {} {}", self.base.package, self.version),
+        );
+        let scratch = tempfile::Builder::new()
+            .prefix(&format!("{}-unpacking-", self.base.package))
+            .tempdir_in(trees)
+            .with_context(|| format!("cannot make a folder in {}", trees.display()))?;
+        let deb = package::download(scratch.path(), &self.base.package, &self.version)?;
+        stage.update(format!("unpacking {}", self.base.package));
+        let top = unpack_deb(scratch.path(), &deb, &self.base.package)?;
+        stage.update(format!("putting {} under git", self.base.package));
+        let release = base::release_of(&self.version);
+        GitTree::import(
+            &top,
+            &format!("Linux {release}, {} {}", self.base.package, self.version),
+        )?;
+        fs::rename(&top, dir)
+            .with_context(|| format!("cannot move the tree to {}", dir.display()))?;
+        stage.done(format!("{} {}", self.base.package, self.version));
+        Ok(())
+    }
+}
+
+/// Unpacks the tarball in the package, and returns the top of the tree.
+fn unpack_deb(scratch: &Path, deb: &Path, package: &str) -> Result<PathBuf> {
+    let sh = shell_in(scratch)?;
+    command::output(
+        command(&sh, "dpkg-deb")
+            .arg("--extract")
+            .arg(deb)
+            .arg("deb"),
+    )?;
+    let tarball = scratch.join(format!("deb/usr/src/{package}.tar.xz"));
+    let top = scratch.join("tree");
+    fs::create_dir(&top).with_context(|| format!("cannot create {}", top.display()))?;
+    command::output(
+        command(&sh, "tar")
+            .args(["--extract", "--strip-components=1", "--file"])
+            .arg(&tarball)
+            .arg("--directory")
+            .arg(&top),
+    )
+    .with_context(|| format!("cannot unpack {}", tarball.display()))?;
+    Ok(top)
+}
+
+/// Removes what interrupted runs left, and the trees of older versions: nobody goes back to them,
+/// and each takes gigabytes.
+fn remove_leftovers(trees: &Path, package: &str) -> Result<()> {
+    let entries = trees
+        .read_dir()
+        .with_context(|| format!("cannot read {}", trees.display()))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let unpacking = name.starts_with(&format!("{package}-unpacking-"));
+        let older = name.starts_with(&format!("{package}_")) && entry.path().is_dir();
+        if unpacking || (older && is_free(trees, &name)) {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether no run holds the tree: a version that another run works with is left to it.
+fn is_free(trees: &Path, name: &str) -> bool {
+    fs::File::create(trees.join(format!("{name}.lock"))).is_ok_and(|lock| lock.try_lock().is_ok())
+}
