@@ -7,7 +7,9 @@
 #include "selftest.h"
 
 /* 54 bytes with its newline. */
-#define LINE "%07d one of two thousand prints of one short line...\n"
+#define LINE "%07d one of two thousand prints of one short line.\n"
+
+_Static_assert(sizeof(LINE) - 1 - sizeof("%07d") + sizeof("1234567") == 54, "see the contract");
 
 static __noinline int burst(int lines)
 {

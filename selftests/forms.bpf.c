@@ -6,45 +6,45 @@
  */
 #include "selftest.h"
 
-static const char format[] = "%s with %d parameters\n";
+static const char four[] = "bpf_stream_vprintk with %d parameters\n";
+static const char five[] = "bpf_stream_vprintk_impl with %d parameters\n";
 
 SEC("syscall")
 int four_parameters(void *ctx)
 {
-	__u64 args[] = { (__u64)"bpf_stream_vprintk", 4 };
+	__u64 args[] = { 4 };
 
-	bpf_stream_vprintk(BPF_STDERR, format, args, sizeof(args));
-	return bpf_stream_vprintk(BPF_STDOUT, format, args, sizeof(args));
+	bpf_stream_vprintk(BPF_STDERR, four, args, sizeof(args));
+	return bpf_stream_vprintk(BPF_STDOUT, four, args, sizeof(args));
 }
 
 SEC("syscall")
 int five_parameters(void *ctx)
 {
-	__u64 args[] = { (__u64)"bpf_stream_vprintk_impl", 5 };
+	__u64 args[] = { 5 };
 
-	bpf_stream_vprintk_impl(BPF_STDERR, format, args, sizeof(args), NULL);
-	return bpf_stream_vprintk_impl(BPF_STDOUT, format, args, sizeof(args), NULL);
+	bpf_stream_vprintk_impl(BPF_STDERR, five, args, sizeof(args), NULL);
+	return bpf_stream_vprintk_impl(BPF_STDOUT, five, args, sizeof(args), NULL);
 }
 
 /* The fifth is overwritten by the verifier, so nothing that a program puts there can do harm. */
 SEC("syscall")
 int fifth_is_ignored(void *ctx)
 {
-	__u64 args[] = { (__u64)"bpf_stream_vprintk_impl", 5 };
+	__u64 args[] = { 5 };
 
-	return bpf_stream_vprintk_impl(BPF_STDOUT, format, args, sizeof(args),
+	return bpf_stream_vprintk_impl(BPF_STDOUT, five, args, sizeof(args),
 				       (void *)(long)bpf_get_prandom_u32());
 }
 
 SEC("syscall")
 int both(void *ctx)
 {
-	__u64 four[] = { (__u64)"bpf_stream_vprintk", 4 };
-	__u64 five[] = { (__u64)"bpf_stream_vprintk_impl", 5 };
+	__u64 args[] = { 4, 5 };
 	int err;
 
-	err = bpf_stream_vprintk(BPF_STDOUT, format, four, sizeof(four));
+	err = bpf_stream_vprintk(BPF_STDOUT, four, &args[0], sizeof(args[0]));
 	if (err)
 		return err;
-	return bpf_stream_vprintk_impl(BPF_STDOUT, format, five, sizeof(five), NULL);
+	return bpf_stream_vprintk_impl(BPF_STDOUT, five, &args[1], sizeof(args[1]), NULL);
 }

@@ -9,28 +9,48 @@
 /* The agent's process; it sets this before the object is loaded. */
 const volatile __u32 target_tgid;
 
-/* The worst that each level's prints returned. */
-static int second_ret, third_ret, fourth_ret;
+#define DEEPEST 4
+
+/* How many prints are under way, and what one within so many others returned last. */
+static __u32 depth = 1;
+static int returned[DEEPEST + 1];
+
+static __always_inline int print_within(void)
+{
+	__u32 here = ++depth;
+	int ret = bpf_stream_printk(BPF_STDOUT, "depth %d\n", here);
+
+	if (here <= DEEPEST)
+		returned[here] = ret;
+	depth--;
+	return 0;
+}
 
 /*
- * Each of these runs whenever a print formats its text, unless it is running on this CPU already:
- * so the second prints within the first, the third within the second, the fourth within the third.
+ * Each of these runs whenever a print is about to give its formatting buffer back, unless it is
+ * running on this CPU already: so one prints while the first has its buffer, another while that
+ * one has, and the last while three have.
  */
-#define print_within(level)                                                               \
-	SEC("fentry/bstr_printf")                                                         \
-	__aux                                                                             \
-	int level(void *ctx)                                                              \
-	{                                                                                 \
-		int ret = bpf_stream_printk(BPF_STDOUT, "%s\n", #level);                  \
-                                                                                          \
-		if (ret < level##_ret)                                                    \
-			level##_ret = ret;                                                \
-		return 0;                                                                 \
-	}
+SEC("fentry/bpf_bprintf_cleanup")
+__aux
+int second(void *ctx)
+{
+	return print_within();
+}
 
-print_within(second)
-print_within(third)
-print_within(fourth)
+SEC("fentry/bpf_bprintf_cleanup")
+__aux
+int third(void *ctx)
+{
+	return print_within();
+}
+
+SEC("fentry/bpf_bprintf_cleanup")
+__aux
+int fourth(void *ctx)
+{
+	return print_within();
+}
 
 SEC("syscall")
 __with(second)
@@ -38,11 +58,10 @@ __with(third)
 __with(fourth)
 int too_deep(void *ctx)
 {
-	int first_ret = bpf_stream_printk(BPF_STDOUT, "%s\n", "first");
+	int ret = bpf_stream_printk(BPF_STDOUT, "depth %d\n", 1);
 
-	bpf_stream_printk(BPF_STDERR, "first: %s, second: %s, third: %s, fourth: %s\n",
-			  result(first_ret), result(second_ret), result(third_ret),
-			  result(fourth_ret));
+	bpf_stream_printk(BPF_STDERR, "depth 1: %s, 2: %s, 3: %s, 4: %s\n", result(ret),
+			  result(returned[2]), result(returned[3]), result(returned[4]));
 	return 0;
 }
 
@@ -51,12 +70,13 @@ static __u32 seen;
 static const char kilobyte[] = TEXT_1000;
 
 /*
- * Runs with the lock of a zone held and IRQs off, and prints 64 KiB: memory must be got from a
+ * Runs with the lock of a zone held and IRQs off, and prints 64,000 bytes: memory must be got from a
  * source that does not take that lock, or the print be refused; whichever, it must come back. The
  * agent's trigger maps, touches and unmaps memory, so that the lists of free pages are refilled.
  */
 SEC("tp_btf/mm_page_alloc_zone_locked")
 __trigger(memory)
+__scenario(tally)
 int BPF_PROG(zone_locked, struct page *page)
 {
 	int i, ret = 0, refused = 0;
@@ -65,10 +85,10 @@ int BPF_PROG(zone_locked, struct page *page)
 	    __sync_lock_test_and_set(&seen, 1))
 		return 0;
 	bpf_for(i, 0, 64) {
-		ret = bpf_stream_vprintk(BPF_STDERR, kilobyte, NULL, 0);
+		ret = bpf_stream_vprintk(BPF_STDOUT, kilobyte, NULL, 0);
 		if (ret)
 			refused++;
 	}
-	bpf_stream_printk(BPF_STDOUT, "64 prints, of which were refused: %d\n", refused);
+	bpf_stream_printk(BPF_STDERR, "64 prints, of which were refused: %d\n", refused);
 	return 0;
 }
