@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Guests that go wrong: a real kernel in a real QEMU, with an agent that misbehaves.
+//!
+//! The agent is a shell script, which can do what the true one never would: panic the kernel, die,
+//! hang, and lie on the channel. That the same script with nothing wrong in it passes is the first
+//! of the tests, without which the others would show nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bpf_streams::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
+use bpf_streams::kernel::{self, Kernel};
+use bpf_streams::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
+use bpf_streams::progress::Progress;
+use bpf_streams::trial;
+use bpf_streams::verdict::{Expected, Fault, Verdict};
+use wire::{FromGuest, PROTOCOL};
+
+/// Opens the channel as descriptor 3, and knows every line of a good run.
+const PRELUDE: &str = r#"#!/bin/sh
+for port in /sys/class/virtio-ports/*; do
+    read -r name < "$port/name" && [ "$name" = bpf-streams.0 ] && break
+done
+exec 3> "/dev/${port##*/}"
+say() { echo "$1" >&3; }
+start() {
+    release=$(busybox uname -r) machine=$(busybox uname -m)
+    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"cases":["a__x","a__y"],"empty_objects":[]}'
+}
+begin() { say '{"event":"case_start","case":"'$1'"}'; }
+report() { say '{"event":"case","case":"'$1'","outcome":{"kind":"ran","retval":0},"stdout":"","stderr":"","notes":[],"micros":1}'; }
+end() { say '{"event":"end","cases":'$1'}'; }
+"#;
+
+/// Long enough for a loaded machine; the stage that is to run out gets a short one of its own.
+const PATIENT: Timeouts = Timeouts {
+    boot: Duration::from_secs(120),
+    case: Duration::from_secs(120),
+    power_off: Duration::from_secs(60),
+    whole: Duration::from_secs(300),
+};
+
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
+    repo: find_repo().unwrap(),
+    cache: find_cache().unwrap(),
+    base: "v6.12".to_owned(),
+    arch: Arch::of_this_machine().unwrap(),
+    config: PLAIN.to_owned(),
+    // A QEMU behind a script is none to find out about KVM with.
+    accel: AccelChoice::Tcg,
+    kernel: std::env::var_os("KERNEL")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from),
+    ci: false,
+    jobs: 2,
+    progress: Progress::Silent,
+});
+
+/// Built if it is not there: a test of a guest is never left out for want of a kernel.
+static KERNEL: LazyLock<Kernel> = LazyLock::new(|| kernel::build(&CONTEXT).unwrap());
+
+/// A guest that is about to run a script in place of the agent.
+struct Guest {
+    dir: tempfile::TempDir,
+    spec: RunSpec,
+}
+
+/// What came of it.
+struct Outcome {
+    record: RunRecord,
+    verdict: Verdict,
+}
+
+impl Guest {
+    fn with_agent(script: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("objects")).unwrap();
+        let agent = program(
+            dir.path(),
+            "agent",
+            &format!(
+                "{}{script}\n",
+                PRELUDE.replace("PROTOCOL", &PROTOCOL.to_string())
+            ),
+        );
+        let spec = RunSpec {
+            image: KERNEL.image.clone(),
+            arch: CONTEXT.arch,
+            objects: dir.path().join("objects"),
+            agent,
+            filter: None,
+            run_dir: dir.path().join("run"),
+            cpus: machine::CPUS,
+            timeouts: PATIENT,
+            tools: Tools::find(&CONTEXT).unwrap(),
+        };
+        Self { dir, spec }
+    }
+
+    /// Has `commands` of the shell run before QEMU, whose arguments are `"$@"`.
+    fn before_qemu(mut self, commands: &str) -> Self {
+        let qemu = self.spec.tools.qemu.display();
+        let script = format!("#!/bin/sh\n{commands}\nexec '{qemu}' \"$@\"\n");
+        self.spec.tools.qemu = program(self.dir.path(), "qemu", &script);
+        self
+    }
+
+    fn run(&self) -> Outcome {
+        self.run_with(&mut |_| {})
+    }
+
+    fn run_with(&self, listener: &mut dyn FnMut(&FromGuest)) -> Outcome {
+        let mut listener = |line: &FromGuest| listener(line);
+        let record = machine::run(&CONTEXT, &self.spec, &mut listener).unwrap();
+        let machine = CONTEXT.arch.names().machine;
+        let verdict = trial::judge(
+            &record,
+            &Expected {
+                release: Some(&KERNEL.release),
+                machine,
+                filter: None,
+            },
+        );
+        Outcome { record, verdict }
+    }
+}
+
+impl Outcome {
+    /// Everything that a user is told, and the console, for the message of a failed test.
+    fn told(&self) -> String {
+        let faults: String = self
+            .verdict
+            .faults
+            .iter()
+            .map(|fault| format!("{fault}\n"))
+            .collect();
+        format!(
+            "{faults}{:?}\n{}",
+            self.record.end,
+            String::from_utf8_lossy(&self.record.console)
+        )
+    }
+
+    #[track_caller]
+    fn expect(&self, what: &str, is_it: impl Fn(&Fault) -> bool) {
+        assert!(
+            self.verdict.faults.iter().any(is_it),
+            "expected {what} in:\n{}",
+            self.told()
+        );
+    }
+}
+
+fn program(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn died_in_x(fault: &Fault) -> bool {
+    matches!(fault, Fault::NeverReported { died_in: Some(case), .. } if case == "a__x")
+}
+
+fn splat<'a>(name: &'a str, in_case: Option<&'a str>) -> impl Fn(&Fault) -> bool + 'a {
+    move |fault| matches!(fault, Fault::Splat { splat, during } if splat.names.contains(&name) && during.as_deref() == in_case)
+}
+
+#[test]
+fn a_script_that_does_nothing_wrong_passes() {
+    let outcome =
+        Guest::with_agent("start; begin a__x; report a__x; begin a__y; report a__y; end 2").run();
+    assert_eq!(outcome.verdict.faults, [], "{}", outcome.told());
+    assert_eq!(outcome.verdict.reports.len(), 2);
+    assert_eq!(outcome.record.end, HowEnded::PoweredOff);
+}
+
+#[test]
+fn a_warning_spoils_an_otherwise_good_run() {
+    let outcome = Guest::with_agent(
+        "start; begin a__x; report a__x\n\
+         echo 'WARNING: CPU: 0 PID: 1 at kernel/bpf/stream.c:1 faked+0x1/0x2' > /dev/kmsg\n\
+         begin a__y; report a__y; end 2",
+    )
+    .run();
+    assert_eq!(outcome.verdict.faults.len(), 1, "{}", outcome.told());
+    outcome.expect("the warning", splat("warning", None));
+}
+
+#[test]
+fn a_stack_trace_of_the_kernels_own_spoils_an_otherwise_good_run() {
+    let outcome = Guest::with_agent(
+        "start; begin a__x; echo l > /proc/sysrq-trigger; report a__x; begin a__y; report a__y; end 2",
+    )
+    .run();
+    outcome.expect("the stack trace", splat("stack trace", None));
+}
+
+#[test]
+fn a_kernel_that_panics_at_boot_is_told_with_its_words() {
+    let outcome = Guest::with_agent("start")
+        .before_qemu(
+            "for word; do shift; set -- \"$@\" \"$(printf %s \"$word\" | sed 's, init=, init=/nowhere was=,')\"; done",
+        )
+        .run();
+    outcome.expect("the panic", splat("panic", None));
+    outcome.expect("that nothing was said", |fault| *fault == Fault::NoStart);
+    assert_eq!(outcome.record.end, HowEnded::Reset, "{}", outcome.told());
+}
+
+#[test]
+fn a_kernel_that_panics_in_a_case_names_the_case() {
+    let outcome = Guest::with_agent("start; begin a__x; echo c > /proc/sysrq-trigger").run();
+    outcome.expect("the panic in its case", splat("panic", Some("a__x")));
+    outcome.expect("the case", died_in_x);
+    outcome.expect("the missing end", |fault| *fault == Fault::NoEnd);
+    assert!(
+        outcome.told().contains("TEST='^a__x$'"),
+        "{}",
+        outcome.told()
+    );
+}
+
+#[test]
+fn a_guest_that_hangs_at_boot_is_killed_in_time() {
+    // The option that holds the CPUs before their first instruction.
+    let mut guest = Guest::with_agent("start").before_qemu("set -- \"$@\" -S");
+    guest.spec.timeouts.boot = Duration::from_secs(4);
+    let outcome = guest.run();
+    assert!(
+        matches!(
+            outcome.record.end,
+            HowEnded::TimedOut {
+                stage: Stage::Boot,
+                ..
+            }
+        ),
+        "{}",
+        outcome.told()
+    );
+    outcome.expect(
+        "why it was stopped",
+        |fault| matches!(fault, Fault::Stopped { how, .. } if how.contains("while it booted")),
+    );
+    outcome.expect("that nothing was said", |fault| *fault == Fault::NoStart);
+    assert!(
+        outcome.record.time < PATIENT.boot,
+        "{:?}",
+        outcome.record.time
+    );
+}
+
+#[test]
+fn a_guest_that_hangs_in_a_case_is_killed_in_time() {
+    let mut guest = Guest::with_agent("start; begin a__x; while :; do busybox sleep 1; done");
+    guest.spec.timeouts.case = Duration::from_secs(3);
+    let outcome = guest.run();
+    assert!(
+        matches!(&outcome.record.end, HowEnded::TimedOut { stage: Stage::Case(case), .. } if case == "a__x"),
+        "{}",
+        outcome.told()
+    );
+    outcome.expect("the case", died_in_x);
+}
+
+#[test]
+fn an_agent_that_dies_leaves_its_case_unreported() {
+    let outcome = Guest::with_agent("start; begin a__x; kill -9 $$").run();
+    outcome.expect("the case", died_in_x);
+    outcome.expect("the missing end", |fault| *fault == Fault::NoEnd);
+}
+
+#[test]
+fn an_agent_that_cannot_start_is_told() {
+    let mut guest = Guest::with_agent("");
+    guest.spec.agent = program(guest.dir.path(), "no-agent", "#!/no/such/interpreter\n");
+    let outcome = guest.run();
+    outcome.expect("that nothing was said", |fault| *fault == Fault::NoStart);
+}
+
+#[test]
+fn a_channel_that_is_cut_in_a_line_is_no_run() {
+    let outcome =
+        Guest::with_agent("start; begin a__x; busybox printf '{\"event\":\"case\",\"ca' >&3").run();
+    outcome.expect(
+        "the cut",
+        |fault| matches!(fault, Fault::Cut { text, .. } if text.ends_with("ca")),
+    );
+    outcome.expect("the case", died_in_x);
+}
+
+#[test]
+fn a_case_twice_a_case_never_and_garbage_are_all_told() {
+    let outcome = Guest::with_agent(
+        "start; begin a__x; report a__x; begin a__x; report a__x\n\
+         busybox printf '\\377\\000garbage\\n' >&3\n\
+         end 2",
+    )
+    .run();
+    outcome.expect(
+        "the second report",
+        |fault| matches!(fault, Fault::ReportedTwice { case } if case == "a__x"),
+    );
+    outcome.expect("the missing one", |fault| {
+        matches!(fault, Fault::NeverReported { cases, died_in: None } if cases == &["a__y"])
+    });
+    outcome.expect(
+        "the garbage",
+        |fault| matches!(fault, Fault::Garbage { text, .. } if text.contains("\\xff\\x00garbage")),
+    );
+}
+
+#[test]
+fn a_qemu_that_is_killed_is_no_run() {
+    let guest = Guest::with_agent("start; begin a__x; while :; do busybox sleep 1; done")
+        .before_qemu("echo $$ > \"${0%/*}/pid\"");
+    let pid_file = guest.dir.path().join("pid");
+    let outcome = guest.run_with(&mut |line| {
+        if matches!(line, FromGuest::CaseStart { .. }) {
+            let pid = fs::read_to_string(&pid_file).unwrap();
+            let kill = Command::new("kill").args(["-KILL", pid.trim()]).status();
+            assert!(kill.unwrap().success());
+        }
+    });
+    assert!(
+        matches!(outcome.record.end, HowEnded::QemuGone { .. }),
+        "{}",
+        outcome.told()
+    );
+    outcome.expect(
+        "why it was stopped",
+        |fault| matches!(fault, Fault::Stopped { how, .. } if how.contains("QEMU was killed")),
+    );
+    outcome.expect("the case", died_in_x);
+}
