@@ -18,6 +18,7 @@ use crate::bpftool::Bpftool;
 use crate::context::Context;
 use crate::digest::Digest;
 
+mod prune;
 mod vmlinux_h;
 
 /// The compiler; older ones lack what BPF arenas need.
@@ -37,6 +38,9 @@ const FLAGS: &[&str] = &[
     "-Wno-unused-parameter",
     "-fdebug-compilation-dir=.",
 ];
+
+/// Objects that are kept, of these sources and of earlier ones.
+const KEPT: usize = 500;
 
 /// The compiled selftests.
 #[derive(Clone, Debug)]
@@ -82,6 +86,7 @@ pub fn compile(ctx: &Context, vmlinux: &Path, bpftool: &Bpftool, into: &Path) ->
         failures.len(),
         failures.join("\n")
     );
+    prune::prune(&job.cache, KEPT);
     Ok(Objects {
         dir: into.to_owned(),
         compiler,

@@ -5,23 +5,23 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::context::Context;
 use crate::digest::Digest;
 
+use super::prune::prune;
+
 const NAME: &str = "vmlinux.h";
-/// A header of an earlier build of the same kernel goes when nobody can be compiling with it.
-const KEPT: Duration = Duration::from_secs(60 * 60);
+/// Headers that are kept, of this kernel and of others.
+const KEPT: usize = 8;
 
 /// The folder that holds `vmlinux.h` of this kernel. It is written once for each build: a kernel is
 /// known again by its path, size and time, for to hash it takes longer than to boot it.
 pub(super) fn write(ctx: &Context, vmlinux: &Path, bpftool: &Path) -> Result<PathBuf> {
     let cache = ctx.cache_dir("vmlinux.h")?;
-    let (kernel, build) = keys(vmlinux, bpftool)?;
-    let dir = cache.join(format!("{kernel}-{build}"));
+    let dir = cache.join(key(vmlinux, bpftool)?);
     if dir.join(NAME).exists() {
         return Ok(dir);
     }
@@ -37,12 +37,12 @@ pub(super) fn write(ctx: &Context, vmlinux: &Path, bpftool: &Path) -> Result<Pat
             dir.display()
         );
     }
-    remove_earlier(&cache, &kernel, &dir);
+    prune(&cache, KEPT);
     Ok(dir)
 }
 
-/// Names of the kernel (its path) and of this build of it, as this bpftool sees it.
-fn keys(vmlinux: &Path, bpftool: &Path) -> Result<(String, String)> {
+/// The key of this build of this kernel, as this bpftool sees it.
+fn key(vmlinux: &Path, bpftool: &Path) -> Result<String> {
     let cannot = || {
         format!(
             "cannot read the kernel's types from {}; build it, or name a build folder with KERNEL=",
@@ -51,13 +51,12 @@ fn keys(vmlinux: &Path, bpftool: &Path) -> Result<(String, String)> {
     };
     let path = vmlinux.canonicalize().with_context(cannot)?;
     let data = path.metadata().with_context(cannot)?;
-    let mut kernel = Digest::default();
-    kernel.add("path", path.as_os_str().as_encoded_bytes());
-    let mut build = Digest::default();
-    build.add("bpftool", bpftool.as_os_str().as_encoded_bytes());
-    build.add("size", data.len().to_le_bytes());
-    build.add("time", format!("{}.{:09}", data.mtime(), data.mtime_nsec()));
-    Ok((kernel.key(), build.key()))
+    let mut key = Digest::default();
+    key.add("path", path.as_os_str().as_encoded_bytes());
+    key.add("size", data.len().to_le_bytes());
+    key.add("time", format!("{}.{:09}", data.mtime(), data.mtime_nsec()));
+    key.add("bpftool", bpftool.as_os_str().as_encoded_bytes());
+    Ok(key.key())
 }
 
 fn dump(vmlinux: &Path, bpftool: &Path, header: &Path) -> Result<()> {
@@ -80,24 +79,4 @@ fn dump(vmlinux: &Path, bpftool: &Path, header: &Path) -> Result<()> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(())
-}
-
-/// Best effort: a header too many costs a few MiB and harms nobody.
-fn remove_earlier(cache: &Path, kernel: &str, current: &Path) {
-    let now = SystemTime::now();
-    for entry in cache.read_dir().into_iter().flatten().flatten() {
-        let same_kernel = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&format!("{kernel}-"))
-            && entry.path() != current;
-        let age = entry
-            .metadata()
-            .and_then(|data| data.modified())
-            .ok()
-            .and_then(|time| now.duration_since(time).ok());
-        if same_kernel && age.is_some_and(|age| age > KEPT) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
 }
