@@ -98,6 +98,24 @@ int BPF_PROG(lsm, struct task_struct *task, int ret)
 	return ret;
 }
 
+/* The agent is linked statically, so the C library's function is one of its own. */
+SEC("uprobe//proc/self/exe:getpgid")
+int uprobe(struct pt_regs *ctx)
+{
+	if (from_agent())
+		print_to_both("uprobe");
+	return 0;
+}
+
+/* May sleep, as the syscall programs may; no other that is attached does. */
+SEC("uprobe.s//proc/self/exe:getpgid")
+int sleepable_uprobe(struct pt_regs *ctx)
+{
+	if (from_agent())
+		print_to_both("sleepable uprobe");
+	return 0;
+}
+
 /* Read to its end by the agent; runs once a task, and once more at the end. */
 SEC("iter/task")
 int iterator(struct bpf_iter__task *ctx)

@@ -53,7 +53,7 @@ int under_spin_lock(struct __sk_buff *skb)
 
 static __u32 seen;
 
-/* The same in the timer interrupt; it prints to stderr when it is done, for which the agent waits. */
+/* The same in the timer interrupt; at its end it prints to stderr, which the agent waits for. */
 SEC("tp_btf/hrtimer_expire_entry")
 __scenario(tally)
 __await_stderr(34)

@@ -13,7 +13,7 @@ static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
 
 _Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print takes");
 
-/* Prints text to stdout until it is refused; says by how many bytes, and why the last did not fit. */
+/* Prints to stdout until that is refused; says how much fitted, and what the refusal was. */
 static __noinline int fill_by_byte(void)
 {
 	int i, err = 0, fitted = 0;

@@ -45,7 +45,7 @@ int order_over_runs(void *ctx)
 	return 0;
 }
 
-/* Four threads run the program at the same time; when they are done, the text is read and checked. */
+/* Four threads run the program at the same time; then the text is read and checked. */
 SEC("syscall")
 __scenario(several_writers)
 int several_writers(void *ctx)

@@ -44,7 +44,7 @@ int rcu_read_section(void *ctx)
 
 static struct bpf_spin_lock lock SEC(".data.lock");
 
-/* The kernel turns IRQs off while the lock is held; only functions that may run there are let in. */
+/* IRQs are off while the lock is held, and only calls that are safe there are let in. */
 SEC("tc")
 int spin_lock(struct __sk_buff *skb)
 {
@@ -84,7 +84,7 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 	return 0;
 }
 
-/* The scenario attaches the program and has the host inject an NMI, until the program has printed. */
+/* The scenario attaches the program and has the host inject an NMI until it has printed. */
 SEC("tp_btf/nmi_handler")
 __scenario(nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)

@@ -70,9 +70,9 @@ static __u32 seen;
 static const char kilobyte[] = TEXT_1000;
 
 /*
- * Runs with the lock of a zone held and IRQs off, and prints 64,000 bytes: memory must be got from a
- * source that does not take that lock, or the print be refused; whichever, it must come back. The
- * agent's trigger maps, touches and unmaps memory, so that the lists of free pages are refilled.
+ * Runs with the lock of a memory zone held and IRQs off, and prints 64,000 bytes: memory must come
+ * from a source that does not take that lock. The agent's trigger maps, touches and unmaps memory,
+ * so that the lists of free pages are refilled from the zone.
  */
 SEC("tp_btf/mm_page_alloc_zone_locked")
 __trigger(memory)

@@ -67,7 +67,7 @@ static const char errno_names[][8] = {
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What a print returned, as a text for %s. (In 64 bits, where the verifier of 6.12 sees the bounds.) */
+/* What a print returned, as a text for %s. In 64 bits, where 6.12's verifier sees the bounds. */
 static __always_inline const char *result(int ret)
 {
 	__u64 nr = -(__s64)ret;
