@@ -65,6 +65,12 @@ pub enum Task {
     Demo(tasks::demo::Args),
     /// Each tool, its version, whether it will do, and how to get it
     Doctor(tasks::doctor::Args),
+    /// Run every cell of the matrix (base, architecture, configuration) and report in build/report/
+    Nightly(tasks::nightly::Args),
+    /// Make that report anew from what the cells have left, wherever they ran
+    Report(tasks::report::Args),
+    /// Print the matrix as JSON, for the strategy of a workflow
+    Matrix(tasks::matrix::Args),
 }
 
 impl Common {

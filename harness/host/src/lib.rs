@@ -36,7 +36,9 @@ pub mod normalise;
 pub mod report;
 pub mod snapshot;
 
+pub mod markdown;
 pub mod matrix;
+pub mod nightly;
 
 pub mod trial;
 

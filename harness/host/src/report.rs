@@ -18,7 +18,7 @@ mod files;
 mod result;
 
 pub use environment::Environment;
-pub use files::{RunFolder, write_files};
+pub use files::{CONSOLE_LINES, RunFolder, write_files};
 pub use result::{CaseOutcome, RunResult};
 
 /// Everything that is known of a run when it is over.

@@ -13,7 +13,10 @@ pub mod boot_test;
 pub mod check_series;
 pub mod demo;
 pub mod doctor;
+pub mod matrix;
+pub mod nightly;
 pub mod refresh;
+pub mod report;
 pub mod review;
 pub mod shell;
 pub mod test;
@@ -32,5 +35,8 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
         Task::Shell(args) => shell::run(ctx, args),
         Task::Demo(args) => demo::run(ctx, args),
         Task::Doctor(args) => doctor::run(ctx, args),
+        Task::Matrix(args) => matrix::run(ctx, args),
+        Task::Nightly(args) => nightly::run(ctx, args),
+        Task::Report(args) => report::run(ctx, args),
     }
 }

@@ -111,7 +111,8 @@ fn end_of(text: String) -> String {
     let Some(from) = text.len().checked_sub(MOST_RAW).filter(|&from| from > 0) else {
         return text;
     };
-    let from = text.ceil_char_boundary(from);
+    let letter = |at: &usize| text.is_char_boundary(*at);
+    let from = (from..text.len()).find(letter).unwrap_or(text.len());
     let line = text[from..].find('\n').map_or(from, |end| from + end + 1);
     format!("({line} bytes left out)\n{}", &text[line..])
 }

@@ -44,7 +44,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         verdict: trial.verdict.clone(),
         environment: trial.environment.clone(),
     };
-    let console = console::tail(&trial.record.console, LAST_LINES);
+    let console = console::tail(&trial.record.console, report::CONSOLE_LINES);
     let last = leave(trial, &report)?;
     if let Some(json) = args
         .json
@@ -54,7 +54,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         write_json(json, &report, &console)?;
     }
     let shown = last.strip_prefix(&ctx.repo).unwrap_or(&last);
-    print!("{}{}", report.table(), report.failures(&console, shown));
+    let end = &console[console.len().saturating_sub(LAST_LINES)..];
+    print!("{}{}", report.table(), report.failures(end, shown));
     println!("\n{}", report.verdict_line(shown));
     Ok(if report.passed() {
         ExitCode::SUCCESS

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What came of the cells of the matrix, and the report of it: `build/report/`.
+//!
+//! ```text
+//! cells/<cell>.json   what came of a cell, also of one that ended before it had a result
+//! cells/<cell>.log    what it said
+//! report.json         all of it for machines
+//! summary.md          which cells, and what failed
+//! index.html          all of it for people, in one file
+//! ```
+//!
+//! The report is made from the cells' files alone, so cells that ran on different machines join in
+//! one report.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::matrix::Cell;
+use crate::report::RunResult;
+
+mod cell;
+mod diff;
+mod page;
+mod summary;
+mod view;
+mod visible;
+
+pub use cell::{Program, run};
+
+/// What came of one cell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellRecord {
+    /// Which cell.
+    pub cell: Cell,
+    /// How long it took, the building included.
+    pub seconds: f64,
+    /// Why there is no result, or none to rely on; a cell with this has failed.
+    pub trouble: Option<String>,
+    /// Its result, where it came to one.
+    pub result: Option<RunResult>,
+    /// The end of what it said; empty where it passed.
+    pub output: Vec<String>,
+}
+
+impl CellRecord {
+    /// Whether the cell ran and everything in it was right.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.trouble.is_none() && self.result.as_ref().is_some_and(|result| result.passed)
+    }
+
+    /// The record of a cell that has left none.
+    fn missing(cell: &Cell) -> Self {
+        Self {
+            cell: cell.clone(),
+            trouble: Some(format!(
+                "it was not run, or did not live to tell: cells/{cell}.json is missing"
+            )),
+            ..Self::default()
+        }
+    }
+}
+
+/// What came of all cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nightly {
+    /// When the report was made, in UTC.
+    pub date: String,
+    /// Whether every cell passed.
+    pub passed: bool,
+    /// The cells, in the order of the matrix.
+    pub cells: Vec<CellRecord>,
+}
+
+impl Nightly {
+    /// The report of these cells.
+    #[must_use]
+    pub fn new(cells: Vec<CellRecord>) -> Self {
+        Self {
+            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            passed: !cells.is_empty() && cells.iter().all(CellRecord::passed),
+            cells,
+        }
+    }
+
+    /// The report of `cells` from what they have left in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Where a record cannot be read, or is that of another cell.
+    pub fn collect(folder: &Folder, cells: &[Cell]) -> Result<Self> {
+        let records: Result<Vec<CellRecord>> = cells.iter().map(|cell| folder.read(cell)).collect();
+        Ok(Self::new(records?))
+    }
+
+    /// Writes `report.json`, `summary.md` and `index.html`.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write(&self, folder: &Folder) -> Result<()> {
+        write(
+            &folder.path("report.json"),
+            &serde_json::to_vec_pretty(self)?,
+        )?;
+        let shown = visible::all(self)?;
+        write(
+            &folder.path("summary.md"),
+            summary::render(&shown)?.as_bytes(),
+        )?;
+        write(&folder.path("index.html"), page::render(&shown)?.as_bytes())
+    }
+
+    /// One line: whether all is well, and which cells failed.
+    #[must_use]
+    pub fn verdict_line(&self) -> String {
+        let all = self.cells.len();
+        let failed: Vec<String> = self
+            .cells
+            .iter()
+            .filter(|record| !record.passed())
+            .map(|record| record.cell.to_string())
+            .collect();
+        match &failed[..] {
+            [] if all > 0 => format!("PASSED  {all} of {all} cells"),
+            _ => format!(
+                "FAILED  {} of {all} cells: {}",
+                failed.len(),
+                failed.join(", ")
+            ),
+        }
+    }
+}
+
+/// `build/report/`.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The report's folder of the clone `repo`, created where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be created.
+    pub fn of(repo: &Path) -> Result<Self> {
+        Self::at(repo.join("build/report"))
+    }
+
+    /// The same, anywhere.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be created.
+    pub fn at(dir: PathBuf) -> Result<Self> {
+        let cells = dir.join("cells");
+        fs::create_dir_all(&cells).with_context(|| format!("cannot create {}", cells.display()))?;
+        Ok(Self(dir))
+    }
+
+    /// A file of the report.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The file `cells/<cell>.<extension>`.
+    fn of_cell(&self, cell: &Cell, extension: &str) -> PathBuf {
+        self.0.join("cells").join(format!("{cell}.{extension}"))
+    }
+
+    /// Forgets what a cell left before.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be removed.
+    pub fn forget(&self, cell: &Cell) -> Result<()> {
+        ["json", "log", "result"]
+            .iter()
+            .try_for_each(|extension| remove(&self.of_cell(cell, extension)))
+    }
+
+    /// Keeps what came of a cell.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn keep(&self, record: &CellRecord) -> Result<()> {
+        write(
+            &self.of_cell(&record.cell, "json"),
+            &serde_json::to_vec_pretty(record)?,
+        )
+    }
+
+    fn read(&self, cell: &Cell) -> Result<CellRecord> {
+        let path = self.of_cell(cell, "json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(CellRecord::missing(cell));
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let record: CellRecord = serde_json::from_slice(&bytes).with_context(|| {
+            format!(
+                "{} is no record of a cell; remove it and run the cell again with \
+                 `make nightly CELL={cell}`",
+                path.display()
+            )
+        })?;
+        ensure!(
+            record.cell == *cell,
+            "{} is the record of {}",
+            path.display(),
+            record.cell
+        );
+        Ok(record)
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(config: &str) -> Cell {
+        Cell {
+            base: "v6.12".to_owned(),
+            arch: "x86_64".to_owned(),
+            config: config.to_owned(),
+        }
+    }
+
+    fn passed(config: &str) -> CellRecord {
+        CellRecord {
+            cell: cell(config),
+            result: Some(RunResult {
+                passed: true,
+                ..RunResult::default()
+            }),
+            ..CellRecord::default()
+        }
+    }
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::at(dir.path().join("report")).unwrap();
+        (dir, folder)
+    }
+
+    #[test]
+    fn a_cell_that_has_left_nothing_has_failed() {
+        let (_dir, folder) = folder();
+        folder.keep(&passed("plain")).unwrap();
+        let cells = [cell("plain"), cell("debug")];
+        let nightly = Nightly::collect(&folder, &cells).unwrap();
+        assert!(!nightly.passed);
+        assert_eq!(
+            nightly.verdict_line(),
+            "FAILED  1 of 2 cells: v6.12-x86_64-debug"
+        );
+        folder.keep(&passed("debug")).unwrap();
+        let nightly = Nightly::collect(&folder, &cells).unwrap();
+        assert_eq!(nightly.verdict_line(), "PASSED  2 of 2 cells");
+        folder.forget(&cells[0]).unwrap();
+        assert!(!Nightly::collect(&folder, &cells).unwrap().passed);
+    }
+
+    #[test]
+    fn no_cells_are_no_success() {
+        let nightly = Nightly::new(Vec::new());
+        assert!(!nightly.passed);
+        assert!(nightly.verdict_line().starts_with("FAILED"));
+    }
+
+    #[test]
+    fn a_cell_with_a_result_and_a_trouble_has_failed() {
+        let mut record = passed("plain");
+        record.trouble = Some("it said two things".to_owned());
+        assert!(!record.passed());
+    }
+
+    #[test]
+    fn the_record_of_another_cell_or_of_nothing_is_an_error() {
+        let (_dir, folder) = folder();
+        let path = folder.of_cell(&cell("debug"), "json");
+        fs::write(&path, serde_json::to_vec(&passed("plain")).unwrap()).unwrap();
+        let said = |config| {
+            Nightly::collect(&folder, &[cell(config)])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(said("debug").ends_with("is the record of v6.12-x86_64-plain"));
+        fs::write(&path, "{\"cell\":").unwrap();
+        assert!(said("debug").contains("make nightly CELL=v6.12-x86_64-debug"));
+    }
+}

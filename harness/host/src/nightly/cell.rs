@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Runs one cell: `boot-test` as a process of its own, so that nothing it does, not even its death,
+//! keeps the next cell from running.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use super::{CellRecord, Folder, remove};
+use crate::matrix::Cell;
+use crate::report::RunResult;
+
+/// Lines that a report shows of what a failed cell said.
+const OUTPUT_LINES: usize = 100;
+
+/// What would make a cell another than the matrix says.
+const NOT_FOR_CELLS: [&str; 7] = ["BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE"];
+
+/// The program that knows `boot-test`.
+#[derive(Clone, Debug)]
+pub struct Program(pub PathBuf);
+
+impl Program {
+    /// This very program.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not say which that is.
+    pub fn this() -> Result<Self> {
+        std::env::current_exe()
+            .map(Self)
+            .context("cannot find out which program this is")
+    }
+}
+
+/// Runs a cell and tells what came of it; keeps what it said in `cells/<cell>.log`. A cell that
+/// cannot be run has failed like any other: the rest of the matrix is still to be run.
+pub fn run(program: &Program, cell: &Cell, folder: &Folder) -> CellRecord {
+    let begun = Instant::now();
+    let (result, trouble) = match boot_test(program, cell, folder) {
+        Ok((status, result)) => {
+            let trouble = trouble(cell, status, result.as_ref());
+            (result, trouble)
+        }
+        Err(error) => (None, Some(format!("it could not be run: {error:#}"))),
+    };
+    let mut record = CellRecord {
+        cell: cell.clone(),
+        seconds: begun.elapsed().as_secs_f64(),
+        trouble,
+        result,
+        output: Vec::new(),
+    };
+    if !record.passed() {
+        record.output = last_lines(&folder.of_cell(cell, "log"));
+    }
+    record
+}
+
+fn boot_test(
+    program: &Program,
+    cell: &Cell,
+    folder: &Folder,
+) -> Result<(ExitStatus, Option<RunResult>)> {
+    folder.forget(cell)?;
+    let log_path = folder.of_cell(cell, "log");
+    let log =
+        File::create(&log_path).with_context(|| format!("cannot create {}", log_path.display()))?;
+    let same_log = log
+        .try_clone()
+        .with_context(|| format!("cannot share {}", log_path.display()))?;
+    let result = folder.of_cell(cell, "result");
+    let mut command = Command::new(&program.0);
+    command
+        .arg("boot-test")
+        .args(["--base", &cell.base])
+        .args(["--arch", &cell.arch])
+        .args(["--config", &cell.config])
+        .arg("--json")
+        .arg(&result)
+        // nobody is there to review, and one cell's new text must not be taken for another's
+        .env("CI", "true")
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(same_log);
+    for name in NOT_FOR_CELLS {
+        command.env_remove(name);
+    }
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {}", program.0.display()))?;
+    let read = read(&result)?;
+    remove(&result)?;
+    Ok((status, read))
+}
+
+/// The result that a cell has written; none where it ended before.
+fn read(path: &Path) -> Result<Option<RunResult>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .with_context(|| format!("{} is no result of boot-test", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Why a result is not to be relied on: exit status and result must say the same of this cell.
+fn trouble(cell: &Cell, status: ExitStatus, result: Option<&RunResult>) -> Option<String> {
+    let Some(result) = result else {
+        return Some(format!("it ended without a result ({status})"));
+    };
+    let on = &result.environment;
+    let ran = Cell {
+        base: on.base.clone(),
+        arch: on.arch.clone(),
+        config: on.config.clone(),
+    };
+    if ran != *cell {
+        return Some(format!("its result is that of {ran}"));
+    }
+    if status.success() != result.passed {
+        let said = if result.passed { "passed" } else { "failed" };
+        return Some(format!(
+            "its result says {said}, but it ended with {status}"
+        ));
+    }
+    None
+}
+
+fn last_lines(log: &Path) -> Vec<String> {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(OUTPUT_LINES)..]
+        .iter()
+        .map(|&line| line.to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::report::Environment;
+
+    fn cell() -> Cell {
+        Cell {
+            base: "v6.12".to_owned(),
+            arch: "x86_64".to_owned(),
+            config: "debug".to_owned(),
+        }
+    }
+
+    fn result(passed: bool) -> String {
+        let result = RunResult {
+            passed,
+            environment: Environment {
+                base: "v6.12".to_owned(),
+                arch: "x86_64".to_owned(),
+                config: "debug".to_owned(),
+                ..Environment::default()
+            },
+            ..RunResult::default()
+        };
+        serde_json::to_string(&result).unwrap()
+    }
+
+    /// What comes of a cell whose boot-test is this script; `$json` is where its result goes.
+    fn of(script: &str) -> CellRecord {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::at(dir.path().join("report")).unwrap();
+        let path = dir.path().join("boot-test");
+        let text = format!("#!/bin/sh\nfor json; do :; done\n{script}\n");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        run(&Program(path), &cell(), &folder)
+    }
+
+    #[test]
+    fn a_cell_passes_if_its_result_and_its_exit_status_say_so() {
+        let write = |passed| format!("echo '{}' >\"$json\"", result(passed));
+        assert!(of(&write(true)).passed());
+        let failed = of(&format!("{}; exit 1", write(false)));
+        assert!(!failed.passed() && failed.trouble.is_none());
+        let torn = of(&format!("{}; exit 1", write(true)));
+        assert!(
+            torn.trouble
+                .is_some_and(|text| text.contains("says passed"))
+        );
+        let torn = of(&write(false));
+        assert!(
+            torn.trouble
+                .is_some_and(|text| text.contains("says failed"))
+        );
+    }
+
+    #[test]
+    fn a_cell_that_ends_without_a_result_shows_what_it_said() {
+        let record = of("echo \"error: no space\" >&2; exit 1");
+        assert_eq!(
+            record.trouble.as_deref(),
+            Some("it ended without a result (exit status: 1)")
+        );
+        assert_eq!(record.output, ["error: no space"]);
+        let record = of("kill -9 $$");
+        assert!(
+            record
+                .trouble
+                .is_some_and(|text| text.contains("signal: 9"))
+        );
+        assert!(of("exit 0").trouble.is_some());
+    }
+
+    #[test]
+    fn a_result_that_is_garbage_or_another_cells_is_trouble() {
+        let record = of("echo '{\"passed\":' >\"$json\"");
+        assert!(
+            record
+                .trouble
+                .is_some_and(|text| text.contains("is no result of boot-test"))
+        );
+        let other = result(true).replace("debug", "plain");
+        let record = of(&format!("echo '{other}' >\"$json\""));
+        assert_eq!(
+            record.trouble.as_deref(),
+            Some("its result is that of v6.12-x86_64-plain")
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_missing_is_trouble_of_the_cell() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::at(dir.path().join("report")).unwrap();
+        let record = run(&Program(dir.path().join("none")), &cell(), &folder);
+        assert!(
+            record
+                .trouble
+                .is_some_and(|text| text.contains("cannot start"))
+        );
+    }
+
+    #[test]
+    fn a_cell_is_told_what_it_is_and_nothing_else() {
+        let record = of("echo \"$@\"; echo \"CI=$CI\"; exit 3");
+        let [arguments, ci] = &record.output[..] else {
+            panic!("{record:?}");
+        };
+        assert!(
+            arguments.starts_with("boot-test --base v6.12 --arch x86_64 --config debug --json ")
+        );
+        assert_eq!(ci, "CI=true");
+    }
+}

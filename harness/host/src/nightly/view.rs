@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A report as its readers want it: by cell, by what failed, by selftest.
+
+use std::time::Duration;
+
+use super::diff::{self, Line};
+use super::{CellRecord, Nightly};
+use crate::progress::seconds;
+use crate::report::{CaseOutcome, Environment};
+
+/// All that the templates show.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub date: &'a str,
+    pub passed: bool,
+    pub headline: String,
+    pub commit: Option<String>,
+    pub took: String,
+    pub cells: Vec<CellView<'a>>,
+    pub failures: Vec<Failure<'a>>,
+    pub files: Vec<File<'a>>,
+}
+
+/// A cell, and what is wrong with it as a whole.
+#[derive(Debug)]
+pub struct CellView<'a> {
+    pub number: usize,
+    pub id: String,
+    pub name: String,
+    pub record: &'a CellRecord,
+    pub passed: bool,
+    pub selftests: String,
+    pub kernel: &'a str,
+    pub accelerator: &'a str,
+    pub guest: String,
+    pub took: String,
+    pub rerun: String,
+    pub troubles: Vec<&'a str>,
+    pub unreferenced: &'a [String],
+    pub failed: Vec<&'a str>,
+    pub console: &'a [String],
+    pub environment: Vec<(&'static str, String)>,
+}
+
+/// Selftests that failed for one reason, and the cells in which they did.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    pub id: String,
+    pub cases: Vec<&'a str>,
+    pub cells: Vec<usize>,
+    pub why: &'a str,
+    pub diff: Vec<Line>,
+    pub text: Option<&'a str>,
+    pub raw: Option<&'a str>,
+    key: Key<'a>,
+}
+
+/// What failures that are one have in common: the case, its text and what was approved; or, where
+/// the case never came to a text, the reason alone.
+type Key<'a> = (Option<&'a str>, &'a str, Option<&'a str>, Option<&'a str>);
+
+/// The selftests of one file.
+#[derive(Debug)]
+pub struct File<'a> {
+    pub name: &'a str,
+    pub selftests: Vec<Selftest<'a>>,
+}
+
+/// A selftest in every cell.
+#[derive(Debug)]
+pub struct Selftest<'a> {
+    pub id: String,
+    pub case: &'a str,
+    pub program: &'a str,
+    pub passed: bool,
+    pub marks: Vec<Mark<'a>>,
+    pub texts: Vec<Text<'a>>,
+}
+
+/// A selftest in one cell.
+#[derive(Debug)]
+pub struct Mark<'a> {
+    pub cell: String,
+    pub state: State,
+    pub outcome: &'a str,
+    pub time: String,
+    pub bytes: String,
+}
+
+/// What came of a selftest in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Passed,
+    Failed,
+    /// The cell knows nothing of it.
+    Absent,
+}
+
+impl State {
+    pub fn sign(self) -> &'static str {
+        match self {
+            State::Passed => "✓",
+            State::Failed => "✗",
+            State::Absent => "–",
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Passed => "passed",
+            State::Failed => "failed",
+            State::Absent => "absent",
+        }
+    }
+}
+
+/// A text, and the cells that it is the same in.
+#[derive(Debug)]
+pub struct Text<'a> {
+    pub cells: Vec<usize>,
+    pub text: &'a str,
+}
+
+impl<'a> View<'a> {
+    /// The view of a report whose characters can all be seen.
+    pub fn of(nightly: &'a Nightly) -> Self {
+        let records = &nightly.cells;
+        let took = records.iter().map(|record| record.seconds).sum();
+        Self {
+            date: &nightly.date,
+            passed: nightly.passed,
+            headline: headline(nightly),
+            commit: records
+                .iter()
+                .find_map(|record| commit(environment(record)?)),
+            took: seconds(duration(took)),
+            cells: (1..)
+                .zip(records)
+                .map(|(number, record)| cell(number, record))
+                .collect(),
+            failures: failures(records),
+            files: files(records),
+        }
+    }
+}
+
+fn headline(nightly: &Nightly) -> String {
+    let all = nightly.cells.len();
+    let failed = nightly
+        .cells
+        .iter()
+        .filter(|record| !record.passed())
+        .count();
+    match (all, failed) {
+        (0, _) => "Nothing was run".to_owned(),
+        (1, 0) => "The cell passed".to_owned(),
+        (_, 0) => format!("All {all} cells passed"),
+        (1, _) => "The cell failed".to_owned(),
+        _ => format!("{failed} of {all} cells failed"),
+    }
+}
+
+fn environment(record: &CellRecord) -> Option<&Environment> {
+    record.result.as_ref().map(|result| &result.environment)
+}
+
+fn commit(environment: &Environment) -> Option<String> {
+    let commit = environment.commit.as_ref()?;
+    let short: String = commit.chars().take(12).collect();
+    Some(match environment.dirty {
+        Some(true) => format!("{short} with changes"),
+        _ => short,
+    })
+}
+
+fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
+    let result = record.result.as_ref();
+    let cases = result.map_or(&[][..], |result| &result.cases[..]);
+    let good = cases.iter().filter(|case| case.passed).count();
+    let troubles = record.trouble.iter();
+    let faults = result.iter().flat_map(|result| &result.faults);
+    CellView {
+        number,
+        id: id("cell", &record.cell.to_string()),
+        name: record.cell.to_string(),
+        record,
+        passed: record.passed(),
+        selftests: result.map_or_else(|| "–".to_owned(), |_| format!("{good} of {}", cases.len())),
+        kernel: environment(record).map_or("–", |on| &on.kernel),
+        accelerator: environment(record).map_or("–", |on| &on.accelerator),
+        guest: result.map_or_else(
+            || "–".to_owned(),
+            |result| seconds(duration(result.guest_seconds)),
+        ),
+        took: seconds(duration(record.seconds)),
+        rerun: format!(
+            "make boot-test BASE={} ARCH={} CONFIG={}",
+            record.cell.base, record.cell.arch, record.cell.config
+        ),
+        troubles: troubles.chain(faults).map(String::as_str).collect(),
+        unreferenced: result.map_or(&[], |result| &result.unreferenced),
+        failed: cases
+            .iter()
+            .filter(|case| !case.passed)
+            .map(|case| case.case.as_str())
+            .collect(),
+        console: result.map_or(&[], |result| &result.console),
+        environment: environment(record).map_or_else(Vec::new, describe),
+    }
+}
+
+fn describe(on: &Environment) -> Vec<(&'static str, String)> {
+    let commit = on.commit.clone().unwrap_or_else(|| "unknown".to_owned());
+    let changes = match on.dirty {
+        Some(true) => "with changes that no commit has",
+        Some(false) => "none beyond the commit",
+        None => "unknown",
+    };
+    vec![
+        ("date", on.date.clone()),
+        ("kernel", on.kernel.clone()),
+        ("kernel's compiler", on.compiler.clone()),
+        ("selftests' compiler", on.clang.clone()),
+        ("QEMU", on.qemu.clone()),
+        ("virtme-ng", on.virtme_ng.clone()),
+        ("accelerator", on.accelerator.clone()),
+        ("commit", commit),
+        ("changes", changes.to_owned()),
+        ("repeat it with", on.repeat.clone()),
+    ]
+}
+
+fn failures(records: &[CellRecord]) -> Vec<Failure<'_>> {
+    let mut found: Vec<Failure> = Vec::new();
+    for (number, case) in numbered_cases(records).filter(|(_, case)| !case.passed) {
+        let key = key(case);
+        match found.iter_mut().find(|failure| failure.key == key) {
+            Some(failure) => failure.join(number, case),
+            None => found.push(Failure::of(number, case, key)),
+        }
+    }
+    found
+}
+
+impl<'a> Failure<'a> {
+    fn of(number: usize, case: &'a CaseOutcome, key: Key<'a>) -> Self {
+        let (_, why, text, approved) = key;
+        Self {
+            id: id("failure", &case.case),
+            cases: vec![&case.case],
+            cells: vec![number],
+            why,
+            diff: match (approved, text) {
+                (Some(approved), Some(text)) => diff::lines(approved, text),
+                _ => Vec::new(),
+            },
+            text,
+            raw: case.raw.as_deref(),
+            key,
+        }
+    }
+
+    fn join(&mut self, number: usize, case: &'a CaseOutcome) {
+        if !self.cells.contains(&number) {
+            self.cells.push(number);
+        }
+        if !self.cases.contains(&case.case.as_str()) {
+            self.cases.push(&case.case);
+        }
+    }
+}
+
+fn key(case: &CaseOutcome) -> Key<'_> {
+    let name = case.outcome.is_some().then_some(case.case.as_str());
+    let why = case.failure.as_deref().unwrap_or("it was never reported");
+    (name, why, case.text.as_deref(), case.approved.as_deref())
+}
+
+fn files(records: &[CellRecord]) -> Vec<File<'_>> {
+    let mut files: Vec<File> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for (_, case) in numbered_cases(records) {
+        if seen.contains(&case.case.as_str()) {
+            continue;
+        }
+        seen.push(&case.case);
+        let (name, program) = case.case.split_once("__").unwrap_or(("", &case.case));
+        let selftest = selftest(records, &case.case, program);
+        match files.iter_mut().find(|file| file.name == name) {
+            Some(file) => file.selftests.push(selftest),
+            None => files.push(File {
+                name,
+                selftests: vec![selftest],
+            }),
+        }
+    }
+    files
+}
+
+fn selftest<'a>(records: &'a [CellRecord], case: &'a str, program: &'a str) -> Selftest<'a> {
+    let of_cell = |record: &'a CellRecord| {
+        let result = record.result.as_ref()?;
+        result.cases.iter().find(|outcome| outcome.case == case)
+    };
+    let marks: Vec<Mark> = records
+        .iter()
+        .map(|record| mark(record, of_cell(record)))
+        .collect();
+    let mut texts: Vec<Text> = Vec::new();
+    for (number, record) in (1..).zip(records) {
+        let Some(text) = of_cell(record).and_then(|outcome| outcome.text.as_deref()) else {
+            continue;
+        };
+        match texts.iter_mut().find(|known| known.text == text) {
+            Some(known) => known.cells.push(number),
+            None => texts.push(Text {
+                cells: vec![number],
+                text,
+            }),
+        }
+    }
+    Selftest {
+        id: id("selftest", case),
+        case,
+        program,
+        passed: marks.iter().all(|mark| mark.state != State::Failed),
+        marks,
+        texts,
+    }
+}
+
+fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
+    let state = match case {
+        Some(case) if case.passed => State::Passed,
+        Some(_) => State::Failed,
+        None => State::Absent,
+    };
+    let bytes = |bytes: Option<usize>| bytes.map_or_else(|| "–".to_owned(), |n| n.to_string());
+    Mark {
+        cell: record.cell.to_string(),
+        state,
+        outcome: case.map_or("not run", |case| {
+            case.outcome.as_deref().unwrap_or("not reported")
+        }),
+        time: case
+            .and_then(|case| case.micros)
+            .map_or_else(|| "–".to_owned(), time),
+        bytes: case.map_or_else(
+            || "–".to_owned(),
+            |case| {
+                format!(
+                    "{} / {}",
+                    bytes(case.stdout_bytes),
+                    bytes(case.stderr_bytes)
+                )
+            },
+        ),
+    }
+}
+
+fn numbered_cases(records: &[CellRecord]) -> impl Iterator<Item = (usize, &CaseOutcome)> {
+    (1..).zip(records).flat_map(|(number, record)| {
+        let cases = record.result.iter().flat_map(|result| &result.cases);
+        cases.map(move |case| (number, case))
+    })
+}
+
+/// A case's time: `0.4 ms`, `31 ms`, `1.2 s`.
+fn time(micros: u64) -> String {
+    match micros {
+        0..10_000 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
+        10_000..1_000_000 => format!("{} ms", micros / 1000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
+
+/// Results come from files, in which a time may be anything.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+/// A name as the anchor of a page.
+pub(super) fn id(kind: &str, name: &str) -> String {
+    let safe = name.chars().map(|letter| match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '.' => letter,
+        _ => '-',
+    });
+    format!("{kind}-{}", safe.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a reader sees of a report.
+
+use super::*;
+use crate::matrix::Cell;
+use crate::report::RunResult;
+
+fn case(name: &str, text: &str) -> CaseOutcome {
+    CaseOutcome {
+        case: name.to_owned(),
+        passed: true,
+        outcome: Some("returned 0".to_owned()),
+        micros: Some(1234),
+        text: Some(text.to_owned()),
+        ..CaseOutcome::default()
+    }
+}
+
+fn failed(mut case: CaseOutcome, why: &str) -> CaseOutcome {
+    case.passed = false;
+    case.failure = Some(why.to_owned());
+    case
+}
+
+fn lost(name: &str) -> CaseOutcome {
+    CaseOutcome {
+        case: name.to_owned(),
+        failure: Some("it was never reported".to_owned()),
+        ..CaseOutcome::default()
+    }
+}
+
+fn record(config: &str, cases: Vec<CaseOutcome>) -> CellRecord {
+    CellRecord {
+        cell: Cell {
+            base: "v6.12".to_owned(),
+            arch: "x86_64".to_owned(),
+            config: config.to_owned(),
+        },
+        result: Some(RunResult {
+            passed: cases.iter().all(|case| case.passed),
+            cases,
+            ..RunResult::default()
+        }),
+        ..CellRecord::default()
+    }
+}
+
+#[test]
+fn texts_that_are_the_same_are_shown_once() {
+    let nightly = Nightly::new(vec![
+        record("plain", vec![case("a__x", "one"), case("b__y", "same")]),
+        record("debug", vec![case("a__x", "two"), case("b__y", "same")]),
+        record("kcsan", vec![case("b__y", "same")]),
+    ]);
+    let view = View::of(&nightly);
+    let names: Vec<&str> = view.files.iter().map(|file| file.name).collect();
+    assert_eq!(names, ["a", "b"]);
+    let (x, y) = (&view.files[0].selftests[0], &view.files[1].selftests[0]);
+    let cells = |selftest: &Selftest| -> Vec<Vec<usize>> {
+        selftest
+            .texts
+            .iter()
+            .map(|text| text.cells.clone())
+            .collect()
+    };
+    assert_eq!(cells(x), [[1], [2]]);
+    assert_eq!(cells(y), [[1, 2, 3]]);
+    let states: Vec<State> = x.marks.iter().map(|mark| mark.state).collect();
+    assert_eq!(states, [State::Passed, State::Passed, State::Absent]);
+}
+
+#[test]
+fn the_same_failure_in_several_cells_is_one() {
+    let differs = || {
+        let mut case = failed(case("a__x", "stdout:\n| new\n"), "it differs");
+        case.approved = Some("stdout:\n| old".to_owned());
+        case
+    };
+    let mut other = differs();
+    other.text = Some("stdout:\n| third\n".to_owned());
+    let nightly = Nightly::new(vec![
+        record("plain", vec![differs()]),
+        record("debug", vec![differs()]),
+        record("kcsan", vec![other]),
+    ]);
+    let view = View::of(&nightly);
+    let cells: Vec<&[usize]> = view
+        .failures
+        .iter()
+        .map(|failure| &failure.cells[..])
+        .collect();
+    assert_eq!(cells, [&[1, 2][..], &[3]]);
+    assert_eq!(
+        diff::text(&view.failures[0].diff),
+        " stdout:\n-| old\n+| new\n"
+    );
+    assert_eq!(view.headline, "3 of 3 cells failed");
+}
+
+#[test]
+fn what_was_never_reported_is_one_failure_with_many_names() {
+    let cases = vec![case("a__x", "text"), lost("a__y"), lost("b__z")];
+    let nightly = Nightly::new(vec![record("plain", cases)]);
+    let view = View::of(&nightly);
+    assert_eq!(view.failures.len(), 1);
+    assert_eq!(view.failures[0].cases, ["a__y", "b__z"]);
+    assert_eq!(view.cells[0].selftests, "1 of 3");
+}
+
+#[test]
+fn times_are_read_at_a_glance() {
+    let shown = [400, 9_950, 31_400, 1_250_000].map(time);
+    assert_eq!(shown, ["0.4 ms", "9.9 ms", "31 ms", "1.2 s"]);
+}
+
+#[test]
+fn any_name_is_an_anchor() {
+    assert_eq!(id("cell", "v6.12-x"), "cell-v6.12-x");
+    assert_eq!(id("cell", "\"><b> ü"), "cell----b---");
+}
