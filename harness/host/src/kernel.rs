@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Builds the kernel that a guest boots.
+//! The kernel that a guest boots: built from base and series, or given by the user.
+//!
+//! The series' kernel is built in a folder of the cache's tree, incrementally, and what came out is
+//! kept under a key of all that went in. So a kernel is built once, in whichever clone.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::context::Context;
+use crate::kconfig;
+use crate::series::Series;
+use crate::source;
+
+mod build;
+mod given;
+mod store;
+
+pub use build::Build;
+pub use given::is_kernel_tree;
+use store::Store;
 
 /// A built kernel.
 #[derive(Clone, Debug)]
@@ -16,9 +32,9 @@ pub struct Kernel {
     pub vmlinux: PathBuf,
     /// The resolved configuration.
     pub config: PathBuf,
-    /// The patched tree it was built from, where that is known.
+    /// The tree it was built from, where the user gave one.
     pub source: Option<PathBuf>,
-    /// The folder of the build.
+    /// The folder that holds the three files.
     pub build_dir: PathBuf,
     /// `uname -r`, for example `6.12.117-bpf-streams`.
     pub release: String,
@@ -26,7 +42,66 @@ pub struct Kernel {
     pub compiler: String,
 }
 
-/// Builds the kernel that `ctx` asks for, or finds it built.
-pub fn build(_ctx: &Context) -> Result<Kernel> {
-    bail!("not written yet")
+/// Builds the kernel that `ctx` asks for, or finds it built, and links it into the clone's
+/// `build/<base>/<arch>/`.
+pub fn build(ctx: &Context) -> Result<Kernel> {
+    let kernel = match &ctx.kernel {
+        Some(path) => given::take(ctx, path)?,
+        None => of_series(ctx)?,
+    };
+    link(ctx, &kernel)?;
+    Ok(kernel)
 }
+
+/// The kernel of base and series.
+fn of_series(ctx: &Context) -> Result<Kernel> {
+    let source = source::find(ctx)?;
+    let series = Series::load(&ctx.patches())?;
+    let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
+    let store = Store::new(ctx, &source, &series, &requests)?;
+    if let Some(kernel) = store.find() {
+        return Ok(kernel);
+    }
+    let tree = source.hold_tree(ctx)?;
+    // another run may have built it while this one waited for the tree
+    if let Some(kernel) = store.find() {
+        return Ok(kernel);
+    }
+    let commits = source.apply(&tree.git, &series)?;
+    tree.git
+        .check_out(commits.last().map_or("base", String::as_str))?;
+    let build = Build::new(ctx, tree.git.dir());
+    let what = format!("{} with {} patches", source.version, series.patches.len());
+    let built = build.kernel(&requests, &what)?;
+    store.publish(&built)
+}
+
+/// Links the kernel's files to where users look for them.
+fn link(ctx: &Context, kernel: &Kernel) -> Result<()> {
+    let dir = ctx.build_dir();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    for (name, target) in [
+        ("image", &kernel.image),
+        ("vmlinux", &kernel.vmlinux),
+        ("config", &kernel.config),
+    ] {
+        let link = dir.join(name);
+        if target.starts_with(&dir) || fs::read_link(&link).is_ok_and(|old| old == *target) {
+            continue;
+        }
+        replace_link(&link, target)
+            .with_context(|| format!("cannot link {} to {}", link.display(), target.display()))?;
+    }
+    Ok(())
+}
+
+/// By way of a new link that is renamed, so that no other run ever finds none.
+fn replace_link(link: &Path, target: &Path) -> std::io::Result<()> {
+    let new = link.with_extension(format!("new-{}", std::process::id()));
+    let _ = fs::remove_file(&new);
+    symlink(target, &new)?;
+    fs::rename(&new, link)
+}
+
+#[cfg(test)]
+mod tests;
