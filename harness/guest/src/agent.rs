@@ -9,6 +9,7 @@ use wire::{FromGuest, PROTOCOL};
 use crate::case;
 use crate::catalogue::Catalogue;
 use crate::channel::Channel;
+use crate::kmemleak;
 
 /// Runs every case of the catalogue and reports it over the channel.
 pub fn run(catalogue: &Catalogue) -> Result<()> {
@@ -23,6 +24,7 @@ pub fn run(catalogue: &Catalogue) -> Result<()> {
     }
     channel.send(&FromGuest::End {
         cases: catalogue.cases.len(),
+        leaks: kmemleak::scan()?,
     })
 }
 

@@ -2,16 +2,21 @@
 //! The agent's command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 use regex_lite::Regex;
 
+use crate::settings::Settings;
+
 const USAGE: &str = "\
-usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--list]
+usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--patience N] [--stress SECONDS] [--list]
 
   --objects DIR   folder of the *.bpf.o files (default: /objects)
   --filter REGEX  only the cases whose name matches
+  --patience N    how many times longer than in a plain kernel everything may take (default: 1)
+  --stress SECONDS  how long a stress case goes on (default: 1)
   --list          print the names of the cases instead of running them";
 
 /// What the agent was asked to do.
@@ -20,6 +25,8 @@ pub struct Args {
     pub objects: PathBuf,
     /// Only cases whose name matches.
     pub filter: Option<Regex>,
+    /// What holds for the whole run.
+    pub settings: Settings,
     /// Print the names of the cases and stop.
     pub list: bool,
 }
@@ -29,6 +36,7 @@ pub fn parse() -> Result<Args> {
     let mut args = Args {
         objects: PathBuf::from("/objects"),
         filter: None,
+        settings: Settings::default(),
         list: false,
     };
     let mut parser = Parser::from_env();
@@ -36,6 +44,10 @@ pub fn parse() -> Result<Args> {
         match arg {
             Arg::Long("objects") => args.objects = parser.value()?.into(),
             Arg::Long("filter") => args.filter = Some(regex(&parser.value()?.string()?)?),
+            Arg::Long("patience") => args.settings.patience = parser.value()?.parse()?,
+            Arg::Long("stress") => {
+                args.settings.stress = Duration::from_secs(parser.value()?.parse()?);
+            }
             Arg::Long("list") => args.list = true,
             Arg::Long("help") => {
                 println!("{USAGE}");

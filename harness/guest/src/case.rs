@@ -10,6 +10,7 @@ use wire::{Bytes, CaseReport, Outcome};
 
 use crate::catalogue::Case;
 use crate::channel::Channel;
+use crate::feature;
 use crate::load::Rejection;
 use crate::scenario::{self, Stage};
 
@@ -30,7 +31,7 @@ pub fn run(case: &Case, channel: &mut Channel) -> CaseReport {
     let mut seen = Seen::default();
     let attempt = catch_unwind(AssertUnwindSafe(|| attempt(case, channel, &mut seen)));
     let outcome = match attempt {
-        Ok(Ok(retval)) => Outcome::Ran { retval },
+        Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => not_run(error),
         Err(panic) => Outcome::Failed {
             error: format!("the agent panicked: {}", panic_text(panic.as_ref())),
@@ -46,19 +47,27 @@ pub fn run(case: &Case, channel: &mut Channel) -> CaseReport {
     }
 }
 
-/// Runs the program as the case wishes; gives what it returned, where somebody gets to know.
-fn attempt(case: &Case, channel: &mut Channel, seen: &mut Seen) -> Result<Option<i64>> {
+/// Runs the program as the case wishes, where what it needs is here.
+fn attempt(case: &Case, channel: &mut Channel, seen: &mut Seen) -> Result<Outcome> {
     let wishes = case
         .wishes
         .as_ref()
         .map_err(|mistake| anyhow!("{mistake}"))?;
+    if let Some(feature) = &wishes.needs
+        && !feature::is_here(feature)?
+    {
+        return Ok(Outcome::NotHere {
+            feature: feature.clone(),
+        });
+    }
     let scenario = scenario::find(wishes.scenario.as_deref())?;
-    scenario(&mut Stage {
+    let retval = scenario(&mut Stage {
         case,
         wishes,
         channel,
         seen,
-    })
+    })?;
+    Ok(Outcome::Ran { retval })
 }
 
 fn not_run(error: anyhow::Error) -> Outcome {

@@ -12,11 +12,16 @@ mod capability;
 mod case;
 mod catalogue;
 mod channel;
+mod cycles;
 mod errno;
+mod fault_injection;
+mod feature;
+mod kmemleak;
 mod libbpf_log;
 mod load;
 mod runner;
 mod scenario;
+mod settings;
 mod stream;
 mod sysctl;
 mod trigger;
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let args = args::parse()?;
+    settings::set(args.settings);
     libbpf_log::capture();
     let catalogue = catalogue::read(&args.objects, args.filter.as_ref())?;
     if args.list {

@@ -15,6 +15,7 @@ use crate::wishes::Wishes;
 
 mod bad_reads;
 mod buffer_across_fault;
+mod cycles;
 mod fill_and_drain;
 mod interrupted;
 mod limit_4096;
@@ -41,6 +42,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("bad_reads", bad_reads::play),
     ("buffer_across_fault", buffer_across_fault::play),
     ("bytewise", |stage| pieces::play(stage, 1)),
+    ("cycles", cycles::play),
     ("fill_and_drain", fill_and_drain::play),
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
 
+use crate::settings;
+
 /// As long as anything that runs later in the guest may take, on the slowest emulation.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -65,7 +67,7 @@ impl Stream {
         }
     }
 
-    /// Reads until at least `wanted` bytes are there, for at most `patience`.
+    /// Reads until at least `wanted` bytes are there, for at most `patience` of a plain kernel.
     pub fn wait_for(
         self,
         program: BorrowedFd<'_>,
@@ -73,6 +75,7 @@ impl Stream {
         patience: Duration,
         into: &mut Vec<u8>,
     ) -> Result<()> {
+        let patience = settings::patient(patience);
         let begun = Instant::now();
         while into.len() < wanted {
             self.drain(program, into)?;

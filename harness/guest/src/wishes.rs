@@ -27,6 +27,8 @@ pub struct Wishes {
     pub await_stderr: usize,
     /// Hand over to this scenario; see `scenario.rs`.
     pub scenario: Option<String>,
+    /// Run only where this feature is; see `feature.rs`.
+    pub needs: Option<String>,
 }
 
 impl Default for Wishes {
@@ -39,6 +41,7 @@ impl Default for Wishes {
             await_stdout: 0,
             await_stderr: 0,
             scenario: None,
+            needs: None,
         }
     }
 }
@@ -57,6 +60,7 @@ impl Wishes {
             "await_stdout" => self.await_stdout = number(attribute, value)?,
             "await_stderr" => self.await_stderr = number(attribute, value)?,
             "scenario" => self.scenario = Some(value.to_owned()),
+            "needs" => self.needs = Some(value.to_owned()),
             _ => return Err(format!("the agent knows no attribute `{key}`")),
         }
         Ok(())
@@ -126,6 +130,7 @@ mod tests {
             await_stdout: 46,
             await_stderr: 7,
             scenario: Some("fill".into()),
+            needs: Some("nmi".into()),
         };
         let attributes = [
             "aux=1",
@@ -136,6 +141,7 @@ mod tests {
             "await_stdout=46",
             "await_stderr=7",
             "scenario=fill",
+            "needs=nmi",
         ];
         assert_eq!(wishes_of(&attributes), Ok(expected));
     }

@@ -15,15 +15,31 @@ pub struct CaseResult {
     pub report: Option<CaseReport>,
     /// Why it has failed, if it has.
     pub failure: Option<String>,
+    /// The feature that it needs and the guest lacks, where it was left out for that.
+    pub not_here: Option<String>,
     /// The text that was approved, where the case has failed and there is one.
     pub approved: Option<String>,
 }
 
 impl CaseResult {
+    /// Whether the case was not reported, not carried out, or did what was not approved.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.report.is_none() || self.failure.is_some()
+    }
+
     /// Whether the case was reported, carried out, and did what was approved.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.report.is_some() && self.failure.is_none()
+        self.report.is_some() && self.failure.is_none() && self.not_here.is_none()
+    }
+}
+
+/// The feature that a case was left out for.
+fn not_here(report: &CaseReport) -> Option<String> {
+    match &report.outcome {
+        Outcome::NotHere { feature } => Some(feature.clone()),
+        _ => None,
     }
 }
 
@@ -38,6 +54,7 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
         };
         CaseResult {
             name: name.clone(),
+            not_here: report.as_ref().and_then(not_here),
             approved: failure.as_ref().and_then(|_| store.approved(name)),
             report,
             failure,
@@ -49,6 +66,9 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
 fn failure(report: &CaseReport, store: &Store) -> Option<String> {
     if let Outcome::Failed { error } = &report.outcome {
         return Some(format!("the agent could not carry it out: {error}"));
+    }
+    if not_here(report).is_some() {
+        return None;
     }
     let text = match snapshot::render(report) {
         Ok(text) => text,
@@ -155,6 +175,19 @@ mod tests {
         );
         let result = result(Some(failed), "failed: no such trigger\n");
         assert!(why(&result).contains("could not carry it out: no such trigger"));
+    }
+
+    #[test]
+    fn a_case_whose_feature_is_not_here_has_neither_passed_nor_failed() {
+        let left_out = report(
+            Outcome::NotHere {
+                feature: "moon".to_owned(),
+            },
+            b"",
+        );
+        let result = result(Some(left_out), "");
+        assert!(!result.passed() && !result.failed());
+        assert_eq!(result.not_here.as_deref(), Some("moon"));
     }
 
     #[test]

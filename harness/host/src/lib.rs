@@ -28,6 +28,7 @@ pub mod agent;
 pub mod machine;
 
 pub mod console;
+pub mod feature;
 pub mod verdict;
 
 pub mod compare;

@@ -2,6 +2,7 @@
 //! Tells what came of a run: a table of the cases, what is wrong, one verdict line, and files for
 //! who wants to look closer.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -44,8 +45,8 @@ impl Report {
     pub fn passed(&self) -> bool {
         self.verdict.faults.is_empty()
             && self.unreferenced.is_empty()
-            && !self.cases.is_empty()
-            && self.cases.iter().all(CaseResult::passed)
+            && self.cases.iter().any(CaseResult::passed)
+            && !self.cases.iter().any(CaseResult::failed)
     }
 
     /// The table of cases.
@@ -58,16 +59,16 @@ impl Report {
             .max()
             .unwrap_or(0);
         let mut out = format!(
-            "{:width$}  {:7}  {:>8}  {:>13}  {:>6}  {:>6}\n",
+            "{:width$}  {:8}  {:>8}  {:>13}  {:>6}  {:>6}\n",
             "case", "verdict", "ms", "returned", "stdout", "stderr"
         );
         for case in &self.cases {
-            let verdict = if case.passed() { "ok" } else { "FAILED" };
+            let verdict = verdict_of(case);
             let row = Row::of(case);
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
-                "{:width$}  {verdict:7}  {:>8}  {:>13}  {:>6}  {:>6}",
+                "{:width$}  {verdict:8}  {:>8}  {:>13}  {:>6}  {:>6}",
                 case.name, row.millis, row.returned, row.stdout, row.stderr
             );
         }
@@ -111,7 +112,9 @@ impl Report {
     #[must_use]
     pub fn verdict_line(&self, last: &Path) -> String {
         let all = self.cases.len();
-        let passed = self.cases.iter().filter(|case| case.passed()).count();
+        let count =
+            |which: fn(&CaseResult) -> bool| self.cases.iter().filter(|case| which(case)).count();
+        let (passed, failed) = (count(CaseResult::passed), count(CaseResult::failed));
         let on = &self.environment;
         let ran = format!(
             "on {}, {}, {} ({} in the guest, {} in all)",
@@ -125,7 +128,10 @@ impl Report {
             seconds(self.total)
         );
         if self.passed() {
-            return format!("PASSED  {all} of {all} selftests {ran}");
+            return format!(
+                "PASSED  {passed} of {all} selftests{} {ran}",
+                self.left_out()
+            );
         }
         let others = self.verdict.faults.len() + self.unreferenced.len();
         let others = if others == 0 {
@@ -134,16 +140,41 @@ impl Report {
             format!(", {others} other failure(s)")
         };
         format!(
-            "FAILED  {} of {all} selftests{others} {ran}; see {}",
-            all - passed,
+            "FAILED  {failed} of {all} selftests{others}{} {ran}; see {}",
+            self.left_out(),
             last.display()
         )
+    }
+
+    /// How many cases were left out, and for what.
+    fn left_out(&self) -> String {
+        let missing: Vec<&str> = self
+            .cases
+            .iter()
+            .filter_map(|case| case.not_here.as_deref())
+            .collect();
+        if missing.is_empty() {
+            return String::new();
+        }
+        let features: BTreeSet<&str> = missing.iter().copied().collect();
+        let features: Vec<&str> = features.into_iter().collect();
+        format!(", {} not here ({})", missing.len(), features.join(", "))
     }
 
     /// The same for machines, and for a nightly report. `console` are its last lines.
     #[must_use]
     pub fn result(&self, console: &[String]) -> RunResult {
         RunResult::of(self, console)
+    }
+}
+
+fn verdict_of(case: &CaseResult) -> &'static str {
+    if case.failed() {
+        "FAILED"
+    } else if case.not_here.is_some() {
+        "not here"
+    } else {
+        "ok"
     }
 }
 
@@ -197,7 +228,7 @@ impl Row {
                 } => value.to_string(),
                 Outcome::Ran { retval: None } => "-".to_owned(),
                 Outcome::Rejected { errno, .. } => format!("rejected {errno}"),
-                Outcome::Failed { .. } => "no run".to_owned(),
+                Outcome::NotHere { .. } | Outcome::Failed { .. } => "no run".to_owned(),
             },
             stdout: report.stdout.0.len().to_string(),
             stderr: report.stderr.0.len().to_string(),

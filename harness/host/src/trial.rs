@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! One run, from the sources to what is known of it: the stages in their order.
 
+use std::fs;
+
 use anyhow::{Context as _, Result};
 use regex::Regex;
 use wire::FromGuest;
@@ -8,6 +10,7 @@ use wire::FromGuest;
 use crate::agent;
 use crate::bpftool;
 use crate::context::Context;
+use crate::feature;
 use crate::kernel;
 use crate::machine::{self, RunRecord, RunSpec, Timeouts, Tools};
 use crate::progress::seconds;
@@ -63,11 +66,18 @@ pub fn run(ctx: &Context, filter: Option<&str>) -> Result<Trial> {
         timeouts: Timeouts::default(),
         tools: Tools::find(ctx)?,
     };
+    let config = fs::read_to_string(&kernel.config).with_context(|| {
+        format!(
+            "cannot read the kernel's configuration {}",
+            kernel.config.display()
+        )
+    })?;
     let record = boot(ctx, &spec)?;
     let expected = Expected {
         release: Some(&kernel.release),
         machine: ctx.arch.names().machine,
         filter,
+        features: &feature::required(ctx.arch, &config),
     };
     let environment = Environment {
         kernel: kernel.release.clone(),

@@ -3,14 +3,15 @@
 //!
 //! A run is good if the guest wrote exactly one start, every announced case exactly once and in
 //! its turn, exactly one end with the right count, and no other line; if it is the kernel that was
-//! to be tested; if its console is free of splats; and if it was not stopped from outside. Whatever
+//! to be tested; if its console is free of splats and its memory, where it was searched, of leaks;
+//! and if it was not stopped from outside. Whatever
 //! is missing is a [`Fault`]: nothing that is absent counts as success, and no exit code counts at
 //! all. Whether a case did the right thing is for its snapshot to say, not for this module.
 
 use serde::Deserialize;
-use wire::{CaseReport, FromGuest, PROTOCOL};
+use wire::{CaseReport, FromGuest, Outcome, PROTOCOL};
 
-use crate::console;
+use crate::{console, feature};
 
 mod fault;
 
@@ -37,6 +38,8 @@ pub struct Expected<'a> {
     pub machine: &'a str,
     /// The selection of cases, where there was one.
     pub filter: Option<&'a str>,
+    /// Features that the kernel was built to have: no case that needs one may be left out.
+    pub features: &'a [&'a str],
 }
 
 /// What a run amounts to.
@@ -157,7 +160,7 @@ impl<'a> Reader<'a> {
             (Place::Cases, Ok(FromGuest::CaseStart { case })) => self.case_start(case),
             (Place::Cases, Ok(FromGuest::Request { .. })) => self.request(number),
             (Place::Cases, Ok(FromGuest::Case(report))) => self.case(report),
-            (Place::Cases, Ok(FromGuest::End { cases })) => self.end(cases),
+            (Place::Cases, Ok(FromGuest::End { cases, leaks })) => self.end(cases, leaks),
         }
     }
 
@@ -242,6 +245,14 @@ impl<'a> Reader<'a> {
         if !self.verdict.announced.contains(&case) {
             return self.fault(Fault::NotAnnounced { case });
         }
+        if let Outcome::NotHere { feature } = &report.outcome
+            && self.expected.features.contains(&feature.as_str())
+        {
+            self.fault(Fault::FeatureMissing {
+                case: case.clone(),
+                feature: feature.clone(),
+            });
+        }
         self.reported += 1;
         if self.verdict.report(&case).is_some() {
             self.fault(Fault::ReportedTwice { case });
@@ -250,8 +261,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn end(&mut self, said: usize) {
+    fn end(&mut self, said: usize, leaks: Option<String>) {
         self.place = Place::AfterEnd;
+        match leaks {
+            Some(listed) if !listed.trim().is_empty() => self.fault(Fault::Leak { listed }),
+            None if self.expected.features.contains(&feature::KMEMLEAK) => {
+                self.fault(Fault::NotScanned);
+            }
+            _ => {}
+        }
         if said != self.reported {
             self.fault(Fault::Count {
                 said,

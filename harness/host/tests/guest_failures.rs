@@ -123,6 +123,7 @@ impl Guest {
                 release: Some(&KERNEL.release),
                 machine,
                 filter: None,
+                features: &[],
             },
         );
         Outcome { record, verdict }

@@ -19,7 +19,7 @@ mod bytes;
 pub use bytes::Bytes;
 
 /// Raised whenever a line changes its meaning; host and guest refuse each other when they differ.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Name of the virtio-serial port, as in `/sys/class/virtio-ports/*/name`.
 pub const PORT: &str = "bpf-streams.0";
@@ -59,6 +59,9 @@ pub enum FromGuest {
     End {
         /// How many cases were reported.
         cases: usize,
+        /// What kmemleak lists at the end: nothing, or the leaked objects with the stacks that
+        /// allocated them. `None` where the kernel has no kmemleak.
+        leaks: Option<String>,
     },
 }
 
@@ -117,6 +120,11 @@ pub enum Outcome {
         errno: i32,
         /// The verifier's log, as it came.
         log: String,
+    },
+    /// The case needs a feature that this kernel or machine does not have, so it was not run.
+    NotHere {
+        /// Name of the feature, as in the case's `__needs(…)`.
+        feature: String,
     },
     /// The agent could not carry the case out: never right, whatever the snapshot says.
     Failed {

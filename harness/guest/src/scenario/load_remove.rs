@@ -16,6 +16,7 @@ use libbpf_rs::{ProgramMut, libbpf_sys};
 
 use super::Stage;
 use crate::runner;
+use crate::settings;
 
 const WARM_UP: usize = 100;
 const TIMES: usize = 1000;
@@ -82,7 +83,7 @@ fn load_copy(program: &ProgramMut<'_>, name: &CString) -> Result<OwnedFd> {
 fn settled() -> Result<i64> {
     let begun = Instant::now();
     let mut last = available()?;
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < settings::patient(PATIENCE) {
         std::thread::sleep(Duration::from_millis(20));
         let now = available()?;
         if (now - last).abs() < 64 {
@@ -100,7 +101,7 @@ fn wait_until_back(before: i64) -> Result<()> {
         if missing <= SLACK_KIB {
             return Ok(());
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > settings::patient(PATIENCE) {
             bail!(
                 "{missing} KiB more are in use after {TIMES} programs than after {WARM_UP},                  {SLACK_KIB} KiB are allowed"
             );

@@ -40,6 +40,8 @@ pub struct CaseOutcome {
     pub passed: bool,
     /// Why it has failed, if it has.
     pub failure: Option<String>,
+    /// The feature that it needs and the guest lacks, where it was left out for that.
+    pub not_here: Option<String>,
     /// How it ended, in a few words; this and what follows only where it was reported.
     pub outcome: Option<String>,
     /// Bytes read from its stdout.
@@ -84,17 +86,20 @@ impl RunResult {
 impl CaseOutcome {
     fn of(case: &CaseResult) -> Self {
         let report = case.report.as_ref();
-        let failed = !case.passed();
+        let failed = case.failed();
         Self {
             case: case.name.clone(),
-            passed: !failed,
+            passed: case.passed(),
             failure: case.failure.clone(),
+            not_here: case.not_here.clone(),
             outcome: report.map(|report| describe(&report.outcome)),
             stdout_bytes: report.map(|report| report.stdout.0.len()),
             stderr_bytes: report.map(|report| report.stderr.0.len()),
             micros: report.map(|report| report.micros),
             // a text that is too large to be held against a snapshot is shown raw
-            text: report.and_then(|report| snapshot::render(report).ok()),
+            text: report
+                .filter(|_| case.not_here.is_none())
+                .and_then(|report| snapshot::render(report).ok()),
             approved: case.approved.clone(),
             raw: report
                 .filter(|_| failed)
@@ -126,6 +131,7 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::Rejected { errno, .. } => {
             format!("rejected {}", errno::describe(-i64::from(*errno)))
         }
+        Outcome::NotHere { feature } => format!("not here: {feature}"),
         Outcome::Failed { .. } => "failed".to_owned(),
     }
 }

@@ -20,6 +20,7 @@ fn case(name: &str, failure: Option<&str>) -> CaseResult {
             micros: 1234,
         }),
         failure: failure.map(str::to_owned),
+        not_here: None,
         approved: None,
     }
 }
@@ -67,13 +68,14 @@ fn the_table_has_a_row_for_each_case() {
         name: "a__lost".to_owned(),
         report: None,
         failure: Some("never".to_owned()),
+        not_here: None,
         approved: None,
     });
     let want = "\
-case       verdict        ms       returned  stdout  stderr
-a__x       ok            1.2            -28      19       0
-a__longer  ok            1.2            -28      19       0
-a__lost    FAILED          -              -       -       -
+case       verdict         ms       returned  stdout  stderr
+a__x       ok             1.2            -28      19       0
+a__longer  ok             1.2            -28      19       0
+a__lost    FAILED           -              -       -       -
 ";
     assert_eq!(report.table(), want);
 }
@@ -212,4 +214,26 @@ fn the_files_hold_what_came_byte_by_byte() {
     assert_eq!(read("streams/a__x.stderr"), b"");
     let environment: serde_json::Value = serde_json::from_slice(&read("environment.json")).unwrap();
     assert_eq!(environment["accelerator"], "TCG");
+}
+
+#[test]
+fn a_case_that_was_left_out_is_counted_apart() {
+    let mut report = good();
+    report.cases[1].not_here = Some("fault_injection".to_owned());
+    assert!(report.passed());
+    let line = report.verdict_line(last());
+    assert!(
+        line.starts_with("PASSED  1 of 2 selftests, 1 not here (fault_injection) on x86_64"),
+        "{line}"
+    );
+    assert!(report.table().contains("a__longer  not here"));
+}
+
+#[test]
+fn a_run_that_left_everything_out_has_shown_nothing() {
+    let mut report = good();
+    for case in &mut report.cases {
+        case.not_here = Some("fault_injection".to_owned());
+    }
+    assert!(!report.passed());
 }

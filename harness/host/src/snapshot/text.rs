@@ -148,6 +148,8 @@ fn outcome(outcome: &Outcome) -> String {
         Outcome::Rejected { errno, .. } => {
             format!("rejected: {}", errno::describe(-i64::from(*errno)))
         }
+        // Never compared: what was not run has nothing to be held against.
+        Outcome::NotHere { feature } => format!("not run: there is no {feature} here"),
         // Never compared: such a case has failed whatever its snapshot says.
         Outcome::Failed { error } => format!("failed: {error}"),
     }

@@ -90,6 +90,14 @@ pub enum Fault {
         text: String,
     },
     NoEnd,
+    FeatureMissing {
+        case: String,
+        feature: String,
+    },
+    Leak {
+        listed: String,
+    },
+    NotScanned,
 }
 
 /// What to do about a fault in the agent's lines, which no kernel and no program can cause.
@@ -201,6 +209,16 @@ impl Fault {
                 format!("line {number} came after the end line: {text}")
             }
             Fault::NoEnd => "the end line is missing; the run was cut short".to_owned(),
+            Fault::FeatureMissing { case, feature } => format!(
+                "{case} was left out because the guest has no `{feature}`; expected it, as the kernel was built to have it"
+            ),
+            Fault::Leak { listed } => format!(
+                "kmemleak found memory that nothing refers to:{}",
+                indented(listed, LEAKS_SHOWN)
+            ),
+            Fault::NotScanned => {
+                "the kernel was built with kmemleak, but the agent did not find it; leaks would go unseen".to_owned()
+            }
         }
     }
 
@@ -217,6 +235,9 @@ impl Fault {
             Fault::EmptyObject { .. } => "add a program to its source in selftests/, or remove the file".to_owned(),
             Fault::NoCases { filter: Some(_) } => "TEST is a regular expression on <file>__<program>; a run without it lists them all".to_owned(),
             Fault::NoCases { filter: None } => "selftests/*.bpf.c should hold programs; see last/console.log".to_owned(),
+            Fault::FeatureMissing { .. } => "its probe stands in harness/guest/src/feature.rs, what the kernel must have in harness/host/src/feature.rs; is debugfs mounted?".to_owned(),
+            Fault::Leak { .. } => "the stacks are those of the allocations; run single cases with TEST= to find the one that leaks".to_owned(),
+            Fault::NotScanned => "see what last/console.log says of kmemleak: it switches itself off when it runs out of memory for its records".to_owned(),
             Fault::Cut { .. } => format!("the guest or QEMU died while the agent wrote; {CONSOLE}"),
             Fault::AnnouncedTwice { .. } => "two programs of one object have the same name; rename one".to_owned(),
             Fault::BeforeStart { .. }
@@ -237,6 +258,23 @@ impl Fault {
 fn within(case: Option<&str>) -> String {
     case.map(|case| format!(", while {case} was running"))
         .unwrap_or_default()
+}
+
+/// Lines of kmemleak's list that a message shows: several objects with their stacks.
+const LEAKS_SHOWN: usize = 60;
+
+/// The first lines of a text, each on a line of its own under the message.
+fn indented(text: &str, most: usize) -> String {
+    let mut out: String = text
+        .lines()
+        .take(most)
+        .map(|line| format!("\n    {line}"))
+        .collect();
+    let more = text.lines().count().saturating_sub(most);
+    if more > 0 {
+        out.push_str(&format!("\n    ({more} more lines in last/events.jsonl)"));
+    }
+    out
 }
 
 /// The first few names, and how many more there are.

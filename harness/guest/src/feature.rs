@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a kernel or a machine can lack: `__needs(name)`.
+//!
+//! A case that needs what is not here is reported as just that. The host knows which features the
+//! kernel was built to have, so that none can go missing without being noticed.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::cycles;
+use crate::fault_injection;
+
+/// Whether a feature is here.
+type Probe = fn() -> bool;
+
+/// Every feature, by the name that a case says.
+const FEATURES: &[(&str, Probe)] = &[
+    // allocations that can be made to fail
+    ("fault_injection", || {
+        Path::new(fault_injection::PAGES).is_dir() && Path::new(fault_injection::SLAB).is_dir()
+    }),
+    // NMIs on the host's request: QEMU's monitor has them for x86-64 only
+    ("injected_nmi", || cfg!(target_arch = "x86_64")),
+    // a cycle counter, whose overflow interrupts as an NMI
+    ("cycle_counter", || cycles::Counter::open().is_ok()),
+];
+
+/// Whether the feature of that name is here.
+pub fn is_here(name: &str) -> Result<bool> {
+    let (_, probe) = FEATURES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .with_context(|| {
+            format!("the agent knows no feature `{name}`; see guest/src/feature.rs")
+        })?;
+    Ok(probe())
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a kernel or its machine must have, so that no case that needs it can be left out unnoticed.
+//!
+//! The guest finds out what it has (`harness/guest/src/feature.rs`), and cases say what they need
+//! (`__needs` in `selftests/selftest.h`). Here stands when there is no excuse.
+
+use crate::arch::Arch;
+
+/// The search for leaks at the end of a run; a matter of the whole run, which no case asks for.
+pub const KMEMLEAK: &str = "kmemleak";
+
+/// What obliges a guest to have a feature.
+enum Obliged {
+    /// This option of its kernel.
+    Option(&'static str),
+    /// The architecture.
+    Arch(Arch),
+}
+
+/// Every feature, and what obliges a guest to have it.
+const FEATURES: &[(&str, Obliged)] = &[
+    (KMEMLEAK, Obliged::Option("CONFIG_DEBUG_KMEMLEAK")),
+    (
+        "fault_injection",
+        Obliged::Option("CONFIG_FAULT_INJECTION_DEBUG_FS"),
+    ),
+    ("injected_nmi", Obliged::Arch(Arch::X86_64)),
+    // on x86-64 only where KVM passes the counters of the CPU on
+    ("cycle_counter", Obliged::Arch(Arch::Arm64)),
+];
+
+/// What a guest of `arch` must have whose kernel has this configuration.
+#[must_use]
+pub fn required(arch: Arch, config: &str) -> Vec<&'static str> {
+    let is_set = |option: &str| config.lines().any(|line| line == format!("{option}=y"));
+    FEATURES
+        .iter()
+        .filter(|(_, obliged)| match obliged {
+            Obliged::Option(option) => is_set(option),
+            Obliged::Arch(which) => *which == arch,
+        })
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_required_follows_from_the_configuration_and_the_architecture() {
+        let config = "CONFIG_DEBUG_KMEMLEAK=y\n# CONFIG_FAULT_INJECTION_DEBUG_FS is not set\n";
+        assert_eq!(required(Arch::X86_64, config), [KMEMLEAK, "injected_nmi"]);
+        assert_eq!(required(Arch::Arm64, ""), ["cycle_counter"]);
+    }
+}
