@@ -172,16 +172,13 @@ fn probe_arguments(arch: Arch) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn probe_with(script: &str, patience: Duration) -> Result<(), String> {
-        let dir = tempfile::tempdir().unwrap();
-        let qemu = dir.path().join("qemu");
-        fs::write(&qemu, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
-        probe(&qemu, Path::new("image"), Arch::X86_64, patience).unwrap()
+        let qemu = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/machine/qemu.sh");
+        let image = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&image, script).unwrap();
+        probe(Path::new(qemu), image.path(), Arch::X86_64, patience).unwrap()
     }
 
     #[test]

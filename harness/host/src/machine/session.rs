@@ -93,9 +93,9 @@ impl<'a> Session<'a> {
     pub fn take(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Connected(Port::Channel, stream) => self.to_guest = Some(stream),
+            // a QEMU that is gone already is told by what it left
             Event::Connected(_, mut stream) => {
-                qmp::begin(&mut stream)?;
-                self.to_qemu = Some(stream);
+                self.to_qemu = qmp::begin(&mut stream).ok().map(|()| stream);
             }
             Event::Bytes(Port::Console, bytes) => {
                 self.console.write(&bytes)?;
