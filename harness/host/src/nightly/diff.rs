@@ -4,7 +4,7 @@
 use similar::{ChangeTag, TextDiff};
 
 /// Lines shown around a change.
-const AROUND: usize = 6;
+const AROUND: usize = 10;
 
 /// A line of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::report::{CaseOutcome, Environment};
 /// All that the templates show.
 #[derive(Debug)]
 pub struct View<'a> {
-    pub date: &'a str,
+    pub date: String,
     pub passed: bool,
     pub headline: String,
     pub commit: Option<String>,
@@ -127,7 +127,7 @@ impl<'a> View<'a> {
         let records = &nightly.cells;
         let took = records.iter().map(|record| record.seconds).sum();
         Self {
-            date: &nightly.date,
+            date: nightly.date.replacen('T', " ", 1).replacen('Z', " UTC", 1),
             passed: nightly.passed,
             headline: headline(nightly),
             commit: records
@@ -344,7 +344,7 @@ fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
         }),
         time: case
             .and_then(|case| case.micros)
-            .map_or_else(|| "–".to_owned(), time),
+            .map_or_else(String::new, time),
         bytes: case.map_or_else(
             || "–".to_owned(),
             |case| {

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A bad night: one good cell, one whose text differs and whose program is hostile, one in which
+//! the kernel was caught, and one that never came to a result.
+
+use bpf_streams::matrix::Cell;
+use bpf_streams::nightly::CellRecord;
+use bpf_streams::report::{CaseOutcome, Environment, RunResult};
+use bpf_streams::snapshot;
+use wire::{Bytes, CaseReport, Outcome};
+
+/// What a program prints that wants to break out of the page.
+const HOSTILE: &[u8] = b"</pre></details></script><script>window.injected = 1</script>\n\
+    <img src=x onerror='window.injected = 2'>\n\
+    \" onmouseover=\"window.injected = 3\n\
+    escape \x1b[31m, nul \0, bytes \xff\xfe\xc3(, turned \xe2\x80\xae around\n\
+    &lt;b&gt; {{ view.date }} {% raw %}\n";
+
+const DEADLOCK: &str = "\
+ERROR: AA or ABBA deadlock detected for bpf_res_spin_lock
+Attempted lock   = 0xffff888103a1c008
+Total held locks = 1
+Held lock[ 0] = 0xffff888103a1c008
+CPU: 1 UID: 0 PID: 81 Comm: agent
+Call trace:
+ bpf_prog_8f4c1b3e7d2a9605_res_spin_lock_test+0x5e/0x90 [bpf_prog] selftests/locks.bpf.c:41
+";
+
+const CONSOLE: &[&str] = &[
+    "[    4.117342] ==================================================================",
+    "[    4.118001] BUG: KASAN: slab-use-after-free in bpf_stream_read+0x1f0/0x2a0",
+    "[    4.118733] Read of size 8 at addr ffff888104c2f440 by task agent/81",
+    "[    4.119404] CPU: 0 UID: 0 PID: 81 Comm: agent Not tainted 6.12.117-bpf-streams #1",
+    "[    4.120119] Call Trace:",
+    "[    4.120377]  <TASK>",
+    "[    4.120601]  dump_stack_lvl+0x5d/0x80",
+    "[    4.120998]  print_report+0xcf/0x660",
+    "[    4.121377]  kasan_report+0xd6/0x110",
+    "[    4.121771]  bpf_stream_read+0x1f0/0x2a0",
+    "[    4.122188]  __sys_bpf+0x2c1d/0x3f40",
+];
+
+/// The night.
+pub fn bad_night() -> Vec<CellRecord> {
+    vec![good("x86_64", "plain"), differs(), caught(), no_result()]
+}
+
+/// A cell in which all is well.
+pub fn good(arch: &str, config: &str) -> CellRecord {
+    record(arch, config, cases(), Vec::new(), &[])
+}
+
+fn differs() -> CellRecord {
+    let mut cases = cases();
+    let approved = cases[2].text.clone();
+    let case = &mut cases[2];
+    case.passed = false;
+    case.failure = Some(
+        "it differs from its snapshot, as shown above; if the new text is right, approve it \
+         with `make review`"
+            .to_owned(),
+    );
+    case.raw = case.text.clone();
+    case.text = case
+        .text
+        .take()
+        .map(|text| text.replace("Total held locks = 1", "Total held locks = 2"));
+    case.approved = approved;
+    record("arm64", "plain", cases, Vec::new(), &[])
+}
+
+fn caught() -> CellRecord {
+    let mut cases = cases();
+    for case in &mut cases[3..] {
+        *case = CaseOutcome {
+            case: case.case.clone(),
+            failure: Some("it was never reported".to_owned()),
+            ..CaseOutcome::default()
+        };
+    }
+    let fault = format!(
+        "the kernel complained on the console (bug, KASAN) during reads__bytewise: memory was used \
+         after it was freed, or past its end\n    {}\n  look at the whole console",
+        CONSOLE[1]
+    );
+    record("x86_64", "debug", cases, vec![fault], CONSOLE)
+}
+
+fn no_result() -> CellRecord {
+    CellRecord {
+        cell: cell("arm64", "debug"),
+        seconds: 187.0,
+        trouble: Some("it ended without a result (exit status: 1)".to_owned()),
+        result: None,
+        output: vec![
+            "   source  linux-source-6.12 6.12.117-1~deb12u1 (0.1 s)".to_owned(),
+            "   kernel  v6.12 arm64 debug …".to_owned(),
+            "error: the kernel does not compile: kernel/bpf/stream.c:112:9: error: 'x' undeclared"
+                .to_owned(),
+        ],
+    }
+}
+
+fn record(
+    arch: &str,
+    config: &str,
+    cases: Vec<CaseOutcome>,
+    faults: Vec<String>,
+    console: &[&str],
+) -> CellRecord {
+    let passed = faults.is_empty() && cases.iter().all(|case| case.passed);
+    CellRecord {
+        cell: cell(arch, config),
+        seconds: 9.4,
+        result: Some(RunResult {
+            passed,
+            cases,
+            faults,
+            console: console.iter().map(|&line| line.to_owned()).collect(),
+            guest_seconds: 5.3,
+            total_seconds: 6.9,
+            environment: environment(arch, config),
+            ..RunResult::default()
+        }),
+        ..CellRecord::default()
+    }
+}
+
+fn cell(arch: &str, config: &str) -> Cell {
+    Cell {
+        base: "v6.12".to_owned(),
+        arch: arch.to_owned(),
+        config: config.to_owned(),
+    }
+}
+
+fn environment(arch: &str, config: &str) -> Environment {
+    Environment {
+        date: "2026-11-21T03:00:12Z".to_owned(),
+        base: "v6.12".to_owned(),
+        arch: arch.to_owned(),
+        config: config.to_owned(),
+        kernel: "6.12.117-bpf-streams".to_owned(),
+        compiler: "gcc (Debian 12.2.0-14+deb12u1) 12.2.0".to_owned(),
+        clang: "Debian clang version 19.1.7 (3~deb12u1)".to_owned(),
+        qemu: "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)".to_owned(),
+        virtme_ng: "1.36".to_owned(),
+        accelerator: "software emulation".to_owned(),
+        commit: Some("7241f47c0ffee7241f47c0ffee7241f47c0ffee7".to_owned()),
+        dirty: Some(false),
+        repeat: format!("make boot-test BASE=v6.12 ARCH={arch} CONFIG={config}"),
+    }
+}
+
+fn cases() -> Vec<CaseOutcome> {
+    let mut cases = vec![
+        case(
+            "attached__print_from_tracepoint",
+            b"from a tracepoint\n",
+            b"",
+            1_400,
+        ),
+        case("hostile__\"><script>alert(1)</script>", HOSTILE, b"", 900),
+        case(
+            "locks__res_spin_lock_test",
+            b"",
+            DEADLOCK.as_bytes(),
+            31_000,
+        ),
+        case("reads__bytewise", b"one\ntwo\nthree\n", b"", 2_300),
+    ];
+    cases.extend((0..12).map(|number| {
+        let name = format!("conversions__a_program_with_quite_a_long_name_{number}");
+        case(
+            &name,
+            format!("number {number}\n").as_bytes(),
+            b"",
+            700 * (number + 1),
+        )
+    }));
+    cases
+}
+
+fn case(name: &str, stdout: &[u8], stderr: &[u8], micros: u64) -> CaseOutcome {
+    let report = CaseReport {
+        case: name.to_owned(),
+        outcome: Outcome::Ran { retval: Some(0) },
+        stdout: Bytes(stdout.to_vec()),
+        stderr: Bytes(stderr.to_vec()),
+        notes: Vec::new(),
+        micros,
+    };
+    CaseOutcome {
+        case: name.to_owned(),
+        passed: true,
+        outcome: Some("returned 0".to_owned()),
+        stdout_bytes: Some(stdout.len()),
+        stderr_bytes: Some(stderr.len()),
+        micros: Some(micros),
+        text: snapshot::render(&report).ok(),
+        ..CaseOutcome::default()
+    }
+}

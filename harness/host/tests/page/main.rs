@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The page of the nightly report in a browser, as somebody looks at it every morning.
+//!
+//! Pictures of it are left in `harness/target/tmp/`.
+
+mod browser;
+mod fixture;
+
+use std::path::Path;
+
+use bpf_streams::nightly::{CellRecord, Folder, Nightly};
+use browser::Browser;
+
+/// What the guidelines for accessible pages ask of small text (WCAG 2, level AA).
+const CONTRAST: f64 = 4.5;
+const NARROW: u32 = 360;
+const WIDE: u32 = 1440;
+
+/// A report in a folder of its own, open in a browser.
+struct Shown {
+    browser: Browser,
+    _dir: tempfile::TempDir,
+}
+
+fn show(cells: Vec<CellRecord>) -> Shown {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::at(dir.path().join("report")).unwrap();
+    Nightly::new(cells).write(&folder).unwrap();
+    let page = folder.path("index.html");
+    let mut browser = Browser::start();
+    browser.open(&page);
+    Shown { browser, _dir: dir }
+}
+
+impl Shown {
+    fn text(&mut self, expression: &str) -> String {
+        let value = self.browser.evaluate(expression);
+        value.as_str().map(str::to_owned).unwrap_or_default()
+    }
+
+    fn truth(&mut self, expression: &str) -> bool {
+        self.browser.evaluate(expression) == true
+    }
+
+    fn count(&mut self, selector: &str) -> u64 {
+        let expression = format!("document.querySelectorAll({selector:?}).length");
+        self.browser.evaluate(&expression).as_u64().unwrap()
+    }
+}
+
+#[test]
+fn it_is_readable_in_light_and_dark_and_at_any_width() {
+    for (night, cells) in [
+        ("bad", fixture::bad_night()),
+        ("good", vec![fixture::good("x86_64", "plain")]),
+    ] {
+        let mut shown = show(cells);
+        let mut backgrounds = Vec::new();
+        for open in [false, true] {
+            let set =
+                format!("document.querySelectorAll('details').forEach(d => d.open ||= {open})");
+            shown.browser.evaluate(&set);
+            for scheme in ["light", "dark"] {
+                for width in [NARROW, WIDE] {
+                    shown.browser.look(scheme, width);
+                    let probe = shown.browser.evaluate(include_str!("probe.js"));
+                    let what =
+                        format!("{night} night, {scheme}, {width} wide, open: {open}: {probe}");
+                    assert!(probe["texts"].as_u64().unwrap() > 20, "{what}");
+                    assert!(
+                        probe["worst"]["contrast"].as_f64().unwrap() >= CONTRAST,
+                        "{what}"
+                    );
+                    assert!(probe["overflow"].as_i64().unwrap() <= 0, "{what}");
+                    backgrounds.push((scheme, probe["background"].as_f64().unwrap()));
+                    if !open {
+                        let name = format!("page-{night}-{scheme}-{width}.png");
+                        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+                        shown.browser.picture(&to);
+                    }
+                }
+            }
+        }
+        for (scheme, light) in backgrounds {
+            assert_eq!(scheme == "light", light > 0.8, "{scheme} has {light}");
+            assert_eq!(scheme == "dark", light < 0.05, "{scheme} has {light}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_cell_shows_why_without_a_click() {
+    let mut shown = show(fixture::bad_night());
+    assert!(
+        shown
+            .text("document.title")
+            .starts_with("✗ 3 of 4 cells failed")
+    );
+    // innerText is what can be seen: closed details have none
+    let seen = shown.text("document.querySelector('#failed').innerText");
+    for want in [
+        // the one that differs
+        "-| Total held locks = 1",
+        "+| Total held locks = 2",
+        "in cell 2",
+        // the one whose kernel was caught: the verdict and the console
+        "the kernel complained on the console",
+        "bpf_stream_read+0x1f0/0x2a0",
+        "Last 11 lines of the console",
+        "[    4.122188]  __sys_bpf+0x2c1d/0x3f40",
+        "13 selftests",
+        "it was never reported",
+        // the one without a result
+        "it ended without a result (exit status: 1)",
+        "error: the kernel does not compile",
+        "make boot-test BASE=v6.12 ARCH=arm64 CONFIG=debug",
+    ] {
+        assert!(seen.contains(want), "{want} is not to be seen in\n{seen}");
+    }
+}
+
+#[test]
+fn a_good_night_is_one_glance() {
+    let mut shown = show(vec![
+        fixture::good("x86_64", "plain"),
+        fixture::good("arm64", "plain"),
+    ]);
+    assert!(
+        shown
+            .text("document.title")
+            .starts_with("✓ All 2 cells passed")
+    );
+    assert_eq!(shown.count("#failed"), 0);
+    assert_eq!(shown.count(".failed"), 0);
+    assert_eq!(shown.count("#cells .passed"), 2);
+    let counts = shown.text("document.querySelector('header').innerText");
+    assert!(counts.contains("16 selftests, 32 runs"), "{counts}");
+    assert!(shown.truth(
+        "document.querySelector('#environments').textContent.includes('clang version 19.1.7')"
+    ));
+}
+
+#[test]
+fn nothing_that_a_program_prints_becomes_part_of_the_page() {
+    let mut shown = show(fixture::bad_night());
+    assert!(shown.truth("window.injected === undefined"));
+    assert_eq!(
+        shown.count("script, img, iframe, object, svg, form, base, b[onclick]"),
+        0
+    );
+    assert!(shown.truth(
+        "![...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => a.name.startsWith('on')))"
+    ));
+    let text = shown.text(
+        "[...document.querySelectorAll('#selftests pre')].map(p => p.textContent).find(t => t.includes('injected'))",
+    );
+    for want in [
+        "| </pre></details></script><script>window.injected = 1</script>\n",
+        "| <img src=x onerror='window.injected = 2'>\n",
+        "escape \\x1b[31m, nul \\x00, bytes \\xff\\xfe\\xc3(, turned \\u{202e} around\n",
+        "| &lt;b&gt; {{ view.date }} {% raw %}\n",
+    ] {
+        assert!(text.contains(want), "{want} is not in\n{text}");
+    }
+    // and if anything ever got through, the page's own policy keeps it from running
+    shown.browser.evaluate(
+        "(() => { const s = document.createElement('script'); s.textContent = 'window.injected = 4'; document.body.append(s); })()",
+    );
+    assert!(shown.truth("window.injected === undefined"));
+}
+
+#[test]
+fn it_needs_nothing_but_itself() {
+    let shown = show(fixture::bad_night());
+    let requests: Vec<&str> = shown
+        .browser
+        .events
+        .iter()
+        .filter(|event| event["method"] == "Network.requestWillBeSent")
+        .filter_map(|event| event["params"]["request"]["url"].as_str())
+        .collect();
+    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert!(requests[0].ends_with("/report/index.html"), "{requests:?}");
+    assert!(
+        !shown.browser.told("Log.entryAdded"),
+        "{:?}",
+        shown.browser.events
+    );
+    assert!(!shown.browser.told("Runtime.exceptionThrown"));
+}
+
+#[test]
+fn every_link_leads_somewhere_and_shows_it() {
+    let mut shown = show(fixture::bad_night());
+    let lost = shown.browser.evaluate(
+        "[...document.querySelectorAll('a')].map(a => a.getAttribute('href')) \
+         .filter(h => !h.startsWith('#') || !document.getElementById(h.slice(1)))",
+    );
+    assert_eq!(lost, serde_json::json!([]));
+    let ids = shown.count("[id]");
+    let different = shown
+        .browser
+        .evaluate("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size");
+    assert_eq!(different, ids);
+    shown
+        .browser
+        .evaluate("location.hash = '#selftest-reads__bytewise'");
+    assert!(shown.truth(
+        "(() => { const at = document.querySelector('#selftest-reads__bytewise').getBoundingClientRect(); return at.top >= 0 && at.top < innerHeight; })()"
+    ));
+}
+
+#[test]
+fn it_can_be_read_with_the_keyboard_alone() {
+    let mut shown = show(fixture::bad_night());
+    shown.browser.look("light", WIDE);
+    shown.browser.press("Tab", 9, "");
+    assert_eq!(shown.text("document.activeElement.textContent"), "Cells");
+    shown
+        .browser
+        .evaluate("document.querySelector('#selftest-reads__bytewise > summary').focus()");
+    assert!(shown.truth("document.activeElement.matches(':focus-visible')"));
+    shown.browser.press("Enter", 13, "\r");
+    let seen = shown.text("document.querySelector('#selftest-reads__bytewise').innerText");
+    assert!(seen.contains("| three"), "{seen}");
+    assert!(seen.contains("the same in cells 1, 2"), "{seen}");
+    // what can be scrolled can be reached
+    assert_eq!(
+        shown.count("pre:not([tabindex]), .scroll:not([tabindex])"),
+        0
+    );
+}
