@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
 
 use super::group::Group;
 use super::scratch::Scratch;
@@ -58,6 +59,32 @@ pub fn choose(ctx: &Context, qemu: &Path, image: &Path) -> Result<Accel> {
     }
 }
 
+/// What came of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    /// The guest said a word.
+    Runs,
+    /// It said nothing for as long as [`PATIENCE`].
+    Silent,
+    /// QEMU ended at once.
+    Ends,
+}
+
+impl Answer {
+    /// Why KVM cannot be used, if it cannot.
+    fn into_result(self) -> Result<(), String> {
+        match self {
+            Answer::Runs => Ok(()),
+            Answer::Silent => Err(format!(
+                "a guest under KVM said nothing within {} s here",
+                PATIENCE.as_secs()
+            )),
+            Answer::Ends => Err("QEMU ends at once under KVM here".to_owned()),
+        }
+    }
+}
+
 /// Whether KVM can be used here, or why not.
 fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>> {
     if Arch::of_this_machine().ok() != Some(ctx.arch) {
@@ -67,12 +94,12 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
         return Ok(Err(format!("{DEVICE} cannot be used: {error}")));
     }
     let memory = ctx.cache_dir("kvm")?.join(machine_key(qemu)?);
-    remembered(&memory, || {
+    let answer = remembered(&memory, || {
         let stage = ctx
             .progress
             .stage("kvm", "does a guest run under KVM here?");
         let answer = probe(qemu, image, ctx.arch, PATIENCE)?;
-        match &answer {
+        match answer.into_result() {
             Ok(()) => stage.done("guests run under KVM here"),
             Err(reason) => {
                 drop(stage);
@@ -81,14 +108,13 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
             }
         }
         Ok(answer)
-    })
+    })?;
+    Ok(answer.into_result())
 }
 
-/// What is remembered in this file, or what `find_out` says, which is remembered.
-fn remembered(
-    file: &Path,
-    find_out: impl FnOnce() -> Result<Result<(), String>>,
-) -> Result<Result<(), String>> {
+/// What is remembered in this file, or what `find_out` says, which is remembered. What took no time
+/// to find out is not: it may be the image's fault, or be mended the next time.
+fn remembered(file: &Path, find_out: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
     if let Some(answer) = fs::read(file)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
@@ -96,10 +122,13 @@ fn remembered(
         return Ok(answer);
     }
     let answer = find_out()?;
+    if answer == Answer::Ends {
+        return Ok(answer);
+    }
     // written aside, so that nobody reads half of it
     let what = || format!("cannot write {}", file.display());
-    let mut aside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))
-        .with_context(what)?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut aside = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
     serde_json::to_writer(&mut aside, &answer).with_context(what)?;
     aside.persist(file).with_context(what)?;
     Ok(answer)
@@ -121,7 +150,7 @@ fn machine_key(qemu: &Path) -> Result<String> {
 }
 
 /// Boots the image under KVM, without anything around it, and waits for the kernel's first word.
-fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<Result<(), String>> {
+fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<Answer> {
     let scratch = Scratch::new()?;
     let group = Group::new(scratch.path())?;
     let mut child = group
@@ -144,12 +173,9 @@ fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<Re
         });
     }
     let answer = match heard.recv_timeout(patience) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("QEMU ends at once under KVM here".to_owned()),
-        Err(_) => Err(format!(
-            "a guest under KVM said nothing within {} s here",
-            patience.as_secs()
-        )),
+        Ok(true) => Answer::Runs,
+        Ok(false) => Answer::Ends,
+        Err(_) => Answer::Silent,
     };
     group.kill();
     child.wait().context("cannot wait for QEMU")?;
@@ -174,7 +200,7 @@ fn probe_arguments(arch: Arch) -> Vec<&'static str> {
 mod tests {
     use super::*;
 
-    fn probe_with(script: &str, patience: Duration) -> Result<(), String> {
+    fn probe_with(script: &str, patience: Duration) -> Answer {
         let qemu = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/machine/qemu.sh");
         let image = tempfile::NamedTempFile::new().unwrap();
         fs::write(&image, script).unwrap();
@@ -184,27 +210,27 @@ mod tests {
     #[test]
     fn a_guest_that_says_a_word_runs_under_kvm() {
         let endless = "echo word; exec sleep 1000";
-        assert_eq!(probe_with(endless, Duration::from_secs(60)), Ok(()));
+        assert_eq!(probe_with(endless, Duration::from_secs(60)), Answer::Runs);
     }
 
     #[test]
     fn a_guest_that_hangs_or_ends_does_not() {
         let silent = probe_with("exec sleep 1000", Duration::from_millis(100));
-        assert!(silent.unwrap_err().contains("said nothing"));
-        let ends = probe_with("exit 1", Duration::from_secs(60));
-        assert!(ends.unwrap_err().contains("ends at once"));
+        assert_eq!(silent, Answer::Silent);
+        assert_eq!(probe_with("exit 1", Duration::from_secs(60)), Answer::Ends);
     }
 
     #[test]
     fn an_answer_is_remembered_and_half_of_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("answer");
-        let broken = || Ok(Err("broken".to_owned()));
-        let never = || -> Result<Result<(), String>> { panic!("it was to be remembered") };
-        assert_eq!(remembered(&file, broken).unwrap(), Err("broken".to_owned()));
-        assert_eq!(remembered(&file, never).unwrap(), Err("broken".to_owned()));
-        fs::write(&file, "{\"E").unwrap();
-        assert_eq!(remembered(&file, || Ok(Ok(()))).unwrap(), Ok(()));
-        assert_eq!(remembered(&file, never).unwrap(), Ok(()));
+        let never = || -> Result<Answer> { panic!("it was to be remembered") };
+        let first = |answer| remembered(&file, || Ok(answer)).unwrap();
+        assert_eq!(first(Answer::Ends), Answer::Ends);
+        assert_eq!(first(Answer::Silent), Answer::Silent);
+        assert_eq!(remembered(&file, never).unwrap(), Answer::Silent);
+        fs::write(&file, "\"run").unwrap();
+        assert_eq!(first(Answer::Runs), Answer::Runs);
+        assert_eq!(remembered(&file, never).unwrap(), Answer::Runs);
     }
 }
