@@ -81,7 +81,7 @@ fn failure(report: &CaseReport, store: &Store) -> Option<String> {
             review(&pending)
         )),
         Comparison::Different(pending) => Some(format!(
-            "it differs from its snapshot, as shown above; {}",
+            "it differs from its snapshot; {}",
             review(&pending)
         )),
         Comparison::Unusable(why) => Some(format!("its snapshot cannot be used: {why}")),

@@ -84,8 +84,9 @@ impl Report {
         for case in self.cases.iter().filter(|case| case.report.is_some()) {
             if let Some(failure) = &case.failure {
                 out.push_str(&format!(
-                    "\n{} failed: {failure}\n{}",
+                    "\n{} failed: {failure}\n{}{}",
                     case.name,
+                    difference(case),
                     raw(case, last)
                 ));
             }
@@ -178,6 +179,26 @@ fn verdict_of(case: &CaseResult) -> &'static str {
     }
 }
 
+/// The difference between what was approved and what a failed case did, where it has both.
+fn difference(case: &CaseResult) -> String {
+    let text = case
+        .report
+        .as_ref()
+        .and_then(|report| snapshot::render(report).ok());
+    let (Some(approved), Some(text)) = (&case.approved, text) else {
+        return String::new();
+    };
+    format!(
+        "  difference:\n{}",
+        indent(&snapshot::difference(approved, &text))
+    )
+}
+
+fn indent(text: &str) -> String {
+    let indented = |line| format!("    {line}").trim_end().to_owned() + "\n";
+    text.lines().map(indented).collect()
+}
+
 /// The raw text of a failed case, as far as it fits a screen.
 fn raw(case: &CaseResult, last: &Path) -> String {
     const LINES: usize = 40;
@@ -194,11 +215,7 @@ fn raw(case: &CaseResult, last: &Path) -> String {
             last.display()
         ));
     }
-    for line in &lines[skipped..] {
-        out.push_str(format!("    {line}").trim_end());
-        out.push('\n');
-    }
-    out
+    out + &indent(&lines[skipped..].join("\n"))
 }
 
 /// A case as the table shows it.

@@ -3,7 +3,7 @@
 //!
 //! A case's snapshot is `<file>__<program>.snap`, the same for every architecture, configuration
 //! and base. Where the text truly differs for one of them, `<file>__<program>@<variant>.snap`
-//! stands beside it, named for what differs. insta stores, compares and shows; whether a case
+//! stands beside it, named for what differs. insta stores what is to be reviewed; whether a case
 //! passes is decided here alone, by an exact comparison that no setting of insta's can soften.
 
 use std::collections::BTreeSet;
@@ -11,6 +11,8 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use similar::TextDiff;
 
 mod escape;
 mod quiet;
@@ -55,7 +57,7 @@ pub struct Unreferenced {
 }
 
 impl Store {
-    /// Compares `text` with the snapshot of `case`, and shows the difference on standard output.
+    /// Compares `text` with the snapshot of `case`.
     ///
     /// Where they are not the same and `CI` is not set, the text is left for `make review`.
     /// `source` is the file that a reviewer will want to look at.
@@ -157,7 +159,7 @@ impl Store {
         })
     }
 
-    /// Lets insta compare, show and store. Whether the texts were the same; `None` where there was
+    /// Lets insta compare and store. Whether the texts were the same; `None` where there was
     /// none to compare with; an error where insta itself failed.
     fn assert(
         &self,
@@ -186,6 +188,17 @@ impl Store {
             _ => Ok(same),
         }
     }
+}
+
+/// What is to be taken from the approved text (`-`) and added to it (`+`) to get the new one.
+#[must_use]
+pub fn difference(approved: &str, new: &str) -> String {
+    // Snapshots are stored without the newline at their end.
+    let (approved, new) = (approved.trim_end(), new.trim_end());
+    TextDiff::from_lines(&format!("{approved}\n"), &format!("{new}\n"))
+        .unified_diff()
+        .context_radius(3)
+        .to_string()
 }
 
 /// What stands behind the metadata of a snapshot.

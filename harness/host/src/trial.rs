@@ -109,14 +109,11 @@ fn boot(ctx: &Context, spec: &RunSpec) -> Result<RunRecord> {
         _ => {}
     };
     let record = machine::run(ctx, spec, &mut listener)?;
-    let boot = record
-        .boot
-        .map(|boot| format!(", {} of it until the first word", seconds(boot)));
-    stage.done(format!(
-        "{} in the guest{}",
-        record.accelerator,
-        boot.unwrap_or_default()
-    ));
+    let first_word = match record.boot {
+        Some(time) => format!("first word after {}", seconds(time)),
+        None => "not a word".to_owned(),
+    };
+    stage.done(format!("guest under {}, {first_word}", record.accelerator));
     Ok(record)
 }
 

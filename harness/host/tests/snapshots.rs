@@ -107,16 +107,12 @@ fn the_approved_text_passes_on_a_desk_and_in_ci() {
 }
 
 #[test]
-fn a_stale_snapshot_gives_a_diff_and_a_text_to_review() {
+fn a_stale_snapshot_gives_a_text_to_review() {
     let folder = Folder::with(&[("a__x.snap", SNAPSHOT)]);
     let (result, said) = folder.compare(CHANGED, &[]);
     assert!(
         result.starts_with("Different(Some(") && result.contains("a__x.snap.new"),
         "{result}"
-    );
-    assert!(
-        said.contains("| approved") && said.contains("| changed"),
-        "{said}"
     );
     assert!(!said.contains("panicked"), "{said}");
     assert_eq!(folder.names(), ["a__x.snap", "a__x.snap.new"]);
@@ -131,14 +127,10 @@ fn a_stale_snapshot_gives_a_diff_and_a_text_to_review() {
 }
 
 #[test]
-fn a_stale_snapshot_in_ci_gives_a_diff_and_writes_nothing() {
+fn a_stale_snapshot_in_ci_fails_and_writes_nothing() {
     let folder = Folder::with(&[("a__x.snap", SNAPSHOT)]);
-    let (result, said) = folder.compare(CHANGED, &[("CI", "true")]);
+    let (result, _) = folder.compare(CHANGED, &[("CI", "true")]);
     assert_eq!(result, "Different(None)");
-    assert!(
-        said.contains("| approved") && said.contains("| changed"),
-        "{said}"
-    );
     assert_eq!(folder.names(), ["a__x.snap"]);
     assert_eq!(
         fs::read_to_string(folder.path().join("a__x.snap")).unwrap(),

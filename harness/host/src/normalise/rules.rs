@@ -129,10 +129,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "hashed pointers",
         why: "%p is hashed with a key of the boot's; a NULL stays (print numbers without padding)",
-        pattern: r"\b0{8}(?<addr>
+        pattern: r"\b(?:0x)?0{8}(?<addr>
             [1-9a-f][0-9a-f]{7}|0[1-9a-f][0-9a-f]{6}|0{2}[1-9a-f][0-9a-f]{5}|0{3}[1-9a-f][0-9a-f]{4}|
             0{4}[1-9a-f][0-9a-f]{3}|0{5}[1-9a-f][0-9a-f]{2}|0{6}[1-9a-f][0-9a-f]|0{7}[1-9a-f])\b",
         changes: &[
+            ("0x00000000abcdef12", "0x00000000<addr1>"),
             (
                 "00000000abcdef12 00000000abcdef12",
                 "00000000<addr1> 00000000<addr1>",
@@ -142,12 +143,7 @@ pub(super) const RULES: &[Rule] = &[
                 "00000000<addr1> 00000000<addr2>",
             ),
         ],
-        leaves: &[
-            "0000000000000000",
-            "abcdef12",
-            "00000001abcdef12",
-            "0x0000000012345678",
-        ],
+        leaves: &["0000000000000000", "abcdef12", "00000001abcdef12"],
     },
     Rule {
         name: "ids of the verifier and of BTF",

@@ -140,6 +140,17 @@ fn a_failed_case_shows_its_raw_text() {
 }
 
 #[test]
+fn a_case_that_differs_shows_the_difference() {
+    let mut report = good();
+    report.cases[0].failure = Some("it differs".to_owned());
+    report.cases[0].approved =
+        Some("returned: 0\n\nstdout:\n| <addr1>\n| \\xff\n\nstderr: empty".to_owned());
+    let said = report.failures(&[], last());
+    let difference = "  difference:\n    @@ -1,4 +1,4 @@\n    -returned: 0\n    +returned: -28 (ENOSPC)\n\n     stdout:\n     | <addr1>\n";
+    assert!(said.contains(difference), "{said}");
+}
+
+#[test]
 fn a_long_raw_text_shows_its_end_and_where_the_rest_is() {
     let mut report = good();
     report.cases[0].failure = Some("it is too large".to_owned());
