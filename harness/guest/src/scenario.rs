@@ -23,6 +23,8 @@ mod limit_bounds;
 mod lines;
 mod load_remove;
 mod lower_limit;
+mod memory;
+mod memory_of_text;
 mod nmi;
 mod pieces;
 mod plain;
@@ -49,6 +51,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("limit_bounds", limit_bounds::play),
     ("load_remove", load_remove::play),
     ("lower_limit", lower_limit::play),
+    ("memory_of_text", memory_of_text::play),
     ("nmi", nmi::play),
     ("piecewise", |stage| pieces::play(stage, 5)),
     ("read_while_writing", read_while_writing::play),

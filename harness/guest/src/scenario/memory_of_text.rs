@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What unread text costs, and whether it is given back as it is read.
+//!
+//! The program fills stdout with short lines and returns how many fitted.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Stage, memory};
+use crate::runner;
+use crate::stream::Stream;
+
+/// Bytes that a record may cost beyond its text.
+const OVERHEAD: i64 = 24;
+
+/// Fills, measures, reads a half and then the rest, and measures after each.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+
+    let before = memory::settled()?;
+    let lines = runner::run(&program, 1, None)?
+        .retval
+        .context("the program's type returns nothing")?;
+    let used = before - memory::free()?;
+
+    let half = read(fd, 2 << 20)?;
+    let used_by_half = before - memory::free()?;
+    let bytes = half + read(fd, usize::MAX)?;
+    memory::wait_until_back(before)?;
+
+    let kib = |bytes: usize| bytes as i64 / 1024;
+    let overhead = |lines: i64| lines * OVERHEAD / 1024 + memory::SLACK_KIB;
+    let bound = kib(bytes) + overhead(lines);
+    ensure!(
+        used <= bound,
+        "{bytes} bytes in {lines} lines took {used} KiB, {bound} KiB are allowed"
+    );
+    let bound = kib(bytes - half) + overhead(lines / 2);
+    ensure!(
+        used_by_half <= bound,
+        "with {half} of {bytes} bytes read, {used_by_half} KiB are used, {bound} KiB are allowed"
+    );
+    stage.note(format!(
+        "{bytes} bytes in {lines} lines: at most {OVERHEAD} bytes of memory a line on top"
+    ));
+    stage.note("half of it read: half of the memory is back");
+    stage.note("all of it read: memory is back where it was");
+    Ok(Some(lines))
+}
+
+/// Reads until that many bytes were read or none are left, and keeps none of them.
+fn read(program: BorrowedFd<'_>, most: usize) -> Result<usize> {
+    let mut buffer = [0; 16 << 10];
+    let mut done = 0;
+    while done < most {
+        match Stream::Stdout
+            .read(program, &mut buffer)
+            .map_err(|error| Stream::Stdout.explain(&error))?
+        {
+            0 => break,
+            count => done += count,
+        }
+    }
+    Ok(done)
+}
