@@ -12,6 +12,10 @@ pub mod context;
 pub mod disk;
 pub mod lock;
 
+pub mod apt;
+pub mod tools;
+pub mod setup;
+
 pub mod base;
 pub mod gittree;
 pub mod series;

@@ -7,6 +7,8 @@ use anyhow::Result;
 
 use crate::cli::Task;
 use crate::context::Context;
+use crate::setup;
+use crate::tools::{self, Tool};
 
 pub mod apply;
 pub mod boot_test;
@@ -24,6 +26,7 @@ pub mod tree;
 
 /// Carries a task out. The exit code is the verdict; an error is what kept it from being reached.
 pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
+    setup::ensure(ctx, &tools_for(ctx, task))?;
     match task {
         Task::BootTest(args) => boot_test::run(ctx, args),
         Task::Test(args) => test::run(ctx, args),
@@ -38,5 +41,22 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
         Task::Matrix(args) => matrix::run(ctx, args),
         Task::Nightly(args) => nightly::run(ctx, args),
         Task::Report(args) => report::run(ctx, args),
+    }
+}
+
+/// What a task needs on the machine; what is missing is installed before it begins.
+fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
+    match task {
+        // it says what is missing
+        Task::Doctor(_) => Vec::new(),
+        // they only read what lies there
+        Task::Matrix(_) | Task::Report(_) | Task::Review(_) => Vec::new(),
+        Task::Apply(_) | Task::Refresh(_) => tools::FOR_PATCHES.iter().collect(),
+        Task::Test(_) => {
+            let mut tools = tools::needed(ctx.arch);
+            tools.extend(tools::FOR_TESTS);
+            tools
+        }
+        _ => tools::needed(ctx.arch),
     }
 }

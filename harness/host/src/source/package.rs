@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::apt;
 use crate::command::{self, command, shell_in};
 use crate::context::Context;
 
@@ -37,7 +38,7 @@ pub fn version(ctx: &Context, package: &str) -> Result<String> {
     {
         return Ok(known.version.clone());
     }
-    let version = match (candidate(package)?, remembered) {
+    let version = match (candidate_now(package)?, remembered) {
         (Some(version), _) => version,
         (None, Some(known)) => return Ok(known.version),
         (None, None) => bail!(
@@ -47,7 +48,7 @@ pub fn version(ctx: &Context, package: &str) -> Result<String> {
     };
     let remembered = Remembered {
         version: version.clone(),
-        lists,
+        lists: lists_stamp(),
     };
     let text = serde_json::to_string(&remembered)?;
     fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
@@ -57,12 +58,17 @@ pub fn version(ctx: &Context, package: &str) -> Result<String> {
 /// Downloads the package into `dir`.
 pub fn download(dir: &Path, package: &str, version: &str) -> Result<PathBuf> {
     let sh = shell_in(dir)?;
-    command::output(
-        command(&sh, "apt-get")
-            .args(["--quiet", "download"])
-            .arg(format!("{package}={version}")),
-    )
-    .with_context(|| {
+    let get = || {
+        let cmd = command(&sh, "apt-get").args(["--quiet", "download"]);
+        command::output(cmd.arg(format!("{package}={version}")))
+    };
+    // mirrors drop old versions, and then lists of yesterday name files that are gone
+    let mut got = get();
+    if got.is_err() && apt::can_install() {
+        apt::update()?;
+        got = get();
+    }
+    got.with_context(|| {
         format!("cannot download {package} {version}; if apt's lists are old, `apt-get update`")
     })?;
     let entries = dir
@@ -73,6 +79,16 @@ pub fn download(dir: &Path, package: &str, version: &str) -> Result<PathBuf> {
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|end| end == "deb"))
         .with_context(|| format!("apt-get download left no {package} in {}", dir.display()))
+}
+
+/// The candidate; where apt knows none, its lists may be missing, as on a new machine.
+fn candidate_now(package: &str) -> Result<Option<String>> {
+    let known = candidate(package)?;
+    if known.is_some() || !apt::can_install() {
+        return Ok(known);
+    }
+    apt::update()?;
+    candidate(package)
 }
 
 fn candidate(package: &str) -> Result<Option<String>> {
