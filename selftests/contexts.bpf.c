@@ -84,10 +84,32 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 	return 0;
 }
 
-/* The scenario attaches the program and has the host inject an NMI until it has printed. */
+/*
+ * The scenario attaches the program and has the host inject NMIs, until the program has printed.
+ * QEMU can inject them into guests of x86-64 only, and only there is the tracepoint.
+ */
 SEC("tp_btf/nmi_handler")
+__needs(injected_nmi)
 __scenario(nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
+{
+	if (seen)
+		return 0;
+	seen = 1;
+	bpf_stream_printk(BPF_STDOUT, "stdout, in %s context\n", context());
+	bpf_stream_printk(BPF_STDERR, "stderr, in %s context\n", context());
+	return 0;
+}
+
+/*
+ * The scenario counts its cycles and waits for the program to run when the counter overflows. That
+ * is an NMI on arm64 (a pseudo-NMI of the interrupt controller) and on x86-64, where software
+ * emulation has no such counter.
+ */
+SEC("perf_event")
+__needs(cycle_counter)
+__scenario(cycles)
+int cycle_counter(struct bpf_perf_event_data *ctx)
 {
 	if (seen)
 		return 0;
