@@ -71,6 +71,10 @@ pub enum Task {
     Report(tasks::report::Args),
     /// Print the matrix as JSON, for the strategy of a workflow
     Matrix(tasks::matrix::Args),
+    /// Print the snapshots that changed since SINCE, before and after, as Markdown
+    SnapshotsChanged(tasks::snapshots_changed::Args),
+    /// Print the key of the kernel in the cache, for the cache of a workflow
+    CacheKey(tasks::cache_key::Args),
 }
 
 impl Common {

@@ -53,6 +53,16 @@ pub fn build(ctx: &Context) -> Result<Kernel> {
     Ok(kernel)
 }
 
+/// The key of the kernel that `ctx` asks for: what goes into it, in 24 digits.
+pub fn key(ctx: &Context) -> Result<String> {
+    let source = source::find(ctx)?;
+    let series = Series::load(&ctx.patches())?;
+    let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
+    Ok(Store::new(ctx, &source, &series, &requests)?
+        .key()
+        .to_owned())
+}
+
 /// The kernel of base and series.
 fn of_series(ctx: &Context) -> Result<Kernel> {
     let source = source::find(ctx)?;

@@ -13,8 +13,8 @@ pub mod disk;
 pub mod lock;
 
 pub mod apt;
-pub mod tools;
 pub mod setup;
+pub mod tools;
 
 pub mod base;
 pub mod gittree;
@@ -41,9 +41,12 @@ pub mod normalise;
 pub mod report;
 pub mod snapshot;
 
+pub mod changed;
+pub mod diff;
 pub mod markdown;
 pub mod matrix;
 pub mod nightly;
+pub mod workflows;
 
 pub mod trial;
 

@@ -24,7 +24,6 @@ use crate::matrix::Cell;
 use crate::report::RunResult;
 
 mod cell;
-mod diff;
 mod page;
 mod summary;
 mod view;

@@ -201,15 +201,18 @@ pub fn difference(approved: &str, new: &str) -> String {
         .to_string()
 }
 
-/// What stands behind the metadata of a snapshot.
+/// The text of a snapshot's file.
 fn body(path: &Path) -> io::Result<String> {
-    let text = std::fs::read_to_string(path)?;
-    Ok(text
-        .splitn(3, "---\n")
+    Ok(text_of(&std::fs::read_to_string(path)?).to_owned())
+}
+
+/// What stands behind the metadata of a snapshot, as `file` holds it.
+#[must_use]
+pub fn text_of(file: &str) -> &str {
+    file.splitn(3, "---\n")
         .last()
         .unwrap_or_default()
         .trim_end()
-        .to_owned())
 }
 
 /// Compares to the letter, and remembers the answer.

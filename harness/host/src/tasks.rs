@@ -12,6 +12,7 @@ use crate::tools::{self, Tool};
 
 pub mod apply;
 pub mod boot_test;
+pub mod cache_key;
 pub mod check_series;
 pub mod demo;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod refresh;
 pub mod report;
 pub mod review;
 pub mod shell;
+pub mod snapshots_changed;
 pub mod test;
 pub mod tree;
 
@@ -41,6 +43,8 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
         Task::Matrix(args) => matrix::run(ctx, args),
         Task::Nightly(args) => nightly::run(ctx, args),
         Task::Report(args) => report::run(ctx, args),
+        Task::SnapshotsChanged(args) => snapshots_changed::run(ctx, args),
+        Task::CacheKey(args) => cache_key::run(ctx, args),
     }
 }
 
@@ -51,7 +55,11 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         Task::Doctor(_) => Vec::new(),
         // they only read what lies there
         Task::Matrix(_) | Task::Report(_) | Task::Review(_) => Vec::new(),
-        Task::Apply(_) | Task::Refresh(_) => tools::FOR_PATCHES.iter().collect(),
+        // each cell sees to its own
+        Task::Nightly(_) => Vec::new(),
+        Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
+            tools::FOR_PATCHES.iter().collect()
+        }
         Task::Test(_) => {
             let mut tools = tools::needed(ctx.arch);
             tools.extend(tools::FOR_TESTS);

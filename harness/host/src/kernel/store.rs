@@ -62,6 +62,11 @@ impl Store {
         })
     }
 
+    /// The key of all that goes into the kernel.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The kernel, if it is there and whole.
     pub fn find(&self) -> Option<Kernel> {
         let dir = self.dir();

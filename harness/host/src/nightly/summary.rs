@@ -5,8 +5,8 @@ use anyhow::{Context as _, Result};
 use askama::Template;
 
 use super::Nightly;
-use super::diff;
 use super::view::View;
+use crate::diff;
 use crate::markdown::{code, fence};
 
 /// Failures shown in full: a summary is cut off by who shows it where it grows too large.

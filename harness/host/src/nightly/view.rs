@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use super::diff::{self, Line};
 use super::{CellRecord, Nightly};
+use crate::diff::{self, Line};
 use crate::progress::seconds;
-use crate::report::{CaseOutcome, Environment};
+use crate::report::{CaseOutcome, Environment, RunResult};
+
+/// Lines of a text shown around a change.
+const AROUND: usize = 10;
 
 /// All that the templates show.
 #[derive(Debug)]
@@ -83,6 +86,7 @@ pub struct Mark<'a> {
     pub cell: String,
     pub state: State,
     pub outcome: &'a str,
+    pub needs: Option<&'a str>,
     pub time: String,
     pub bytes: String,
 }
@@ -92,6 +96,8 @@ pub struct Mark<'a> {
 pub enum State {
     Passed,
     Failed,
+    /// It was left out for a feature that the guest lacks.
+    LeftOut,
     /// The cell knows nothing of it.
     Absent,
 }
@@ -101,6 +107,7 @@ impl State {
         match self {
             State::Passed => "✓",
             State::Failed => "✗",
+            State::LeftOut => "○",
             State::Absent => "–",
         }
     }
@@ -109,6 +116,7 @@ impl State {
         match self {
             State::Passed => "passed",
             State::Failed => "failed",
+            State::LeftOut => "left-out",
             State::Absent => "absent",
         }
     }
@@ -176,7 +184,6 @@ fn commit(environment: &Environment) -> Option<String> {
 fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
     let result = record.result.as_ref();
     let cases = result.map_or(&[][..], |result| &result.cases[..]);
-    let good = cases.iter().filter(|case| case.passed).count();
     let troubles = record.trouble.iter();
     let faults = result.iter().flat_map(|result| &result.faults);
     CellView {
@@ -185,7 +192,7 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
         name: record.cell.to_string(),
         record,
         passed: record.passed(),
-        selftests: result.map_or_else(|| "–".to_owned(), |_| format!("{good} of {}", cases.len())),
+        selftests: result.map_or_else(|| "–".to_owned(), RunResult::counts),
         kernel: environment(record).map_or("–", |on| &on.kernel),
         accelerator: environment(record).map_or("–", |on| &on.accelerator),
         guest: result.map_or_else(
@@ -201,7 +208,7 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
         unreferenced: result.map_or(&[], |result| &result.unreferenced),
         failed: cases
             .iter()
-            .filter(|case| !case.passed)
+            .filter(|case| case.failed())
             .map(|case| case.case.as_str())
             .collect(),
         console: result.map_or(&[], |result| &result.console),
@@ -232,7 +239,7 @@ fn describe(on: &Environment) -> Vec<(&'static str, String)> {
 
 fn failures(records: &[CellRecord]) -> Vec<Failure<'_>> {
     let mut found: Vec<Failure> = Vec::new();
-    for (number, case) in numbered_cases(records).filter(|(_, case)| !case.passed) {
+    for (number, case) in numbered_cases(records).filter(|(_, case)| case.failed()) {
         let key = key(case);
         match found.iter_mut().find(|failure| failure.key == key) {
             Some(failure) => failure.join(number, case),
@@ -251,7 +258,7 @@ impl<'a> Failure<'a> {
             cells: vec![number],
             why,
             diff: match (approved, text) {
-                (Some(approved), Some(text)) => diff::lines(approved, text),
+                (Some(approved), Some(text)) => diff::lines(approved, text, AROUND),
                 _ => Vec::new(),
             },
             text,
@@ -331,8 +338,9 @@ fn selftest<'a>(records: &'a [CellRecord], case: &'a str, program: &'a str) -> S
 
 fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
     let state = match case {
-        Some(case) if case.passed => State::Passed,
-        Some(_) => State::Failed,
+        Some(case) if case.failed() => State::Failed,
+        Some(case) if case.not_here.is_some() => State::LeftOut,
+        Some(_) => State::Passed,
         None => State::Absent,
     };
     let bytes = |bytes: Option<usize>| bytes.map_or_else(|| "–".to_owned(), |n| n.to_string());
@@ -342,6 +350,7 @@ fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
         outcome: case.map_or("not run", |case| {
             case.outcome.as_deref().unwrap_or("not reported")
         }),
+        needs: case.and_then(|case| case.not_here.as_deref()),
         time: case
             .and_then(|case| case.micros)
             .map_or_else(String::new, time),

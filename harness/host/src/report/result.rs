@@ -59,6 +59,17 @@ pub struct CaseOutcome {
 }
 
 impl RunResult {
+    /// How many of the cases that were run have passed, as a reader says it.
+    #[must_use]
+    pub fn counts(&self) -> String {
+        let good = self.cases.iter().filter(|case| case.passed).count();
+        let left_out = self.cases.iter().filter(|case| case.not_here.is_some());
+        match (left_out.count(), self.cases.len()) {
+            (0, all) => format!("{good} of {all}"),
+            (left_out, all) => format!("{good} of {}, {left_out} left out", all - left_out),
+        }
+    }
+
     pub(super) fn of(report: &Report, console: &[String]) -> Self {
         let passed = report.passed();
         Self {
@@ -84,6 +95,13 @@ impl RunResult {
 }
 
 impl CaseOutcome {
+    /// Whether it was not reported, not carried out, or did what was not approved; a case that was
+    /// left out for a feature that the guest lacks has neither passed nor failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        !self.passed && self.not_here.is_none()
+    }
+
     fn of(case: &CaseResult) -> Self {
         let report = case.report.as_ref();
         let failed = case.failed();

@@ -55,12 +55,9 @@ pub(super) fn tell(repo: &Path, nightly: &Nightly, folder: &Folder) -> Result<Ex
 
 fn line(cell: &Cell, record: &CellRecord) -> String {
     let verdict = if record.passed() { "passed" } else { "FAILED" };
-    let cases = record.result.iter().flat_map(|result| &result.cases);
-    let (good, all) = cases.fold((0, 0), |(good, all), case| {
-        (good + usize::from(case.passed), all + 1)
-    });
-    match &record.trouble {
-        Some(trouble) => format!("{cell} {verdict}: {trouble}"),
-        None => format!("{cell} {verdict}: {good} of {all} selftests"),
+    match (&record.trouble, &record.result) {
+        (Some(trouble), _) => format!("{cell} {verdict}: {trouble}"),
+        (None, Some(result)) => format!("{cell} {verdict}: {} selftests", result.counts()),
+        (None, None) => format!("{cell} {verdict}"),
     }
 }

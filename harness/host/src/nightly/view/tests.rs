@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::matrix::Cell;
-use crate::report::RunResult;
 
 fn case(name: &str, text: &str) -> CaseOutcome {
     CaseOutcome {
@@ -106,6 +105,26 @@ fn what_was_never_reported_is_one_failure_with_many_names() {
     assert_eq!(view.failures.len(), 1);
     assert_eq!(view.failures[0].cases, ["a__y", "b__z"]);
     assert_eq!(view.cells[0].selftests, "1 of 3");
+}
+
+#[test]
+fn what_was_left_out_is_no_failure_and_is_counted() {
+    let mut out = case("a__y", "");
+    out.passed = false;
+    out.not_here = Some("fault_injection".to_owned());
+    let mut plain = record("plain", vec![case("a__x", "text"), out]);
+    if let Some(result) = &mut plain.result {
+        result.passed = true;
+    }
+    let nightly = Nightly::new(vec![plain]);
+    let view = View::of(&nightly);
+    assert!(view.passed && view.failures.is_empty() && view.cells[0].failed.is_empty());
+    assert_eq!(view.cells[0].selftests, "1 of 1, 1 left out");
+    let mark = &view.files[0].selftests[1].marks[0];
+    assert_eq!(
+        (mark.state, mark.needs),
+        (State::LeftOut, Some("fault_injection"))
+    );
 }
 
 #[test]

@@ -3,9 +3,6 @@
 
 use similar::{ChangeTag, TextDiff};
 
-/// Lines shown around a change.
-const AROUND: usize = 10;
-
 /// A line of a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -30,6 +27,7 @@ pub enum Kind {
 
 impl Kind {
     /// The sign in front of the line.
+    #[must_use]
     pub fn sign(self) -> &'static str {
         match self {
             Kind::Same => " ",
@@ -40,6 +38,7 @@ impl Kind {
     }
 
     /// Its name in a page.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Kind::Same => "same",
@@ -50,12 +49,13 @@ impl Kind {
     }
 }
 
-/// The lines that differ, and some around them.
-pub fn lines(old: &str, new: &str) -> Vec<Line> {
+/// The lines that differ, and so many around them; none where the texts are the same.
+#[must_use]
+pub fn lines(old: &str, new: &str, around: usize) -> Vec<Line> {
     // an end of line more at the very end is nothing that anybody could see
     let diff = TextDiff::from_lines(old.trim_end_matches('\n'), new.trim_end_matches('\n'));
     let mut lines = Vec::new();
-    for (index, group) in diff.grouped_ops(AROUND).iter().enumerate() {
+    for (index, group) in diff.grouped_ops(around).iter().enumerate() {
         if index > 0 {
             lines.push(Line {
                 kind: Kind::Gap,
@@ -76,6 +76,7 @@ pub fn lines(old: &str, new: &str) -> Vec<Line> {
 }
 
 /// The same as text, a line each.
+#[must_use]
 pub fn text(lines: &[Line]) -> String {
     lines
         .iter()
@@ -92,17 +93,17 @@ mod tests {
         let old = "returned: 0\n\nstdout:\n| one\n";
         let new = "returned: 0\n\nstdout:\n| two\n";
         assert_eq!(
-            text(&lines(old, new)),
+            text(&lines(old, new, 10)),
             " returned: 0\n \n stdout:\n-| one\n+| two\n"
         );
-        assert!(lines(old, old).is_empty());
+        assert!(lines(old, old, 10).is_empty());
     }
 
     #[test]
     fn what_is_far_from_a_change_is_left_out() {
         let old: String = (0..100).map(|line| format!("{line}\n")).collect();
         let new = old.replacen("0\n", "first\n", 1).replace("99\n", "last\n");
-        let shown = text(&lines(&old, &new));
+        let shown = text(&lines(&old, &new, 10));
         assert!(
             shown.contains("@…\n") && !shown.contains(" 50\n"),
             "{shown}"
