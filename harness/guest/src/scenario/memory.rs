@@ -9,20 +9,35 @@ use anyhow::{Context, Result, ensure};
 
 use crate::settings;
 
-/// Lists of free pages, of which each CPU keeps some, make the figure uncertain by less than this.
-pub const SLACK_KIB: i64 = 2048;
+/// What the rest of the guest may take or give meanwhile.
+pub const SLACK_KIB: i64 = 1024;
 
 /// The kernel frees some things a while after they were given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// KiB of memory that nothing uses.
+/// KiB of memory that nothing uses. Each CPU keeps lists of free pages, which can grow to many MiB
+/// and which MemFree of `/proc/meminfo` leaves out.
 pub fn free() -> Result<i64> {
-    const FILE: &str = "/proc/meminfo";
+    const FILE: &str = "/proc/zoneinfo";
     let text = fs::read_to_string(FILE).with_context(|| format!("cannot read {FILE}"))?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("MemFree:")?.trim().strip_suffix(" kB"))
-        .and_then(|count| count.trim().parse().ok())
-        .with_context(|| format!("{FILE} has no line MemFree in kB"))
+    let pages = free_pages(&text).with_context(|| format!("{FILE} names no free pages"))?;
+    // SAFETY: takes and gives numbers only.
+    let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Ok(pages * page_size / 1024)
+}
+
+/// Adds up the zones' free pages and those of each CPU's lists.
+fn free_pages(zoneinfo: &str) -> Option<i64> {
+    zoneinfo
+        .lines()
+        .filter_map(|line| {
+            let line = line.trim();
+            line.strip_prefix("nr_free_pages ")
+                .or_else(|| line.strip_prefix("count:"))
+        })
+        .map(|count| count.trim().parse::<i64>().ok())
+        .sum::<Option<i64>>()
+        .filter(|pages| *pages > 0)
 }
 
 /// The same, when it has stopped to change.
@@ -53,5 +68,27 @@ pub fn wait_until_back(before: i64) -> Result<()> {
             "{missing} KiB more are in use than before, {SLACK_KIB} KiB are allowed"
         );
         thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::free_pages;
+
+    #[test]
+    fn zones_and_lists_are_added_up() {
+        let text = "Node 0, zone  DMA32
+  pages free     999
+      nr_free_pages 100
+  pagesets
+    cpu: 0
+              count:    20
+              high:     999
+    cpu: 1
+              count:    3
+";
+        assert_eq!(free_pages(text), Some(123));
+        assert_eq!(free_pages("nr_free_pages many"), None);
+        assert_eq!(free_pages(""), None);
     }
 }

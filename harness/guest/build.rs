@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Puts `src/kernel_btf.rs` between libbpf's loader and its parser of the kernel's BTF.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    for function in ["btf__load_vmlinux_btf", "btf__free"] {
+        println!("cargo:rustc-link-arg-bins=-Wl,--wrap={function}");
+    }
+}
