@@ -60,27 +60,27 @@ pub fn choose(ctx: &Context, qemu: &Path, image: &Path) -> Result<Accel> {
 }
 
 /// What came of a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
     /// The guest said a word.
     Runs,
     /// It said nothing for as long as [`PATIENCE`].
     Silent,
-    /// QEMU ended at once.
-    Ends,
+    /// QEMU ended at once, with this for its last words.
+    Ends(String),
 }
 
 impl Answer {
     /// Why KVM cannot be used, if it cannot.
-    fn into_result(self) -> Result<(), String> {
+    fn result(&self) -> Result<(), String> {
         match self {
             Answer::Runs => Ok(()),
             Answer::Silent => Err(format!(
                 "a guest under KVM said nothing within {} s here",
                 PATIENCE.as_secs()
             )),
-            Answer::Ends => Err("QEMU ends at once under KVM here".to_owned()),
+            Answer::Ends(words) => Err(format!("QEMU ends at once under KVM here ({words})")),
         }
     }
 }
@@ -99,7 +99,7 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
             .progress
             .stage("kvm", "does a guest run under KVM here?");
         let answer = probe(qemu, image, ctx.arch, PATIENCE)?;
-        match answer.into_result() {
+        match answer.result() {
             Ok(()) => stage.done("guests run under KVM here"),
             Err(reason) => {
                 drop(stage);
@@ -109,11 +109,10 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
         }
         Ok(answer)
     })?;
-    Ok(answer.into_result())
+    Ok(answer.result())
 }
 
-/// What is remembered in this file, or what `find_out` says, which is remembered. What took no time
-/// to find out is not: it may be the image's fault, or be mended the next time.
+/// What is remembered in this file, or what `find_out` says, which is remembered.
 fn remembered(file: &Path, find_out: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
     if let Some(answer) = fs::read(file)
         .ok()
@@ -122,9 +121,6 @@ fn remembered(file: &Path, find_out: impl FnOnce() -> Result<Answer>) -> Result<
         return Ok(answer);
     }
     let answer = find_out()?;
-    if answer == Answer::Ends {
-        return Ok(answer);
-    }
     // written aside, so that nobody reads half of it
     let what = || format!("cannot write {}", file.display());
     let folder = file.parent().unwrap_or(Path::new("."));
@@ -161,7 +157,7 @@ fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<An
                 .arg(image)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
-                .stderr(Stdio::null()),
+                .stderr(Stdio::piped()),
         )
         .with_context(|| format!("cannot start {}", qemu.display()))?;
     let (word, heard) = mpsc::channel();
@@ -172,14 +168,23 @@ fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<An
             let _ = word.send(console.read_exact(&mut byte).is_ok());
         });
     }
-    let answer = match heard.recv_timeout(patience) {
-        Ok(true) => Answer::Runs,
-        Ok(false) => Answer::Ends,
-        Err(_) => Answer::Silent,
-    };
+    let word = heard.recv_timeout(patience);
     group.kill();
-    child.wait().context("cannot wait for QEMU")?;
-    Ok(answer)
+    let said = child.wait_with_output().context("cannot wait for QEMU")?;
+    Ok(match word {
+        Ok(true) => Answer::Runs,
+        Ok(false) => Answer::Ends(last_line(&said.stderr)),
+        Err(_) => Answer::Silent,
+    })
+}
+
+fn last_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.trim_end()
+        .lines()
+        .last()
+        .unwrap_or("without a word")
+        .to_owned()
 }
 
 fn probe_arguments(arch: Arch) -> Vec<&'static str> {
@@ -217,7 +222,8 @@ mod tests {
     fn a_guest_that_hangs_or_ends_does_not() {
         let silent = probe_with("exec sleep 1000", Duration::from_millis(100));
         assert_eq!(silent, Answer::Silent);
-        assert_eq!(probe_with("exit 1", Duration::from_secs(60)), Answer::Ends);
+        let ends = probe_with("echo first >&2; echo why >&2", Duration::from_secs(60));
+        assert_eq!(ends, Answer::Ends("why".into()));
     }
 
     #[test]
@@ -226,7 +232,6 @@ mod tests {
         let file = dir.path().join("answer");
         let never = || -> Result<Answer> { panic!("it was to be remembered") };
         let first = |answer| remembered(&file, || Ok(answer)).unwrap();
-        assert_eq!(first(Answer::Ends), Answer::Ends);
         assert_eq!(first(Answer::Silent), Answer::Silent);
         assert_eq!(remembered(&file, never).unwrap(), Answer::Silent);
         fs::write(&file, "\"run").unwrap();
