@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Builds the guest agent: one static binary, so that the guest needs no libraries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use xshell::Shell;
 
 use crate::command::{command, output, shell_in};
 use crate::context::{Arch, Context};
+use crate::{lock, sysroot};
 
 /// Builds the agent for the architecture of `ctx`, or finds it built.
 ///
@@ -16,7 +18,8 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
     let target = ctx.arch.names().rust;
     let folder = ctx.cache_dir("agent")?;
     let sh = shell_in(&ctx.repo)?;
-    let library = library_folder(ctx)?;
+    let sysroot = sysroot::find(ctx)?;
+    ensure_standard_library(ctx, &sh, target)?;
     let cargo = command(&sh, "cargo")
         .args([
             "build",
@@ -30,15 +33,20 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
         // not those of the build that made this harness
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env(
-            format!("CARGO_TARGET_{}_RUSTFLAGS", variable(target)),
-            // libelf and zlib are found by the linker, their folder is for foreign architectures
-            format!("-C target-feature=+crt-static -L native={library}"),
-        )
         // what the guest does not read over 9p costs no time
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
-    output(foreign_compiler(ctx, cargo)).context(
-        "cannot build the guest agent (it needs gcc, make, pkg-config, libelf-dev, zlib1g-dev)",
+    let variables = match &sysroot {
+        Some(sysroot) => foreign(ctx.arch, sysroot),
+        None => own(ctx.arch, &sh)?,
+    };
+    output(
+        variables
+            .into_iter()
+            .fold(cargo, |cargo, (name, value)| cargo.env(name, value)),
+    )
+    .context(
+        "cannot build the guest agent (it needs gcc, make, pkg-config, libelf-dev, zlib1g-dev; \
+         see `make doctor`)",
     )?;
     let agent = folder.join(target).join("release/bpf-streams-guest");
     ensure!(
@@ -50,43 +58,95 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
     Ok(agent)
 }
 
-/// The folder of the architecture's static libelf and zlib, as its compiler finds them.
-fn library_folder(ctx: &Context) -> Result<String> {
-    let sh = shell_in(&ctx.repo)?;
-    let compiler = compiler(ctx.arch)?;
-    let path = output(command(&sh, &compiler).arg("-print-file-name=libelf.a"))?;
-    match path.rsplit_once('/') {
-        Some((folder, _)) => Ok(folder.to_owned()),
-        // the compiler repeats the name of a file that it does not find
-        None => anyhow::bail!(
-            "{compiler} finds no libelf.a for {}; install libelf-dev and zlib1g-dev of that \
-             architecture",
-            ctx.arch
+/// What tells cargo where libelf and zlib of this machine are.
+fn own(arch: Arch, sh: &Shell) -> Result<Vec<(String, String)>> {
+    let path = output(command(sh, "cc").arg("-print-file-name=libelf.a"))?;
+    // the compiler repeats the name of a file that it does not find
+    let (library, _) = path
+        .rsplit_once('/')
+        .context("the compiler finds no libelf.a; install libelf-dev and zlib1g-dev")?;
+    let cargo = format!("CARGO_TARGET_{}", variable(arch).to_uppercase());
+    Ok(vec![(
+        format!("{cargo}_RUSTFLAGS"),
+        format!("-C target-feature=+crt-static -L native={library}"),
+    )])
+}
+
+/// What tells cargo and libbpf's build the compiler of a foreign architecture, and where its
+/// libraries are.
+fn foreign(arch: Arch, sysroot: &Path) -> Vec<(String, String)> {
+    let target = variable(arch);
+    let cargo = format!("CARGO_TARGET_{}", target.to_uppercase());
+    let gcc = format!("{}gcc", arch.names().cross);
+    let sysroot = sysroot.display();
+    let libraries = format!("{sysroot}/usr/lib/{}-linux-gnu", arch.names().machine);
+    vec![
+        (format!("CC_{target}"), gcc.clone()),
+        (format!("CFLAGS_{target}"), format!("--sysroot={sysroot}")),
+        (format!("{cargo}_LINKER"), gcc),
+        (
+            format!("{cargo}_RUSTFLAGS"),
+            format!(
+                "-C target-feature=+crt-static -C link-arg=--sysroot={sysroot} \
+                 -L native={libraries}"
+            ),
         ),
-    }
+    ]
 }
 
-/// The C compiler for guests of that architecture.
-fn compiler(arch: Arch) -> Result<String> {
-    if arch == Arch::of_this_machine()? {
-        Ok("cc".to_owned())
-    } else {
-        Ok(format!("{}gcc", arch.names().cross))
-    }
+/// A target triple as it stands in names of variables.
+fn variable(arch: Arch) -> String {
+    arch.names().rust.replace('-', "_")
 }
 
-/// Tells cargo and libbpf's build the compiler of a foreign architecture.
-fn foreign_compiler<'a>(ctx: &Context, cargo: xshell::Cmd<'a>) -> xshell::Cmd<'a> {
-    let target = ctx.arch.names().rust;
-    match compiler(ctx.arch) {
-        Ok(gcc) if gcc != "cc" => cargo
-            .env(format!("CC_{}", target.replace('-', "_")), &gcc)
-            .env(format!("CARGO_TARGET_{}_LINKER", variable(target)), &gcc),
-        _ => cargo,
+/// Makes sure that Rust's standard library is there for `target`; rustup gets it where Rust came
+/// with rustup.
+fn ensure_standard_library(ctx: &Context, sh: &Shell, target: &str) -> Result<()> {
+    let is_there = || -> Result<bool> {
+        let folder =
+            output(command(sh, "rustc").args(["--print", "target-libdir", "--target", target]))?;
+        Ok(Path::new(&folder).is_dir())
+    };
+    if is_there()? {
+        return Ok(());
     }
+    let by_hand = format!(
+        "Rust's standard library for {target} is missing; get it by `rustup target add {target}`, \
+         or take Debian's Rust for the web: dpkg --add-architecture {0} && apt-get update && \
+         apt-get install rustc-web libstd-rust-web-dev:{0}",
+        ctx.arch.names().debian
+    );
+    if which::which("rustup").is_err() {
+        bail!(by_hand);
+    }
+    let _lock = lock::take(&ctx.cache_dir("agent")?.join("rustup.lock"), ctx.progress)?;
+    if !is_there()? {
+        output(command(sh, "rustup").args(["target", "add", target])).context(by_hand)?;
+    }
+    Ok(())
 }
 
-/// A target triple as cargo writes it in names of variables.
-fn variable(target: &str) -> String {
-    target.replace('-', "_").to_uppercase()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_agent_is_compiled_and_linked_with_what_is_of_its_architecture() {
+        let variables = foreign(Arch::Arm64, Path::new("/cache/sysroot/arm64"));
+        let value = |name: &str| {
+            let found = variables.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(
+            value("CC_aarch64_unknown_linux_gnu"),
+            Some("aarch64-linux-gnu-gcc")
+        );
+        assert_eq!(
+            value("CFLAGS_aarch64_unknown_linux_gnu"),
+            Some("--sysroot=/cache/sysroot/arm64")
+        );
+        let flags = value("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS").unwrap();
+        assert!(flags.contains("-L native=/cache/sysroot/arm64/usr/lib/aarch64-linux-gnu"));
+        assert!(flags.contains("+crt-static"));
+    }
 }

@@ -28,6 +28,8 @@ pub struct Names {
     pub cross: &'static str,
     /// The image that QEMU boots, in the build folder of the kernel.
     pub image: &'static str,
+    /// What Debian calls it.
+    pub debian: &'static str,
     /// Target triple of the guest agent.
     pub rust: &'static str,
     /// The system emulator.
@@ -42,6 +44,7 @@ const X86_64: Names = Names {
     kernel: "x86_64",
     cross: "x86_64-linux-gnu-",
     image: "arch/x86/boot/bzImage",
+    debian: "amd64",
     rust: "x86_64-unknown-linux-gnu",
     qemu: "qemu-system-x86_64",
     bpf: "x86",
@@ -53,6 +56,7 @@ const ARM64: Names = Names {
     kernel: "arm64",
     cross: "aarch64-linux-gnu-",
     image: "arch/arm64/boot/Image",
+    debian: "arm64",
     rust: "aarch64-unknown-linux-gnu",
     qemu: "qemu-system-aarch64",
     bpf: "arm64",

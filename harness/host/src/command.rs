@@ -24,6 +24,7 @@ const FOREIGN: &[&str] = &[
     "CONFIG",
     "JSON",
     "KERNEL",
+    "STRESS",
     "TEST",
     "TREE",
     "MAKEFLAGS",

@@ -28,6 +28,8 @@ pub mod bpftool;
 
 pub mod selftests;
 
+pub mod sysroot;
+
 pub mod agent;
 pub mod machine;
 

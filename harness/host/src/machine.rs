@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::context::Arch;
 
 mod accel;
+mod board;
 mod channel;
 mod command;
 mod end;
@@ -24,6 +25,7 @@ mod session;
 mod shell;
 mod timeouts;
 mod tools;
+mod userland;
 
 pub use accel::Accel;
 pub use end::HowEnded;
@@ -31,6 +33,7 @@ pub use run::run;
 pub use shell::shell;
 pub use timeouts::{Stage, Timeouts};
 pub use tools::{QEMU_MINIMUM, Tools, VIRTME_NG};
+pub use userland::Userland;
 
 /// What to boot, and what to run in it.
 #[derive(Clone, Debug)]
@@ -51,12 +54,19 @@ pub struct RunSpec {
     pub cpus: u32,
     /// How long each stage may take.
     pub timeouts: Timeouts,
+    /// How many times longer everything may take in this one.
+    pub patience: u32,
+    /// How long a stress case goes on.
+    pub stress: Duration,
     /// The programs that boot the guest.
     pub tools: Tools,
 }
 
 /// Enough for programs and readers that run at the same time.
 pub const CPUS: u32 = 2;
+
+/// How long a stress case goes on where nobody asked for more: a run is to be quick.
+pub const STRESS: Duration = Duration::from_secs(1);
 
 /// What was recorded of a run.
 #[derive(Clone, Debug)]

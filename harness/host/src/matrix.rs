@@ -38,6 +38,7 @@ pub struct Matrix {
     /// In the order of bases, configurations and architectures: the quick ones first.
     pub cells: Vec<Cell>,
     runner: BTreeMap<String, String>,
+    patience: BTreeMap<String, u32>,
 }
 
 /// `ci/matrix.toml`.
@@ -45,6 +46,8 @@ pub struct Matrix {
 #[serde(deny_unknown_fields)]
 struct File {
     runner: BTreeMap<String, String>,
+    #[serde(default)]
+    patience: BTreeMap<String, u32>,
     #[serde(default)]
     without: Vec<Without>,
 }
@@ -98,6 +101,12 @@ impl Matrix {
             "include",
             self.cells.iter().map(include).collect::<Vec<Entry>>(),
         )])
+    }
+
+    /// How many times longer than a plain kernel's everything may take in this configuration.
+    #[must_use]
+    pub fn patience(&self, config: &str) -> u32 {
+        self.patience.get(config).copied().unwrap_or(1)
     }
 
     /// The cell of this name.
@@ -158,9 +167,16 @@ fn combine(bases: &[String], fragments: &BTreeSet<String>, file: File) -> Result
         );
     }
     ensure!(!cells.is_empty(), "no cell is left");
+    for (config, factor) in &file.patience {
+        ensure!(
+            configs.contains(config) && *factor > 0,
+            "[patience] says {factor} of {config}; expected a factor above 0 of a configuration"
+        );
+    }
     Ok(Matrix {
         cells,
         runner: file.runner,
+        patience: file.patience,
     })
 }
 
@@ -255,6 +271,21 @@ mod tests {
         let stale = "[[without]]\nconfig='kasan'\nreason='why'";
         let said = matrix(&["base", "x86_64"], stale).unwrap_err().to_string();
         assert!(said.contains("takes no cell out"), "{said}");
+    }
+
+    #[test]
+    fn patience_is_of_configurations_that_there_are() {
+        let of = |text: &str| {
+            let file = toml::from_str(&format!("{RUNNERS}[patience]\n{text}")).unwrap();
+            let fragments = ["x86_64", "debug"].map(str::to_owned).into();
+            combine(&["v6.12".to_owned()], &fragments, file)
+        };
+        let matrix = of("debug = 6").unwrap();
+        assert_eq!((matrix.patience("debug"), matrix.patience(PLAIN)), (6, 1));
+        for wrong in ["kasan = 6", "debug = 0"] {
+            let said = of(wrong).unwrap_err().to_string();
+            assert!(said.contains("[patience] says"), "{said}");
+        }
     }
 
     #[test]

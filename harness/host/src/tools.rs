@@ -198,7 +198,21 @@ const ARM64_CROSS: &[Tool] = &[
         "binutils-aarch64-linux-gnu",
         "links the kernel",
     ),
+    program(
+        "mmdebstrap",
+        None,
+        "mmdebstrap",
+        "unpacks what the guest agent and its guests need of that architecture",
+    ),
 ];
+
+/// What guests of arm64 take from an arm64 machine.
+const ARM64_NATIVE: &[Tool] = &[program(
+    "bash-static",
+    None,
+    "bash-static",
+    "virtme-ng's init for arm64 is a script",
+)];
 
 /// The tools for guests of `arch` on this machine.
 pub fn needed(arch: Arch) -> Vec<&'static Tool> {
@@ -208,7 +222,8 @@ pub fn needed(arch: Arch) -> Vec<&'static Tool> {
     };
     let native = Arch::of_this_machine().is_ok_and(|own| own == arch);
     let cross = match arch {
-        Arch::Arm64 if !native => ARM64_CROSS,
+        Arch::Arm64 if native => ARM64_NATIVE,
+        Arch::Arm64 => ARM64_CROSS,
         _ => &[],
     };
     FOR_PATCHES

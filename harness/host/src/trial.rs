@@ -2,6 +2,7 @@
 //! One run, from the sources to what is known of it: the stages in their order.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use regex::Regex;
@@ -13,6 +14,7 @@ use crate::context::Context;
 use crate::feature;
 use crate::kernel;
 use crate::machine::{self, RunRecord, RunSpec, Timeouts, Tools};
+use crate::matrix::Matrix;
 use crate::progress::seconds;
 use crate::report::{Environment, RunFolder};
 use crate::selftests;
@@ -39,13 +41,15 @@ impl Trial {
     }
 }
 
-/// Builds what has changed, boots it, and has the guest run the cases that `filter` selects.
+/// Builds what has changed, boots it, and has the guest run the cases that `filter` selects; those
+/// that stress go on for `stress`.
 ///
 /// # Errors
 ///
 /// Where a stage fails before there is anything to judge.
-pub fn run(ctx: &Context, filter: Option<&str>) -> Result<Trial> {
+pub fn run(ctx: &Context, filter: Option<&str>, stress: Duration) -> Result<Trial> {
     check_filter(filter)?;
+    let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config);
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&ctx.build_dir())?;
@@ -63,7 +67,9 @@ pub fn run(ctx: &Context, filter: Option<&str>) -> Result<Trial> {
         filter: filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
         cpus: machine::CPUS,
-        timeouts: Timeouts::default(),
+        timeouts: Timeouts::of(patience, stress),
+        patience,
+        stress,
         tools: Tools::find(ctx)?,
     };
     let config = fs::read_to_string(&kernel.config).with_context(|| {

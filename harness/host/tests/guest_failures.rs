@@ -96,6 +96,8 @@ impl Guest {
             run_dir: dir.path().join("run"),
             cpus: machine::CPUS,
             timeouts: PATIENT,
+            patience: 1,
+            stress: machine::STRESS,
             tools: Tools::find(&CONTEXT).unwrap(),
         };
         Self { dir, spec }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bpf_streams::context::{AccelChoice, Arch, Context, PLAIN};
-use bpf_streams::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
+use bpf_streams::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools, Userland};
 use bpf_streams::progress::Progress;
 use wire::FromGuest;
 
@@ -64,9 +64,15 @@ impl Run {
             run_dir: self.path("last"),
             cpus: 2,
             timeouts: self.timeouts,
+            patience: 1,
+            stress: machine::STRESS,
             tools: Tools {
                 virtme_run: FAKE.into(),
                 qemu: "qemu".into(),
+                userland: Userland {
+                    busybox: "/bin/busybox".into(),
+                    bash: None,
+                },
             },
         }
     }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::accel::Accel;
+use super::board::{Board, Init};
 use super::root;
 use super::scratch::Scratch;
 use super::{RunSpec, Tools};
@@ -20,18 +21,23 @@ const PARAMETERS: &[&str] = &[
 
 /// The arguments of virtme-run that boot the agent.
 pub fn arguments(spec: &RunSpec, scratch: &Scratch, accel: Accel) -> Vec<OsString> {
+    let board = Board::of(spec.arch);
     let mut args = common(&spec.image, &spec.tools, spec.cpus, accel);
-    let script = script(spec.filter.as_deref());
+    let script = script(spec);
     add(&mut args, &["--arch", spec.arch.names().machine]);
+    if board.init == Init::Script {
+        add(&mut args, &["--no-virtme-ng-init"]);
+    }
     args.push("--root".into());
     args.push(scratch.root().into());
     // the console goes to standard error, and a panic ends the guest
     add(&mut args, &["--show-boot-console", "--script-sh", &script]);
-    for parameter in PARAMETERS {
+    for parameter in PARAMETERS.iter().chain(board.parameters) {
         add(&mut args, &["--kopt", parameter]);
     }
     // takes all that follows
     args.push("--qemu-opts".into());
+    add(&mut args, board.qemu(accel));
     args.extend(devices(scratch).map(OsString::from));
     args
 }
@@ -76,11 +82,16 @@ fn devices(scratch: &Scratch) -> impl Iterator<Item = String> {
 }
 
 /// What the guest's shell runs.
-fn script(filter: Option<&str>) -> String {
-    match filter {
-        Some(filter) => format!("exec {} --filter {}", root::AGENT, quote_shell(filter)),
-        None => format!("exec {}", root::AGENT),
+fn script(spec: &RunSpec) -> String {
+    let (patience, stress) = (spec.patience, spec.stress.as_secs());
+    let mut script = format!(
+        "exec {} --patience {patience} --stress {stress}",
+        root::AGENT
+    );
+    if let Some(filter) = &spec.filter {
+        script.push_str(&format!(" --filter {}", quote_shell(filter)));
     }
+    script
 }
 
 /// A value in QEMU's lists of options.
@@ -99,15 +110,68 @@ fn add(args: &mut Vec<OsString>, more: &[&str]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{STRESS, Timeouts, Userland};
     use super::*;
+    use crate::context::Arch;
+
+    fn tools() -> Tools {
+        Tools {
+            virtme_run: "virtme-run".into(),
+            qemu: "qemu".into(),
+            userland: Userland {
+                busybox: "busybox".into(),
+                bash: None,
+            },
+        }
+    }
+
+    fn spec(arch: Arch, filter: Option<&str>) -> RunSpec {
+        RunSpec {
+            image: "image".into(),
+            arch,
+            objects: "objects".into(),
+            agent: "agent".into(),
+            filter: filter.map(str::to_owned),
+            run_dir: "last".into(),
+            cpus: 2,
+            timeouts: Timeouts::default(),
+            patience: 3,
+            stress: STRESS,
+            tools: tools(),
+        }
+    }
 
     #[test]
     fn a_filter_reaches_the_agent_as_one_word() {
         assert_eq!(
-            script(Some("^a' b|$(c)")),
-            r"exec /bin/bpf-streams-guest --filter '^a'\'' b|$(c)'"
+            script(&spec(Arch::X86_64, Some("^a' b|$(c)"))),
+            r"exec /bin/bpf-streams-guest --patience 3 --stress 1 --filter '^a'\'' b|$(c)'"
         );
-        assert_eq!(script(None), "exec /bin/bpf-streams-guest");
+        assert_eq!(
+            script(&spec(Arch::X86_64, None)),
+            "exec /bin/bpf-streams-guest --patience 3 --stress 1"
+        );
+    }
+
+    #[test]
+    fn a_guest_of_arm64_gets_a_processor_an_init_and_nmis() {
+        let words = |arch, accel| -> Vec<String> {
+            let scratch = Scratch::new().unwrap();
+            arguments(&spec(arch, None), &scratch, accel)
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect()
+        };
+        let has = |words: &[String], word: &str| words.iter().any(|known| known == word);
+        let emulated = words(Arch::Arm64, Accel::Tcg);
+        assert!(has(&emulated, "max,pauth-impdef=on") && has(&emulated, "--no-virtme-ng-init"));
+        assert!(has(&emulated, "irqchip.gicv3_pseudo_nmi=1"));
+        let native = words(Arch::Arm64, Accel::Kvm);
+        assert!(!has(&native, "max,pauth-impdef=on") && has(&native, "--no-virtme-ng-init"));
+        assert!(!has(
+            &words(Arch::X86_64, Accel::Tcg),
+            "--no-virtme-ng-init"
+        ));
     }
 
     #[test]
@@ -117,10 +181,7 @@ mod tests {
 
     #[test]
     fn only_emulation_switches_kvm_off() {
-        let tools = Tools {
-            virtme_run: "virtme-run".into(),
-            qemu: "qemu".into(),
-        };
+        let tools = tools();
         let has = |accel| {
             common(Path::new("image"), &tools, 2, accel).contains(&OsString::from("--disable-kvm"))
         };

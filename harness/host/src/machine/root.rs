@@ -5,20 +5,29 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::RunSpec;
-use crate::context::Arch;
+use super::{RunSpec, Userland};
 
 /// What virtme-ng's init mounts over, or looks into.
 const FOLDERS: &[&str] = &[
-    "bin", "dev", "etc", "objects", "proc", "root", "run", "sys", "tmp", "var/log", "var/tmp",
+    "bin", "dev", "etc", "objects", "proc", "root", "run", "sys", "tmp", "usr/bin", "var/log",
+    "var/tmp",
 ];
 
-/// What it runs, all of it busybox.
+/// What virtme-ng's program runs, all of it busybox.
 const APPLETS: &[&str] = &["sh", "mount", "mkdir"];
+
+/// What its script runs besides.
+const SCRIPT_APPLETS: &[&str] = &[
+    "base64", "cat", "chmod", "chown", "cp", "cut", "dirname", "grep", "hostname", "id", "install",
+    "ip", "ln", "mktemp", "poweroff", "readlink", "rm", "sed", "setsid", "sync", "touch", "uname",
+];
+
+/// Where the script looks for bash, and by which program.
+const ENV: &str = "usr/bin/env";
 
 /// What it mounts files over.
 const FILES: &[(&str, &str)] = &[
@@ -41,11 +50,7 @@ pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
         let file = root.join(file);
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    copy(&busybox(spec.arch)?, &root.join("bin/busybox"))?;
-    for applet in APPLETS {
-        let link = root.join("bin").join(applet);
-        symlink("busybox", &link).with_context(|| format!("cannot link {}", link.display()))?;
-    }
+    fill_tools(root, &spec.tools.userland)?;
     copy(&spec.agent, &root.join(AGENT.trim_start_matches('/')))?;
     copy_objects(&spec.objects, &root.join("objects"))
 }
@@ -67,11 +72,21 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
-/// A busybox that needs no libraries.
-fn busybox(arch: Arch) -> Result<PathBuf> {
-    anyhow::ensure!(
-        arch == Arch::of_this_machine()?,
-        "there is no root folder for guests of {arch} yet"
-    );
-    which::which("busybox").context("busybox is missing; install the package busybox-static")
+fn fill_tools(root: &Path, userland: &Userland) -> Result<()> {
+    copy(&userland.busybox, &root.join("bin/busybox"))?;
+    let link = |name: &str, target: &str| {
+        let link = root.join(name);
+        symlink(target, &link).with_context(|| format!("cannot link {}", link.display()))
+    };
+    for applet in APPLETS {
+        link(&format!("bin/{applet}"), "busybox")?;
+    }
+    let Some(bash) = &userland.bash else {
+        return Ok(());
+    };
+    copy(bash, &root.join("bin/bash"))?;
+    for applet in SCRIPT_APPLETS {
+        link(&format!("bin/{applet}"), "busybox")?;
+    }
+    link(ENV, "/bin/busybox")
 }

@@ -31,6 +31,23 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// Those of a kernel that is this many times slower than a plain one, with stress cases that go
+    /// on for so long.
+    pub fn of(patience: u32, stress: Duration) -> Timeouts {
+        let plain = Timeouts::default();
+        Timeouts {
+            boot: plain.boot * patience,
+            case: plain.case * patience + stress,
+            power_off: plain.power_off * patience,
+            whole: plain.whole * patience + stress * STRESS_CASES,
+        }
+    }
+}
+
+/// As many as there may be.
+const STRESS_CASES: u32 = 4;
+
 /// Where a run is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {

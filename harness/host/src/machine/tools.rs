@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use super::Userland;
 use crate::command::{capture, command, output, shell_in};
 use crate::context::{Arch, Context};
 use crate::lock;
@@ -26,6 +27,8 @@ pub struct Tools {
     pub virtme_run: PathBuf,
     /// The system emulator.
     pub qemu: PathBuf,
+    /// What the guest's init runs.
+    pub userland: Userland,
 }
 
 impl Tools {
@@ -36,7 +39,11 @@ impl Tools {
             Some(path) => PathBuf::from(path),
             None => virtme_run(ctx)?,
         };
-        Ok(Tools { virtme_run, qemu })
+        Ok(Tools {
+            virtme_run,
+            qemu,
+            userland: Userland::find(ctx)?,
+        })
     }
 }
 

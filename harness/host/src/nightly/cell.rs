@@ -60,6 +60,15 @@ pub fn run(program: &Program, cell: &Cell, folder: &Folder) -> CellRecord {
     record
 }
 
+/// How many seconds a stress case goes on: what was asked for, else more than by day.
+fn stress() -> String {
+    const BY_NIGHT: &str = "20";
+    std::env::var("STRESS")
+        .ok()
+        .filter(|seconds| !seconds.is_empty())
+        .unwrap_or_else(|| BY_NIGHT.to_owned())
+}
+
 fn boot_test(
     program: &Program,
     cell: &Cell,
@@ -79,6 +88,7 @@ fn boot_test(
         .args(["--base", &cell.base])
         .args(["--arch", &cell.arch])
         .args(["--config", &cell.config])
+        .args(["--stress", &stress()])
         .arg("--json")
         .arg(&result)
         // nobody is there to review, and one cell's new text must not be taken for another's
@@ -250,9 +260,11 @@ mod tests {
         let [arguments, ci] = &record.output[..] else {
             panic!("{record:?}");
         };
-        assert!(
-            arguments.starts_with("boot-test --base v6.12 --arch x86_64 --config debug --json ")
+        let expected = format!(
+            "boot-test --base v6.12 --arch x86_64 --config debug --stress {} --json ",
+            stress()
         );
+        assert!(arguments.starts_with(&expected), "{arguments}");
         assert_eq!(ci, "CI=true");
     }
 }

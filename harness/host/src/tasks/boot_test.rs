@@ -4,13 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
 use crate::compare;
 use crate::console;
 use crate::context::{Arch, Context, PLAIN};
+use crate::machine;
 use crate::report::{self, Report};
 use crate::snapshot::{Store, Unreferenced};
 use crate::trial::{self, Trial};
@@ -25,6 +26,9 @@ pub struct Args {
     /// Run only the cases whose name matches this regular expression
     #[arg(long, env = "TEST", value_name = "REGEX")]
     pub test: Option<String>,
+    /// How many seconds a stress case goes on [default: 1]
+    #[arg(long, env = "STRESS", value_name = "SECONDS")]
+    pub stress: Option<u64>,
     /// Write the result as JSON to this file
     #[arg(long, env = "JSON", value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -34,7 +38,8 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let begun = Instant::now();
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let trial = trial::run(ctx, filter)?;
+    let stress = args.stress.map_or(machine::STRESS, Duration::from_secs);
+    let trial = trial::run(ctx, filter, stress)?;
     let store = store(ctx)?;
     let report = Report {
         cases: compare::all(&trial.verdict, &store),

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::console;
 use crate::context::Context;
+use crate::machine;
 use crate::snapshot;
 use crate::trial::{self, Trial};
 
@@ -24,7 +25,7 @@ pub struct Args {
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let trial = trial::run(ctx, Some(filter.unwrap_or(CASE)))?;
+    let trial = trial::run(ctx, Some(filter.unwrap_or(CASE)), machine::STRESS)?;
     print!("{}", text(&trial));
     Ok(if trial.verdict.faults.is_empty() {
         ExitCode::SUCCESS
