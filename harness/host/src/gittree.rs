@@ -14,6 +14,7 @@ use crate::command::{self, capture, command, shell_in};
 use crate::series::{Patch, Series};
 
 mod message;
+pub mod misfit;
 
 /// Who commits, where it is not the author of a patch.
 const COMMITTER: &str = "bpf-streams";
@@ -49,6 +50,11 @@ impl GitTree {
             .args(["-c", "core.autocrlf=false"])
             .args(["-c", "gc.auto=0"])
             .args(args)
+    }
+
+    /// The same, committing under a name that is the same on every machine.
+    fn git_as_harness<const N: usize>(&self, args: [&str; N]) -> Cmd<'_> {
+        self.git(args)
             .env("GIT_COMMITTER_NAME", COMMITTER)
             .env("GIT_COMMITTER_EMAIL", COMMITTER_EMAIL)
     }
@@ -83,7 +89,7 @@ impl GitTree {
         tree.run(["add", "--force", "--all"])?;
         let stamp = "1970-01-01T00:00:00Z";
         command::output(
-            tree.git(["commit", "--quiet", "--message", what])
+            tree.git_as_harness(["commit", "--quiet", "--message", what])
                 .env("GIT_AUTHOR_NAME", COMMITTER)
                 .env("GIT_AUTHOR_EMAIL", COMMITTER_EMAIL)
                 .env("GIT_AUTHOR_DATE", stamp)
@@ -126,6 +132,16 @@ impl GitTree {
         Ok(commits)
     }
 
+    /// A git command that commits under the user's name, and under ours where there is none.
+    pub fn git_as_user<const N: usize>(&self, args: [&str; N]) -> Result<Cmd<'_>> {
+        let known = capture(self.git(["var", "GIT_COMMITTER_IDENT"]))?;
+        Ok(if known.status.success() {
+            self.git(args)
+        } else {
+            self.git_as_harness(args)
+        })
+    }
+
     /// Moves the work files to `commit`, whatever state an interrupted run left them in. Only files
     /// that differ are written.
     pub fn check_out(&self, commit: &str) -> Result<()> {
@@ -163,7 +179,7 @@ impl<'a> Index<'a> {
 
     fn git<const N: usize>(&self, args: [&str; N]) -> Cmd<'a> {
         self.tree
-            .git(args)
+            .git_as_harness(args)
             .env("GIT_INDEX_FILE", self.scratch.path().join("index"))
     }
 
@@ -174,11 +190,10 @@ impl<'a> Index<'a> {
         let apply = self.git(["apply", "--cached", "--whitespace=nowarn"]);
         let out = capture(apply.arg(&patch.path))?;
         if !out.status.success() {
-            bail!(
-                "{} does not apply{}",
-                patch.path.display(),
-                command::told(&out)
-            );
+            bail!(misfit::describe(
+                patch,
+                &String::from_utf8_lossy(&out.stderr)
+            ));
         }
         let written = command::output(self.git(["write-tree"]))?;
         command::output(

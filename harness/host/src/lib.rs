@@ -18,12 +18,14 @@ pub mod tools;
 
 pub mod base;
 pub mod gittree;
+pub mod refresh;
 pub mod series;
 pub mod source;
 
 pub mod kconfig;
 pub mod kernel;
 
+pub mod apply;
 pub mod bpftool;
 
 pub mod selftests;

@@ -1,21 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make apply`: the series onto a kernel tree.
+//! `make apply TREE=dir`: the series onto a kernel tree.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 
+use crate::apply::{self, Applied};
 use crate::context::Context;
+use crate::series::Series;
 
 /// What `make apply` takes.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The kernel tree: a git tree gets commits, another one changed files
     #[arg(long, env = "TREE", value_name = "DIR")]
-    pub tree: std::path::PathBuf,
+    pub tree: PathBuf,
 }
 
 /// Runs the task.
-pub fn run(_ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    bail!("not written yet")
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let series = Series::load(&ctx.patches())?;
+    let tree = std::fs::canonicalize(&args.tree)
+        .with_context(|| format!("TREE={}: there is no such folder", args.tree.display()))?;
+    let done = match apply::onto(&tree, &series)? {
+        Applied::Commits(commits) => format!("{commits} commits"),
+        Applied::Files(files) => format!("{files} files changed"),
+    };
+    let count = series.patches.len();
+    println!("applied {count} patches to {}: {done}", tree.display());
+    Ok(ExitCode::SUCCESS)
 }
