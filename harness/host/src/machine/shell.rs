@@ -10,19 +10,21 @@ use anyhow::{Context as _, Result};
 use super::{CPUS, Tools, accel, command};
 use crate::context::Context;
 
-/// Where the guest sees the folder of bpftool: first in root's search path, and empty on most
-/// machines.
-const TOOLS: &str = "usr/local/sbin";
+/// Where the guest sees the folder of bpftool: what stands first in the search path that virtme-ng's
+/// init sets, and in the one that a login shell of root's sets. Both are empty on most machines.
+const TOOLS: &[&str] = &["run/current-system/sw/bin", "usr/local/sbin"];
 
 /// Boots the image on the host's own root, read-only, and hands the terminal over. Every program in
 /// `bin` is found by the guest's shell.
 pub fn shell(ctx: &Context, tools: &Tools, image: &Path, bin: &Path) -> Result<ExitStatus> {
     let accel = accel::choose(ctx, &tools.qemu, image)?;
     let mut args = command::common(image, tools, CPUS, accel);
-    args.push("--rodir".into());
-    let mut folder = OsString::from(format!("{TOOLS}="));
-    folder.push(bin);
-    args.push(folder);
+    for place in TOOLS {
+        args.push("--rodir".into());
+        let mut folder = OsString::from(format!("{place}="));
+        folder.push(bin);
+        args.push(folder);
+    }
     // the terminal's own group: Ctrl-C goes to the guest, and a terminal that closes ends QEMU
     Command::new(&tools.virtme_run)
         .args(args)
