@@ -16,7 +16,7 @@ mod channel;
 mod command;
 mod end;
 mod events;
-mod group;
+pub(crate) mod group;
 mod qmp;
 mod root;
 mod run;

@@ -19,6 +19,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::matrix::Cell;
 use crate::report::RunResult;
@@ -180,9 +181,17 @@ impl Folder {
     ///
     /// Where a file cannot be removed.
     pub fn forget(&self, cell: &Cell) -> Result<()> {
-        ["json", "log", "result"]
+        ["json", "log"]
             .iter()
             .try_for_each(|extension| remove(&self.of_cell(cell, extension)))
+    }
+
+    /// A folder for what a cell leaves on its way; gone when it is dropped.
+    fn scratch(&self) -> Result<TempDir> {
+        tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&self.0)
+            .with_context(|| format!("cannot create a folder in {}", self.0.display()))
     }
 
     /// Keeps what came of a cell.

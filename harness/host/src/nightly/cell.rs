@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{CellRecord, Folder, remove};
+use super::{CellRecord, Folder};
+use crate::machine::group::Group;
 use crate::matrix::Cell;
 use crate::report::RunResult;
 
@@ -81,7 +82,10 @@ fn boot_test(
     let same_log = log
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
-    let result = folder.of_cell(cell, "result");
+    let scratch = folder.scratch()?;
+    let result = scratch.path().join("result.json");
+    // when this process is killed, what it has started must not run on
+    let group = Group::new(scratch.path())?;
     let mut command = Command::new(&program.0);
     command
         .arg("boot-test")
@@ -99,12 +103,12 @@ fn boot_test(
     for name in NOT_FOR_CELLS {
         command.env_remove(name);
     }
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", program.0.display()))?;
-    let read = read(&result)?;
-    remove(&result)?;
-    Ok((status, read))
+    let status = group
+        .spawn(&mut command)
+        .with_context(|| format!("cannot start {}", program.0.display()))?
+        .wait()
+        .with_context(|| format!("cannot wait for {}", program.0.display()))?;
+    Ok((status, read(&result)?))
 }
 
 /// The result that a cell has written; none where it ended before.
