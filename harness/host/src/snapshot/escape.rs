@@ -14,6 +14,9 @@ const STAND_IN: u32 = 0xF_0000;
 /// A run of one character that is longer is written as its length.
 const LONGEST_RUN: usize = 64;
 
+/// A blank where it could not be seen.
+const BLANK: &str = "\\x20";
+
 /// `bytes` as a string; what is not UTF-8, and what looks like a stand-in, byte by byte as
 /// stand-ins.
 pub(super) fn decode(bytes: &[u8]) -> String {
@@ -45,14 +48,15 @@ pub(super) fn escape(line: &str) -> String {
         let written = escape_char(letter);
         if run > LONGEST_RUN {
             // Writing to a String cannot fail.
-            let _ = write!(out, "\\{{{run} x {written}}}");
+            let shown = if letter == ' ' { BLANK } else { &written };
+            let _ = write!(out, "\\{{{run} x {shown}}}");
         } else {
             (0..run).for_each(|_| out.push_str(&written));
         }
     }
     // A blank at the end of a line is invisible, and editors remove it.
     if let Some(visible) = out.strip_suffix(' ') {
-        out = format!("{visible}\\x20");
+        out = format!("{visible}{BLANK}");
     }
     out
 }
@@ -140,5 +144,6 @@ mod tests {
         assert_eq!(shown(&[b'a'; 64]), "a".repeat(64));
         assert_eq!(shown(&[b'a'; 1023]), "\\{1023 x a}");
         assert_eq!(shown(&[0xff; 100]), "\\{100 x \\xff}");
+        assert_eq!(shown(&[b' '; 100]), "\\{100 x \\x20}");
     }
 }
