@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 
@@ -32,7 +32,8 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let program = loaded.program()?;
     let run = runner::run(&program, 1, None)?;
     let mut buffer = [0u8; 64];
-    for (what, attr) in bad_reads(&mut buffer, program.as_fd().as_raw_fd())? {
+    let no_program = File::open("/dev/zero").context("cannot open /dev/zero")?;
+    for (what, attr) in bad_reads(&mut buffer, program.as_fd(), no_program.as_fd())? {
         let result = errno::describe_result(&read(&attr));
         stage.note(format!("{what}: {result}"));
     }
@@ -41,21 +42,26 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-fn bad_reads(buffer: &mut [u8; 64], program: RawFd) -> Result<Vec<(&'static str, Attr)>> {
+fn bad_reads(
+    buffer: &mut [u8; 64],
+    program: BorrowedFd<'_>,
+    no_program: BorrowedFd<'_>,
+) -> Result<Vec<(&'static str, Attr)>> {
+    let number = |fd: BorrowedFd<'_>| fd.as_raw_fd() as u32;
     let good = |buffer: u64| Attr {
         buffer,
         length: 64,
         stream: Stream::Stdout as u32,
-        program: program as u32,
+        program: number(program),
         after: 0,
     };
     let at = buffer.as_mut_ptr() as u64;
-    // opened for its number, which stays free after the close
-    let closed = File::open("/dev/null").context("cannot open /dev/null")?;
-    let closed = closed.as_raw_fd() as u32;
-    // not closed before the agent ends
-    let null = File::open("/dev/zero").context("cannot open /dev/zero")?;
-    let no_program = std::os::fd::IntoRawFd::into_raw_fd(null) as u32;
+    // closed at the end of this statement; nothing is opened until the number has been tried
+    let closed = number(
+        File::open("/dev/null")
+            .context("cannot open /dev/null")?
+            .as_fd(),
+    );
     Ok(vec![
         (
             "stream 0",
@@ -123,7 +129,7 @@ fn bad_reads(buffer: &mut [u8; 64], program: RawFd) -> Result<Vec<(&'static str,
         (
             "an fd that is no program's",
             Attr {
-                program: no_program,
+                program: number(no_program),
                 ..good(at)
             },
         ),
