@@ -73,6 +73,26 @@ int fill_and_drain(void *ctx)
 	return fill_by_byte();
 }
 
+/*
+ * The same with texts of 55 bytes: of 4096 bytes, 74 texts leave 26. When 100 bytes are read, one
+ * text and a part of the next, two more fit, and only one would if the part read did not count.
+ */
+SEC("syscall")
+__scenario(fill_and_drain)
+int part_of_a_text(void *ctx)
+{
+	static const char text[] = ".......................................................";
+	int i, fitted = 0;
+
+	_Static_assert(sizeof(text) == 55 + 1, "see above");
+	bpf_for(i, 0, FOREVER) {
+		if (bpf_stream_vprintk(BPF_STDOUT, text, NULL, 0))
+			break;
+		fitted += sizeof(text) - 1;
+	}
+	return fitted;
+}
+
 /* Refused as a whole: of a text that does not fit, no part is printed. */
 SEC("syscall")
 __scenario(limit_4096)

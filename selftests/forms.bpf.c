@@ -2,7 +2,7 @@
 /*
  * "bpf_stream_vprintk: four parameters: the verifier supplies the program. bpf_stream_vprintk_impl:
  * the five-parameter form that programs built for 6.18 and 6.19 call": both print the same, also
- * in one program, and whatever stands in the fifth.
+ * in one program, whatever stands in the fifth, and wherever the arguments can be read.
  */
 #include "selftest.h"
 
@@ -47,4 +47,18 @@ int both(void *ctx)
 	if (err)
 		return err;
 	return bpf_stream_vprintk_impl(BPF_STDOUT, five, &args[1], sizeof(args[1]), NULL);
+}
+
+/* Arguments in memory that the program itself may not write to. */
+SEC("syscall")
+int read_only_arguments(void *ctx)
+{
+	static const volatile __u64 args[] = { 4, 5 };
+	int err;
+
+	err = bpf_stream_vprintk(BPF_STDOUT, four, (const void *)&args[0], sizeof(args[0]));
+	if (err)
+		return err;
+	return bpf_stream_vprintk_impl(BPF_STDOUT, five, (const void *)&args[1], sizeof(args[1]),
+				       NULL);
 }
