@@ -53,6 +53,11 @@ impl Loaded {
         find(&self.object, &self.program)
     }
 
+    /// A program that the case names.
+    pub fn other(&self, name: &str) -> Result<ProgramMut<'_>> {
+        find(&self.object, name)
+    }
+
     /// Detaches the programs that the case names.
     pub fn detach_others(&mut self) {
         self.links.clear();

@@ -15,7 +15,10 @@ use crate::wishes::Wishes;
 
 mod bad_reads;
 mod buffer_across_fault;
+mod copy;
+mod cpus;
 mod cycles;
+mod each_allocation;
 mod fill_and_drain;
 mod interrupted;
 mod limit_4096;
@@ -26,12 +29,14 @@ mod lower_limit;
 mod memory;
 mod memory_of_text;
 mod nmi;
+mod no_pages;
 mod pieces;
 mod plain;
 mod read_while_writing;
 mod second_fd;
 mod several_readers;
 mod several_writers;
+mod stress;
 mod tally;
 mod threads;
 mod without_perfmon;
@@ -45,6 +50,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("buffer_across_fault", buffer_across_fault::play),
     ("bytewise", |stage| pieces::play(stage, 1)),
     ("cycles", cycles::play),
+    ("each_allocation", each_allocation::play),
     ("fill_and_drain", fill_and_drain::play),
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),
@@ -53,11 +59,14 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("lower_limit", lower_limit::play),
     ("memory_of_text", memory_of_text::play),
     ("nmi", nmi::play),
+    ("no_pages", no_pages::play),
     ("piecewise", |stage| pieces::play(stage, 5)),
     ("read_while_writing", read_while_writing::play),
     ("second_fd", second_fd::play),
     ("several_readers", several_readers::play),
     ("several_writers", several_writers::play),
+    ("stress", stress::play),
+    ("stress_without_memory", stress::play_without_memory),
     ("tally", tally::play),
     ("without_perfmon", without_perfmon::play),
 ];

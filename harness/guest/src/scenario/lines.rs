@@ -43,7 +43,8 @@ pub fn describe(counts: &[usize]) -> String {
     format!("lines of each writer, once, whole and in order: {counts:?}")
 }
 
-fn parse(line: &[u8]) -> Option<(u32, u32)> {
+/// Writer and number of a line that is whole.
+pub fn parse(line: &[u8]) -> Option<(u32, u32)> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (writer, number) = line.split_once(' ')?;
     (line.len() == LENGTH - 1).then_some((writer.parse().ok()?, number.parse().ok()?))

@@ -5,13 +5,12 @@
 //! libbpf would spend most of the time on the object and its maps, so it loads once, and the
 //! instructions that it has relocated are loaded again by themselves.
 
-use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use libbpf_rs::libbpf_sys;
 
-use super::{Stage, memory, threads};
+use super::{Stage, copy, memory, threads};
 use crate::runner;
 
 const WARM_UP: usize = 100;
@@ -39,37 +38,11 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 fn rounds(instructions: &[libbpf_sys::bpf_insn], times: usize) -> Result<()> {
     let some = || {
         for round in 0..times / THREADS {
-            let copy = load_copy(instructions).with_context(|| format!("round {round}"))?;
+            let copy = copy::load(instructions)
+                .with_context(|| format!("cannot load the instructions in round {round}"))?;
             runner::run_fd(copy.as_fd())?;
         }
         Ok(())
     };
     threads::at_once(vec![some; THREADS]).map(drop)
-}
-
-/// Loads the instructions as a program of their own.
-fn load_copy(instructions: &[libbpf_sys::bpf_insn]) -> Result<OwnedFd> {
-    let mut options = libbpf_sys::bpf_prog_load_opts {
-        sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
-        // a syscall program must say that it may sleep
-        prog_flags: libbpf_sys::BPF_F_SLEEPABLE,
-        ..Default::default()
-    };
-    // SAFETY: every pointer is valid for the call, and the count is that of the instructions.
-    let fd = unsafe {
-        libbpf_sys::bpf_prog_load(
-            libbpf_sys::BPF_PROG_TYPE_SYSCALL,
-            c"load_remove".as_ptr(),
-            c"GPL".as_ptr(),
-            instructions.as_ptr(),
-            instructions.len() as libbpf_sys::size_t,
-            &raw mut options,
-        )
-    };
-    if fd < 0 {
-        let error = io::Error::from_raw_os_error(-fd);
-        return Err(error).context("cannot load the program's instructions once more");
-    }
-    // SAFETY: a new fd that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

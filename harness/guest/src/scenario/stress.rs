@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Everything at once, for as long as the host says; then the books are balanced.
+//!
+//! Threads play their parts until the writers are done: one a CPU that runs the program, readers,
+//! one that loads and removes another program, one that changes the limit. The timers that the
+//! program starts and the tracing program write besides.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::libbpf_sys;
+
+use self::ledger::Ledger;
+use self::order::{What, give};
+use super::{Stage, copy, cpus, lines, threads};
+use crate::fault_injection::Impatient;
+use crate::runner;
+use crate::settings;
+use crate::stream::Stream;
+use crate::sysctl::Limit;
+
+mod ledger;
+mod order;
+
+/// The kinds of writers and the number of the first of each; one of each kind a CPU.
+const KINDS: &[(&str, u32)] = &[("process", 0), ("timer", 8), ("tracing", 16)];
+
+/// Limits that the stream of the program has in turn: the least, a usual one, more than is printed.
+const LIMITS: &[u32] = &[4096, 64 << 10, 16 << 20];
+
+/// How long each stays.
+const LIMIT_LASTS: Duration = Duration::from_millis(3);
+
+/// How many lines each reader of the program's stream reads at once; the last is the tracing
+/// program's reader.
+const READERS: &[usize] = &[1, 10, 256];
+
+/// How many percent of the allocations that may not wait fail.
+const FAILING: u32 = 33;
+
+/// With all the memory there is.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let limit = Limit::keep()?;
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let tracing = loaded.other("tracing")?;
+    let passing = loaded.other("passing")?;
+    let parts = Parts {
+        program: program.as_fd(),
+        tracing: tracing.as_fd(),
+        passing: passing.insns(),
+        limit: &limit,
+        cpus: cpus::online()?,
+        until: Instant::now() + settings::stress(),
+        writing: AtomicUsize::new(0),
+        reading: AtomicBool::new(true),
+    };
+    let books = parts.play()?;
+    parts.balance(&books)?;
+    for (kind, _) in KINDS {
+        stage.note(format!(
+            "{kind}: what was accepted was read once, whole and in order"
+        ));
+    }
+    stage.note("what was tried was accepted or refused");
+    Ok(None)
+}
+
+/// With allocations that fail.
+pub fn play_without_memory(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let _injection = Impatient::fail(FAILING)?;
+    play(stage)
+}
+
+/// What the threads share.
+struct Parts<'a> {
+    program: BorrowedFd<'a>,
+    tracing: BorrowedFd<'a>,
+    passing: &'a [libbpf_sys::bpf_insn],
+    limit: &'a Limit,
+    cpus: Vec<u32>,
+    until: Instant,
+    /// Threads that write.
+    writing: AtomicUsize,
+    /// Whether something may still be printed.
+    reading: AtomicBool,
+}
+
+impl Parts<'_> {
+    /// Plays all parts; gives what was read.
+    fn play(&self) -> Result<Ledger> {
+        type Part<'a> = Box<dyn FnOnce() -> Result<Ledger> + Send + 'a>;
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        self.writing.store(self.cpus.len(), Ordering::Release);
+        for &cpu in &self.cpus {
+            parts.push(Box::new(move || self.nothing_read(self.write(cpu))));
+        }
+        for (index, &at_once) in READERS.iter().enumerate() {
+            let last = index + 1 == READERS.len();
+            let stream = if last { self.tracing } else { self.program };
+            parts.push(Box::new(move || self.read(stream, at_once)));
+        }
+        parts.push(Box::new(|| self.nothing_read(self.load_and_remove())));
+        parts.push(Box::new(|| self.nothing_read(self.change_limit())));
+        let mut books = Ledger::default();
+        for ledger in threads::at_once(parts)? {
+            books.merge(ledger)?;
+        }
+        // the tracing program may have been printing when it was told to stop
+        cpus::wait_for_programs()?;
+        for program in [self.program, self.tracing] {
+            books.merge(self.read(program, READERS[0])?)?;
+        }
+        Ok(books)
+    }
+
+    /// A part that reads nothing; its end, good or bad, must not leave the readers waiting.
+    fn nothing_read(&self, part: Result<()>) -> Result<Ledger> {
+        if part.is_err() {
+            self.reading.store(false, Ordering::Release);
+        }
+        part.map(|()| Ledger::default())
+    }
+
+    /// Writes as the process of a CPU. The last to be done stops the timers, and the readers.
+    fn write(&self, cpu: u32) -> Result<()> {
+        cpus::stay_on(cpu)?;
+        give(self.program, What::StartTimer, 0)?;
+        while self.goes_on() {
+            give(self.program, What::Print, cpu)?;
+        }
+        if self.writing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            give(self.program, What::StopTimers, 0)?;
+            self.reading.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn read(&self, program: BorrowedFd<'_>, lines: usize) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        let mut buffer = vec![0; lines * lines::LENGTH];
+        loop {
+            // looked at first: what is printed before it is false is found by the read below
+            let more_may_come = self.reading.load(Ordering::Acquire);
+            let count = Stream::Stdout
+                .read(program, &mut buffer)
+                .map_err(|error| Stream::Stdout.explain(&error))?;
+            ledger.read(&buffer[..count])?;
+            if count == 0 && !more_may_come {
+                return Ok(ledger);
+            }
+        }
+    }
+
+    fn load_and_remove(&self) -> Result<()> {
+        while self.goes_on() {
+            match copy::load(self.passing) {
+                Ok(copy) => runner::run_fd(copy.as_fd()).map(drop)?,
+                // where allocations fail
+                Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {}
+                Err(error) => return Err(error).context("cannot load a program meanwhile"),
+            }
+        }
+        Ok(())
+    }
+
+    fn change_limit(&self) -> Result<()> {
+        for limit in LIMITS.iter().cycle() {
+            if !self.goes_on() {
+                break;
+            }
+            self.limit.set(*limit)?;
+            thread::sleep(LIMIT_LASTS);
+        }
+        Ok(())
+    }
+
+    fn goes_on(&self) -> bool {
+        Instant::now() < self.until && self.reading.load(Ordering::Acquire)
+    }
+
+    /// Holds what was read against what the program counted.
+    fn balance(&self, books: &Ledger) -> Result<()> {
+        for (kind, first) in KINDS {
+            let mut accepted = 0;
+            for cpu in &self.cpus {
+                let writer = first + cpu;
+                let counts = give(self.program, What::Tell, writer)?;
+                ensure!(
+                    counts.tried == counts.accepted + counts.refused,
+                    "writer {writer} ({kind}): a print failed for another reason than want of \
+                     room or memory: {counts:?}"
+                );
+                books
+                    .check(writer, counts.accepted)
+                    .with_context(|| (*kind).to_owned())?;
+                accepted += counts.accepted;
+            }
+            ensure!(accepted > 0, "nothing was printed by {kind} writers");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What the program of `selftests/stress.bpf.c` is told to do when it is run.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::libbpf_sys;
+
+/// What the program is to do.
+#[derive(Clone, Copy)]
+pub enum What {
+    /// Print some lines as this writer.
+    Print = 0,
+    /// Start the timer of the CPU that this thread runs on.
+    StartTimer = 1,
+    /// Stop all timers.
+    StopTimers = 2,
+    /// Tell this writer's counts.
+    Tell = 3,
+}
+
+/// The program's `struct order`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Order {
+    what: u32,
+    writer: u32,
+    /// Prints that were tried.
+    pub tried: u32,
+    /// Those that were accepted.
+    pub accepted: u32,
+    /// Those that were refused for want of room or memory.
+    pub refused: u32,
+}
+
+/// Runs the program with an order and gives the order back, as the program left it.
+pub fn give(program: BorrowedFd<'_>, what: What, writer: u32) -> Result<Order> {
+    let mut order = Order {
+        what: what as u32,
+        writer,
+        ..Order::default()
+    };
+    let mut options = libbpf_sys::bpf_test_run_opts {
+        sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
+        ctx_in: (&raw mut order).cast(),
+        ctx_size_in: u32::try_from(size_of::<Order>())?,
+        ..Default::default()
+    };
+    // SAFETY: the order is valid for the call, which writes it back to where it was read from.
+    let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
+    if ret < 0 {
+        return Err(std::io::Error::from_raw_os_error(-ret)).context("cannot run the program");
+    }
+    let returned = options.retval as i32;
+    ensure!(
+        returned == 0,
+        "the program returned {returned} to order {} of writer {writer}",
+        what as u32
+    );
+    Ok(order)
+}
