@@ -10,6 +10,7 @@ use std::time::Duration;
 use wire::Outcome;
 
 use crate::compare::CaseResult;
+use crate::diff;
 use crate::progress::seconds;
 use crate::snapshot::{self, Unreferenced};
 use crate::verdict::Verdict;
@@ -181,17 +182,14 @@ fn verdict_of(case: &CaseResult) -> &'static str {
 
 /// The difference between what was approved and what a failed case did, where it has both.
 fn difference(case: &CaseResult) -> String {
-    let text = case
-        .report
-        .as_ref()
-        .and_then(|report| snapshot::render(report).ok());
+    const AROUND: usize = 3;
+    let report = case.report.as_ref();
+    let text = report.and_then(|report| snapshot::render(report).ok());
     let (Some(approved), Some(text)) = (&case.approved, text) else {
         return String::new();
     };
-    format!(
-        "  difference:\n{}",
-        indent(&snapshot::difference(approved, &text))
-    )
+    let lines = diff::lines(approved, &text, AROUND);
+    format!("  difference:\n{}", indent(&diff::text(&lines)))
 }
 
 fn indent(text: &str) -> String {

@@ -12,8 +12,6 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use similar::TextDiff;
-
 mod escape;
 mod quiet;
 mod text;
@@ -188,17 +186,6 @@ impl Store {
             _ => Ok(same),
         }
     }
-}
-
-/// What is to be taken from the approved text (`-`) and added to it (`+`) to get the new one.
-#[must_use]
-pub fn difference(approved: &str, new: &str) -> String {
-    // Snapshots are stored without the newline at their end.
-    let (approved, new) = (approved.trim_end(), new.trim_end());
-    TextDiff::from_lines(&format!("{approved}\n"), &format!("{new}\n"))
-        .unified_diff()
-        .context_radius(3)
-        .to_string()
 }
 
 /// The text of a snapshot's file.

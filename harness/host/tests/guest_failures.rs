@@ -6,16 +6,19 @@
 //! of the tests, without which the others would show nothing.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bpf_streams::agent;
 use bpf_streams::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
 use bpf_streams::kernel::{self, Kernel};
 use bpf_streams::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
 use bpf_streams::progress::Progress;
+use bpf_streams::selftests;
 use bpf_streams::trial;
 use bpf_streams::verdict::{Expected, Fault, Verdict};
 use wire::{FromGuest, PROTOCOL};
@@ -339,4 +342,28 @@ fn a_qemu_that_is_killed_is_no_run() {
         |fault| matches!(fault, Fault::Stopped { how, .. } if how.contains("QEMU was killed")),
     );
     outcome.expect("the case", died_in_x);
+}
+
+#[test]
+fn an_object_without_a_program_is_told_by_the_true_agent() {
+    let mut guest = Guest::with_agent("");
+    guest.spec.agent = agent::build(&CONTEXT).unwrap();
+    let object = guest.spec.objects.join("empty.bpf.o");
+    let mut clang = Command::new(selftests::CLANG)
+        .args(["-target", "bpf", "-g", "-O2", "-c", "-x", "c", "-", "-o"])
+        .arg(&object)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let source = b"int without_a_program;\n";
+    clang.stdin.take().unwrap().write_all(source).unwrap();
+    assert!(clang.wait().unwrap().success());
+    let outcome = guest.run();
+    outcome.expect(
+        "the object",
+        |fault| matches!(fault, Fault::EmptyObject { object } if object == "empty.bpf.o"),
+    );
+    outcome.expect("that nothing was tested", |fault| {
+        matches!(fault, Fault::NoCases { filter: None })
+    });
 }

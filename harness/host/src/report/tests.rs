@@ -146,7 +146,7 @@ fn a_case_that_differs_shows_the_difference() {
     report.cases[0].approved =
         Some("returned: 0\n\nstdout:\n| <addr1>\n| \\xff\n\nstderr: empty".to_owned());
     let said = report.failures(&[], last());
-    let difference = "  difference:\n    @@ -1,4 +1,4 @@\n    -returned: 0\n    +returned: -28 (ENOSPC)\n\n     stdout:\n     | <addr1>\n";
+    let difference = "  difference:\n    -returned: 0\n    +returned: -28 (ENOSPC)\n\n     stdout:\n     | <addr1>\n";
     assert!(said.contains(difference), "{said}");
 }
 
