@@ -27,14 +27,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     };
     let folder = Folder::of(&ctx.repo)?;
     let program = Program::this()?;
-    // what an earlier night left must not stand for a cell that this one does not come to
+    // what an earlier night left must not stand for a cell that this one does not come to, and
+    // whoever stops the night has a report of what it came to
     cells.iter().try_for_each(|cell| folder.forget(cell))?;
+    Nightly::collect(&folder, &cells)?.write(&folder)?;
     for cell in &cells {
         let stage = ctx.progress.stage("cell", cell);
         let record = nightly::run(&program, cell, &folder);
         folder.keep(&record)?;
         stage.done(line(cell, &record));
-        // whoever stops the night has a report of what it came to
         Nightly::collect(&folder, &cells)?.write(&folder)?;
     }
     tell(&ctx.repo, &Nightly::collect(&folder, &cells)?, &folder)
