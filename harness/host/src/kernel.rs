@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::context::Context;
-use crate::kconfig;
+use crate::kconfig::{self, Requests};
 use crate::series::Series;
-use crate::source;
+use crate::source::{self, Source};
 
 mod build;
 mod given;
@@ -55,20 +55,40 @@ pub fn build(ctx: &Context) -> Result<Kernel> {
 
 /// The key of the kernel that `ctx` asks for: what goes into it, in 24 digits.
 pub fn key(ctx: &Context) -> Result<String> {
-    let source = source::find(ctx)?;
-    let series = Series::load(&ctx.patches())?;
-    let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
-    Ok(Store::new(ctx, &source, &series, &requests)?
-        .key()
-        .to_owned())
+    Ok(Inputs::of(ctx)?.store.key().to_owned())
+}
+
+/// What goes into the kernel of base and series, and its place in the cache.
+struct Inputs {
+    source: Source,
+    series: Series,
+    requests: Requests,
+    store: Store,
+}
+
+impl Inputs {
+    fn of(ctx: &Context) -> Result<Inputs> {
+        let source = source::find(ctx)?;
+        let series = Series::load(&ctx.patches())?;
+        let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
+        let store = Store::new(ctx, &source, &series, &requests)?;
+        Ok(Inputs {
+            source,
+            series,
+            requests,
+            store,
+        })
+    }
 }
 
 /// The kernel of base and series.
 fn of_series(ctx: &Context) -> Result<Kernel> {
-    let source = source::find(ctx)?;
-    let series = Series::load(&ctx.patches())?;
-    let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
-    let store = Store::new(ctx, &source, &series, &requests)?;
+    let Inputs {
+        source,
+        series,
+        requests,
+        store,
+    } = Inputs::of(ctx)?;
     if let Some(kernel) = store.find() {
         return Ok(kernel);
     }
