@@ -112,7 +112,7 @@ fn content_key(git: &GitTree, commit: &str) -> Result<String> {
 }
 
 /// Builds in a folder of `tree`, and returns it.
-fn make(ctx: &Context, tree: &Path) -> Result<PathBuf> {
+pub fn make(ctx: &Context, tree: &Path) -> Result<PathBuf> {
     let stage = ctx.progress.stage("bpftool", "building bpftool");
     let out = tree.join(".build-bpftool");
     fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;

@@ -13,6 +13,7 @@ use xshell::{Cmd, Shell};
 use crate::command::{self, capture, command, shell_in};
 use crate::series::{Patch, Series};
 
+mod copy;
 mod message;
 pub mod misfit;
 

@@ -26,7 +26,10 @@ pub mod kconfig;
 pub mod kernel;
 
 pub mod apply;
+
 pub mod bpftool;
+
+pub mod check;
 
 pub mod selftests;
 

@@ -60,11 +60,15 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
             tools::FOR_PATCHES.iter().collect()
         }
-        Task::Test(_) => {
-            let mut tools = tools::needed(ctx.arch);
-            tools.extend(tools::FOR_TESTS);
-            tools
-        }
+        Task::CheckSeries(_) => all(ctx, &[tools::FOR_SERIES]),
+        Task::Test(_) => all(ctx, &[tools::FOR_SERIES, tools::FOR_TESTS]),
         _ => tools::needed(ctx.arch),
     }
+}
+
+/// What guests of this architecture need, and more.
+fn all(ctx: &Context, more: &[&'static [Tool]]) -> Vec<&'static Tool> {
+    let mut tools = tools::needed(ctx.arch);
+    tools.extend(more.iter().copied().flatten());
+    tools
 }

@@ -64,6 +64,15 @@ const fn file(path: &'static str, package: &'static str, why: &'static str) -> T
     }
 }
 
+const fn python(module: &'static str, package: &'static str, why: &'static str) -> Tool {
+    Tool {
+        found: Found::PythonModule(module),
+        minimum: None,
+        package,
+        why,
+    }
+}
+
 /// What is needed to put patches onto a tree and to write them back.
 pub const FOR_PATCHES: &[Tool] = &[program(
     "git",
@@ -114,12 +123,11 @@ const COMMON: &[Tool] = &[
         "python3",
         "bpf_doc.py; virtme-ng",
     ),
-    Tool {
-        found: Found::PythonModule("ensurepip"),
-        minimum: None,
-        package: "python3-venv",
-        why: "virtme-ng lives in a folder of its own",
-    },
+    python(
+        "ensurepip",
+        "python3-venv",
+        "virtme-ng lives in a folder of its own",
+    ),
     file(
         "/usr/include/libelf.h",
         "libelf-dev",
@@ -146,6 +154,12 @@ const COMMON: &[Tool] = &[
         "clang-19",
         "compiles the selftests; 14 is too old for arenas",
     ),
+];
+
+/// What the checks of the series need.
+pub const FOR_SERIES: &[Tool] = &[
+    python("ply", "python3-ply", "checkpatch reads SPDX lines with it"),
+    python("git", "python3-git", "the same"),
 ];
 
 /// What only `make test` needs.
@@ -285,13 +299,15 @@ impl Tool {
     }
 }
 
-/// The folder of a module of Debian's Python, which splits some off into packages.
+/// The folder of a module of Debian's Python: one of its own that is packaged apart, or a further
+/// one.
 fn python_module(module: &str) -> Option<PathBuf> {
     let entries = PathBuf::from("/usr/lib").read_dir().ok()?;
     entries
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("python3."))
-        .map(|entry| entry.path().join(module))
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"))
+        .flat_map(|entry| [entry.path(), entry.path().join("dist-packages")])
+        .map(|dir| dir.join(module))
         .find(|path| path.join("__init__.py").exists())
 }
 

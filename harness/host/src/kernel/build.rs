@@ -104,6 +104,11 @@ impl<'a> Build<'a> {
 
     /// Resolves `requests`, and fails where one was not granted.
     pub fn configure(&self, requests: &Requests) -> Result<()> {
+        requests.ensure_granted(&self.resolve(requests)?)
+    }
+
+    /// Resolves `requests` as far as they can be granted, and returns the configuration.
+    pub fn resolve(&self, requests: &Requests) -> Result<String> {
         if !self.out.exists() {
             disk::ensure_free(&self.tree, BUILD_NEEDS, "the kernel's build")?;
         }
@@ -116,9 +121,7 @@ impl<'a> Build<'a> {
         let cmd = self.command(&sh)?.arg("allnoconfig");
         self.run(cmd.env("KCONFIG_ALLCONFIG", &asked), |_| ())?;
         let config = self.out.join(".config");
-        let text = fs::read_to_string(&config)
-            .with_context(|| format!("cannot read {}", config.display()))?;
-        requests.ensure_granted(&text)
+        fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))
     }
 
     /// Makes `targets` and returns how many steps that took.

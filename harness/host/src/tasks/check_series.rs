@@ -3,15 +3,33 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
+use crate::check;
 use crate::context::Context;
+use crate::series::Series;
 
 /// What `make check-series` takes.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 pub struct Args {}
 
 /// Runs the task.
-pub fn run(_ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    bail!("not written yet")
+pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
+    let series = Series::load(&ctx.patches())?;
+    let findings = check::series(ctx, &series)?;
+    for wrong in &findings.wrong {
+        println!("{wrong}");
+    }
+    println!(
+        "check-series: {} patches, {} checks done, {} remembered, {} faults",
+        series.patches.len(),
+        findings.done,
+        findings.remembered,
+        findings.wrong.len()
+    );
+    Ok(if findings.wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -1,17 +1,139 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make test`: everything that must hold.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
+use super::{boot_test, check_series};
+use crate::command::{capture, command, output, shell_in, told};
 use crate::context::Context;
+use crate::progress::seconds;
+use crate::workflows;
 
 /// What `make test` takes.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// Runs the task.
-pub fn run(_ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    bail!("not written yet")
+/// One thing that must hold.
+type Step = (&'static str, fn(&Context) -> Result<()>);
+
+/// All that must hold; the quick ones first, so that what is wrong is seen early.
+const STEPS: &[Step] = &[
+    ("format", |ctx| cargo(ctx, &["fmt", "--all", "--check"])),
+    ("lints", |ctx| {
+        let all = [
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--release",
+            "--quiet",
+        ];
+        let deny = ["--", "--deny", "warnings"];
+        cargo(ctx, &[&["clippy"], &all[..], &deny].concat())
+    }),
+    ("scripts", scripts),
+    ("workflows", workflows::check),
+    ("unit and failure tests", |ctx| {
+        cargo(
+            ctx,
+            &["test", "--workspace", "--locked", "--release", "--quiet"],
+        )
+    }),
+    ("series", |ctx| {
+        passed(check_series::run(ctx, &check_series::Args::default())?)
+    }),
+    ("boot-test", |ctx| {
+        passed(boot_test::run(ctx, &boot_test::Args::default())?)
+    }),
+];
+
+/// Runs the task. Every step is taken, whatever came of the ones before.
+pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
+    let mut failed = Vec::new();
+    for (name, step) in STEPS {
+        let begun = Instant::now();
+        ctx.progress.note(format!("{name}: begins"));
+        let outcome = step(ctx);
+        let time = seconds(begun.elapsed());
+        match outcome {
+            Ok(()) => println!("test: {name}: passed ({time})"),
+            Err(error) => {
+                println!("test: {name}: FAILED ({time})\n{error:#}");
+                failed.push(*name);
+            }
+        }
+    }
+    if failed.is_empty() {
+        println!("test: all {} steps passed", STEPS.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("test: FAILED: {}", failed.join(", "));
+    Ok(ExitCode::FAILURE)
+}
+
+fn passed(code: ExitCode) -> Result<()> {
+    ensure!(code == ExitCode::SUCCESS, "it says above what is wrong");
+    Ok(())
+}
+
+/// Runs the cargo that runs us, over the workspace.
+fn cargo(ctx: &Context, args: &[&str]) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let sh = shell_in(ctx.repo.join("harness"))?;
+    let cmd = command(&sh, &cargo).args(args);
+    let line = cmd.to_string();
+    let out = capture(cmd)?;
+    if !out.status.success() {
+        // tests tell what is wrong on standard output, cargo itself on standard error
+        print!("{}", String::from_utf8_lossy(&out.stdout));
+        bail!("`{line}` failed ({}){}", out.status, told(&out));
+    }
+    Ok(())
+}
+
+/// Runs shellcheck over every script of the clone.
+fn scripts(ctx: &Context) -> Result<()> {
+    let sh = shell_in(&ctx.repo)?;
+    let files = output(command(&sh, "git").args(["ls-files"]))?;
+    let scripts: Vec<PathBuf> = files
+        .lines()
+        .map(|file| ctx.repo.join(file))
+        .filter(|file| is_script(&fs::read(file).unwrap_or_default()))
+        .collect();
+    ensure!(!scripts.is_empty(), "no script was found; .ci/run is one");
+    output(command(&sh, "shellcheck").args(scripts)).map(drop)
+}
+
+/// Whether a file says that a shell runs it.
+fn is_script(text: &[u8]) -> bool {
+    let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    first
+        .strip_prefix("#!")
+        .and_then(|line| line.rsplit(['/', ' ']).next())
+        .is_some_and(|shell| ["sh", "bash", "dash"].contains(&shell))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_known_by_its_first_line() {
+        for text in ["#!/bin/sh\n", "#!/usr/bin/env bash\n", "#!/bin/bash"] {
+            assert!(is_script(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "#!/usr/bin/env python3\n",
+            "echo\n#!/bin/sh\n",
+            "",
+            "\u{7f}ELF",
+        ] {
+            assert!(!is_script(text.as_bytes()), "{text}");
+        }
+    }
 }

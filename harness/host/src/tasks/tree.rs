@@ -61,31 +61,11 @@ fn create(ctx: &Context, dir: &Path, cached: &Path, from: &str) -> Result<()> {
         .prefix(".tree-")
         .tempdir_in(parent)
         .with_context(|| format!("cannot write to {}", parent.display()))?;
-    let tree = GitTree::at(new.path())?;
-    tree.run(["init", "--quiet", "--initial-branch=series"])?;
-    // objects by hard links where the disk allows it; nothing depends on the cache afterwards
-    let objects = new.path().join(".git/objects");
-    fs::remove_dir_all(&objects).with_context(|| format!("cannot remove {}", objects.display()))?;
-    link_objects(cached, &objects)?;
-    fetch(&tree, cached, from)?;
+    let tree = GitTree::copy(cached, new.path())?;
+    tree.fetch(cached, from, WRITTEN)?;
     tree.run(["checkout", "--quiet", "-B", "series", WRITTEN])?;
     fs::rename(new.keep(), dir).with_context(|| format!("cannot write {}", dir.display()))?;
     stage.done("checked out the series");
-    Ok(())
-}
-
-/// Takes the objects of the tree in the cache over, linked or copied.
-fn link_objects(cached: &Path, objects: &Path) -> Result<()> {
-    let sh = crate::command::shell_in(cached)?;
-    let from = cached.join(".git/objects");
-    let copy = |flag: &str| {
-        let cmd = crate::command::command(&sh, "cp").args(["--recursive", "--no-target-directory"]);
-        crate::command::output(cmd.args(["--preserve=mode", flag]).arg(&from).arg(objects))
-    };
-    if copy("--link").is_err() {
-        let _ = fs::remove_dir_all(objects);
-        copy("--reflink=auto")?;
-    }
     Ok(())
 }
 
@@ -105,21 +85,7 @@ fn move_branch(tree: &GitTree, cached: &Path, from: &str) -> Result<()> {
             format!(":\n{changes}")
         }
     );
-    fetch(tree, cached, from)?;
+    tree.fetch(cached, from, WRITTEN)?;
     tree.run(["checkout", "--quiet", "-B", "series", WRITTEN])?;
-    Ok(())
-}
-
-fn fetch(tree: &GitTree, cached: &Path, from: &str) -> Result<()> {
-    let series = format!("+{from}:{WRITTEN}");
-    let cached = cached.display().to_string();
-    tree.run([
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        &cached,
-        "+refs/tags/base:refs/tags/base",
-        &series,
-    ])?;
     Ok(())
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Checks that every patch of a series is one that can be sent: it applies, says what it should,
+//! is checkpatch-clean and builds alone, without a new warning.
+//!
+//! What has passed is remembered by what it depends on: a check of a patch by the text of the patch,
+//! a build by that of all patches up to it. So after a change only what it touches is done again.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::context::Context;
+use crate::digest::Digest;
+use crate::gittree::GitTree;
+use crate::lock::{self, Lock};
+use crate::series::Series;
+use crate::source::{self, Source};
+
+mod checkpatch;
+mod compile;
+mod form;
+
+/// Where the tree of the checks keeps the commits of the series.
+const SERIES: &str = "refs/streams/checked";
+
+/// What was found wrong.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// A finding each, beginning with the patch or build that it belongs to.
+    pub wrong: Vec<String>,
+    /// How many checks were carried out now.
+    pub done: usize,
+    /// How many had passed before, with the same input.
+    pub remembered: usize,
+}
+
+/// A tree for the checks, with the commits of the series.
+///
+/// It is not the one that the kernel is built in: the checks move through the series, and every file
+/// that they touch would be compiled again there.
+struct Place<'a> {
+    ctx: &'a Context,
+    source: &'a Source,
+    tree: GitTree,
+    passed: PathBuf,
+    _lock: Lock,
+}
+
+/// Checks every patch of `series`, and the builds that leave a feature out.
+pub fn series(ctx: &Context, series: &Series) -> Result<Findings> {
+    let mut findings = Findings::default();
+    for (at, patch) in series.patches.iter().enumerate() {
+        let wrong = form::check(patch, at + 1, &ctx.base);
+        findings.wrong.extend(wrong);
+    }
+    let source = source::find(ctx)?;
+    let place = Place::new(ctx, &source, series)?;
+    checkpatch::check(&place, series, &mut findings)?;
+    compile::check(&place, series, &mut findings)?;
+    Ok(findings)
+}
+
+impl<'a> Place<'a> {
+    fn new(ctx: &'a Context, source: &'a Source, series: &Series) -> Result<Place<'a>> {
+        let dir = ctx.cache_dir("check")?;
+        let lock = lock::take(&dir.join("lock"), ctx.progress)?;
+        let cached = source.hold_tree(ctx)?;
+        source.apply(&cached.git, series)?;
+        let from = match series.patches.last() {
+            Some(patch) => format!("refs/series/{}", patch.prefix_key),
+            None => "refs/tags/base".to_owned(),
+        };
+        let top = dir.join(format!("{}_{}", source.base.package, source.version));
+        let tree = if top.is_dir() {
+            GitTree::at(&top)?
+        } else {
+            // a tree of an older version is of no use any more
+            let trees = dir.read_dir().into_iter().flatten().flatten();
+            for old in trees.filter(|entry| entry.path().join(".git").exists()) {
+                let old = old.path();
+                fs::remove_dir_all(&old)
+                    .with_context(|| format!("cannot remove {}", old.display()))?;
+            }
+            let new = tempfile::tempdir_in(&dir)
+                .with_context(|| format!("cannot write to {}", dir.display()))?;
+            GitTree::copy(cached.git.dir(), new.path())?;
+            let new = new.keep();
+            fs::rename(&new, &top).with_context(|| format!("cannot write {}", top.display()))?;
+            GitTree::at(&top)?
+        };
+        tree.fetch(cached.git.dir(), &from, SERIES)?;
+        Ok(Place {
+            ctx,
+            source,
+            tree,
+            passed: ctx.cache_dir("check/passed")?,
+            _lock: lock,
+        })
+    }
+
+    /// The commits of the series, after that of the base.
+    fn commits(&self) -> Result<Vec<String>> {
+        let range = format!("base..{SERIES}");
+        let list = self.tree.run(["rev-list", "--reverse", &range])?;
+        Ok(list.lines().map(str::to_owned).collect())
+    }
+
+    /// Carries a check out, unless it has passed with the same input before. `check` returns what
+    /// it found wrong.
+    fn once(
+        &self,
+        key: &Digest,
+        findings: &mut Findings,
+        check: impl FnOnce() -> Result<Vec<String>>,
+    ) -> Result<bool> {
+        let mark = self.passed.join(key.key());
+        if mark.exists() {
+            findings.remembered += 1;
+            return Ok(true);
+        }
+        let wrong = check()?;
+        findings.done += 1;
+        let passed = wrong.is_empty();
+        if passed {
+            fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))?;
+        }
+        findings.wrong.extend(wrong);
+        Ok(passed)
+    }
+}

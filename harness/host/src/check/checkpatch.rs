@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! `scripts/checkpatch.pl --strict` of the tree, and what of it does not hold here.
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Findings, Place};
+use crate::command::{capture, command, shell_in};
+use crate::digest::Digest;
+use crate::series::{Patch, Series};
+
+/// Where a type of complaint does not hold.
+struct Exception {
+    /// Files whose path begins so.
+    files: &'static str,
+    /// The types of checkpatch's.
+    types: &'static [&'static str],
+    /// Why they do not hold there.
+    reason: &'static str,
+}
+
+/// What checkpatch says and does not hold. A reason that nobody would defend is no entry.
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        files: "",
+        types: &["FILE_PATH_CHANGES"],
+        reason: "new files lie in kernel/bpf/, which MAINTAINERS has as a whole",
+    },
+    Exception {
+        files: "include/linux/",
+        types: &["BIT_MACRO"],
+        reason: "a flag that joins a list of (1 << n) is written like the others",
+    },
+    Exception {
+        files: "include/linux/bpf.h",
+        types: &["MACRO_ARG_REUSE"],
+        reason: "bpf_stream_stage() and its printk take the name of a local variable, not an \
+                 expression",
+    },
+    Exception {
+        files: "tools/lib/bpf/",
+        types: &["SPACING", "LINE_SPACING", "AVOID_EXTERNS", "CAMELCASE"],
+        reason: "libbpf's own style: `size_t :0;` ends its option structs, kfuncs are extern … \
+                 __ksym, _Pragma is the compiler's",
+    },
+];
+
+/// Runs checkpatch over every patch.
+pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+    // checkpatch is the last patch's: one that adds a type to it is checked by it, too
+    place.tree.check_out(super::SERIES)?;
+    let version = place.tree.run([
+        "rev-parse",
+        &format!("{}:scripts/checkpatch.pl", super::SERIES),
+    ])?;
+    let exceptions: String = EXCEPTIONS
+        .iter()
+        .map(|e| format!("{} {:?} {}\n", e.files, e.types, e.reason))
+        .collect();
+    let stage = place.ctx.progress.stage("check", "checkpatch");
+    for patch in &series.patches {
+        let mut key = Digest::default();
+        key.add("checkpatch", &version);
+        key.add("exceptions", &exceptions);
+        key.add("patch", &patch.text);
+        stage.update(format!("checkpatch {}", patch.name));
+        place.once(&key, findings, || run(place, patch))?;
+    }
+    stage.done(format!("checkpatch over {} patches", series.patches.len()));
+    Ok(())
+}
+
+fn run(place: &Place<'_>, patch: &Patch) -> Result<Vec<String>> {
+    let sh = shell_in(place.tree.dir())?;
+    let cmd = command(&sh, "perl").args([
+        "scripts/checkpatch.pl",
+        "--strict",
+        "--terse",
+        "--show-types",
+        "--showfile",
+        "--no-summary",
+        "--color=never",
+    ]);
+    let out = capture(cmd.arg(&patch.path))?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    let stderr = String::from_utf8_lossy(&out.stderr);
+    if !stderr.trim().is_empty() {
+        bail!(
+            "checkpatch did not run as it should over {}; `make doctor` shows what may be missing:\n{}",
+            patch.name,
+            stderr.trim_end()
+        );
+    }
+    // 0: nothing said, 1: something said; anything else is no answer
+    out.status
+        .code()
+        .filter(|code| [0, 1].contains(code))
+        .with_context(|| format!("checkpatch ended with {} over {}", out.status, patch.name))?;
+    Ok(said
+        .lines()
+        .filter(|line| !is_excepted(line))
+        .map(|line| format!("{}: checkpatch: {line}", patch.name))
+        .collect())
+}
+
+/// Lines are `file:line: LEVEL:TYPE: text`.
+fn is_excepted(line: &str) -> bool {
+    EXCEPTIONS.iter().any(|exception| {
+        line.starts_with(exception.files)
+            && exception
+                .types
+                .iter()
+                .any(|kind| line.contains(&format!(":{kind}: ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_holds_for_its_files_and_types_only() {
+        for line in [
+            "kernel/bpf/stream.c:1: WARNING:FILE_PATH_CHANGES: added, moved or deleted file(s)",
+            "tools/lib/bpf/bpf.h:705: ERROR:SPACING: space prohibited before that ':'",
+        ] {
+            assert!(is_excepted(line), "{line}");
+        }
+        for line in [
+            "kernel/bpf/stream.c:9: ERROR:SPACING: space prohibited before that ':'",
+            "tools/lib/bpf/bpf.h:7: WARNING:LONG_LINE: line length of 101 exceeds 100 columns",
+            "kernel/bpf/x.c:1: CHECK:BIT_MACRO: Prefer using the BIT macro",
+        ] {
+            assert!(!is_excepted(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_exception_says_why() {
+        for exception in EXCEPTIONS {
+            assert!(exception.reason.len() > 20 && !exception.types.is_empty());
+        }
+    }
+}
