@@ -20,6 +20,7 @@ mod kernel_btf;
 mod kmemleak;
 mod libbpf_log;
 mod load;
+mod memory;
 mod runner;
 mod scenario;
 mod settings;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let args = args::parse()?;
     settings::set(args.settings);
+    memory::keep();
     libbpf_log::capture();
     let catalogue = catalogue::read(&args.objects, args.filter.as_ref())?;
     if args.list {
