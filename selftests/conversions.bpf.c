@@ -7,9 +7,6 @@
 
 #define print(fmt, args...) bpf_stream_printk(BPF_STDOUT, fmt "\n", ##args)
 
-/* A kernel function that no configuration of this project moves or drops. */
-extern const void bpf_fentry_test1 __ksym;
-
 /* A text in the agent's memory, "text of user space"; it sets this before the object is loaded. */
 const volatile __u64 user_text;
 
@@ -68,22 +65,6 @@ int user_strings(void *ctx)
 {
 	print("as pus: [%pus]", user_text);
 	print("not readable: [%pus]", 0xdeadUL);
-	return 0;
-}
-
-/* Addresses differ with every boot; the same address stays the same within a text. */
-SEC("syscall")
-int pointers(void *ctx)
-{
-	const void *function = &bpf_fentry_test1;
-
-	print("address as px, hashed as p, again as p: 0x%px 0x%p 0x%p", function, function,
-	      function);
-	print("hashed as pK: 0x%pK", function);
-	print("NULL as p, px, pK: %p %px %pK", NULL, NULL, NULL);
-	print("symbol as ps: %ps", function);
-	print("symbol and offset as pS: %pS", function);
-	print("return address as pB: %pB", function + 1);
 	return 0;
 }
 

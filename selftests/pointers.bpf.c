@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The conversions of pointers: %p, %px, %pK, %ps, %pS, %pB. (For the others see conversions.bpf.c;
+ * these stand alone because libbpf finds the address of a kernel function by reading all of
+ * /proc/kallsyms, for every program of the object.)
+ */
+#include "selftest.h"
+
+#define print(fmt, args...) bpf_stream_printk(BPF_STDOUT, fmt "\n", ##args)
+
+/* A kernel function that no configuration of this project moves or drops. */
+extern const void bpf_fentry_test1 __ksym;
+
+/* Addresses differ with every boot; the same address stays the same within a text. */
+SEC("syscall")
+int pointers(void *ctx)
+{
+	const void *function = &bpf_fentry_test1;
+
+	print("address as px, hashed as p, again as p: 0x%px 0x%p 0x%p", function, function,
+	      function);
+	print("hashed as pK: 0x%pK", function);
+	print("NULL as p, px, pK: %p %px %pK", NULL, NULL, NULL);
+	print("symbol as ps: %ps", function);
+	print("symbol and offset as pS: %pS", function);
+	print("return address as pB: %pB", function + 1);
+	return 0;
+}
