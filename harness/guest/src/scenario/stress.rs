@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::libbpf_sys;
 
 use self::ledger::Ledger;
@@ -43,6 +43,18 @@ const FAILING: u32 = 33;
 
 /// With all the memory there is.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_with(stage, || Ok(None))
+}
+
+/// With allocations that fail, once all programs are loaded.
+pub fn play_without_memory(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_with(stage, || Impatient::fail(FAILING).map(Some))
+}
+
+fn play_with(
+    stage: &mut Stage<'_>,
+    injection: impl FnOnce() -> Result<Option<Impatient>>,
+) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     let loaded = stage.load()?;
     let program = loaded.program()?;
@@ -58,7 +70,10 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         writing: AtomicUsize::new(0),
         reading: AtomicBool::new(true),
     };
-    let books = parts.play()?;
+    let books = {
+        let _injection = injection()?;
+        parts.play()?
+    };
     parts.balance(&books)?;
     for (kind, _) in KINDS {
         stage.note(format!(
@@ -67,12 +82,6 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     }
     stage.note("what was tried was accepted or refused");
     Ok(None)
-}
-
-/// With allocations that fail.
-pub fn play_without_memory(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let _injection = Impatient::fail(FAILING)?;
-    play(stage)
 }
 
 /// What the threads share.
@@ -128,7 +137,7 @@ impl Parts<'_> {
     /// Writes as the process of a CPU. The last to be done stops the timers, and the readers.
     fn write(&self, cpu: u32) -> Result<()> {
         cpus::stay_on(cpu)?;
-        give(self.program, What::StartTimer, 0)?;
+        self.start_timer()?;
         while self.goes_on() {
             give(self.program, What::Print, cpu)?;
         }
@@ -137,6 +146,18 @@ impl Parts<'_> {
             self.reading.store(false, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Starts the timer of this thread's CPU. It is allocated, and allocations may be made to fail.
+    fn start_timer(&self) -> Result<()> {
+        while self.goes_on() {
+            match order::returned(self.program, What::StartTimer)? {
+                0 => return Ok(()),
+                code if code == -libc::ENOMEM => {}
+                code => bail!("the program returned {code} when it was to start a timer"),
+            }
+        }
+        bail!("no timer could be started")
     }
 
     fn read(&self, program: BorrowedFd<'_>, lines: usize) -> Result<Ledger> {

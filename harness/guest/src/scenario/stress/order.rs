@@ -40,9 +40,28 @@ pub fn give(program: BorrowedFd<'_>, what: What, writer: u32) -> Result<Order> {
         writer,
         ..Order::default()
     };
+    let returned = run(program, &mut order)?;
+    ensure!(
+        returned == 0,
+        "the program returned {returned} to order {} of writer {writer}",
+        order.what
+    );
+    Ok(order)
+}
+
+/// Runs the program with an order that it may fail to carry out; gives what it returned.
+pub fn returned(program: BorrowedFd<'_>, what: What) -> Result<i32> {
+    let mut order = Order {
+        what: what as u32,
+        ..Order::default()
+    };
+    run(program, &mut order)
+}
+
+fn run(program: BorrowedFd<'_>, order: &mut Order) -> Result<i32> {
     let mut options = libbpf_sys::bpf_test_run_opts {
         sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
-        ctx_in: (&raw mut order).cast(),
+        ctx_in: (&raw mut *order).cast(),
         ctx_size_in: u32::try_from(size_of::<Order>())?,
         ..Default::default()
     };
@@ -51,11 +70,5 @@ pub fn give(program: BorrowedFd<'_>, what: What, writer: u32) -> Result<Order> {
     if ret < 0 {
         return Err(std::io::Error::from_raw_os_error(-ret)).context("cannot run the program");
     }
-    let returned = options.retval as i32;
-    ensure!(
-        returned == 0,
-        "the program returned {returned} to order {} of writer {writer}",
-        what as u32
-    );
-    Ok(order)
+    Ok(options.retval as i32)
 }
