@@ -51,7 +51,7 @@ struct Place<'a> {
 pub fn series(ctx: &Context, series: &Series) -> Result<Findings> {
     let mut findings = Findings::default();
     for (at, patch) in series.patches.iter().enumerate() {
-        let wrong = form::check(patch, at + 1, &ctx.base);
+        let wrong = form::check(patch, at + 1, series.patches.len(), &ctx.base);
         findings.wrong.extend(wrong);
     }
     let source = source::find(ctx)?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::command;
 use crate::gittree::GitTree;
-use crate::series::{Listing, Patch, Series, patch_files};
+use crate::series::{Listing, Patch, Series, number, patch_files};
 
 /// What was done to the patches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct Changes {
     /// Patches that stay as they are.
     pub kept: usize,
 }
+
+/// The cover letter, beside the patches.
+const COVER_LETTER: &str = "0000-cover-letter.patch";
 
 /// A patch as it is written: the name of its file, and what it holds.
 type Formatted = (String, Vec<u8>);
@@ -36,11 +39,14 @@ pub fn write_back(tree: &GitTree, base_name: &str, dir: &Path) -> Result<Changes
     );
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let formatted = format(tree, base_name, scratch.path())?;
-    write(dir, &formatted)
+    let changes = write(dir, &formatted)?;
+    number_cover_letter(dir, base_name, formatted.len())?;
+    Ok(changes)
 }
 
 /// The commits as patches. All that would differ from machine to machine, or whenever a patch is
-/// put in before, is left out: ids of commits, numbers in subjects, git's version, short hashes.
+/// put in before, is left out: ids of commits, git's version, short hashes. The numbers in subjects
+/// stay: a series without them cannot be sent.
 fn format(tree: &GitTree, base_name: &str, scratch: &Path) -> Result<Vec<Formatted>> {
     let prefix = format!("--subject-prefix=PATCH {base_name}");
     command::output(
@@ -53,7 +59,7 @@ fn format(tree: &GitTree, base_name: &str, scratch: &Path) -> Result<Vec<Formatt
             "--quiet",
             "--zero-commit",
             "--no-signature",
-            "--no-numbered",
+            "--numbered",
             "--no-cover-letter",
             "--no-thread",
             "--abbrev=12",
@@ -110,6 +116,23 @@ fn write(dir: &Path, formatted: &[Formatted]) -> Result<Changes> {
     Ok(changes)
 }
 
+/// Puts the number of patches into the subject of the cover letter, whose text is its author's.
+fn number_cover_letter(dir: &Path, base_name: &str, count: usize) -> Result<()> {
+    let path = dir.join(COVER_LETTER);
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let subject = format!("Subject: [PATCH {base_name} ");
+    let numbered = text
+        .split_once(&subject)
+        .and_then(|(before, rest)| Some((before, rest.split_once(']')?.1)))
+        .map(|(before, after)| format!("{before}{subject}{}]{after}", number(0, count)));
+    match numbered {
+        Some(new) if new != text => write_file(&path, new.as_bytes()),
+        _ => Ok(()),
+    }
+}
+
 /// What makes a patch another one. The hashes of files before and after it do not: they change with
 /// every patch before it, and git applies it without them.
 fn essence(patch: &[u8]) -> Vec<u8> {
@@ -158,7 +181,7 @@ mod tests {
         let made = series(&dir, &patches);
         let last = tree.commits(&made).unwrap().pop().unwrap();
         tree.check_out(&last).unwrap();
-        fs::write(dir.join("0000-cover-letter.patch"), "cover").unwrap();
+        fs::write(dir.join(COVER_LETTER), "Subject: [PATCH v6.12 0/9] x\n").unwrap();
         let place = Place {
             _root: root,
             tree,
@@ -204,7 +227,7 @@ mod tests {
         let changes = place.write_back();
         assert_eq!((changes.kept, changes.written, changes.removed), (3, 0, 0));
         assert_eq!(place.read("series"), before);
-        assert_eq!(place.read("0000-cover-letter.patch"), "cover");
+        assert_eq!(place.read(COVER_LETTER), "Subject: [PATCH v6.12 0/3] x\n");
     }
 
     #[test]
@@ -229,7 +252,9 @@ mod tests {
             ["--signoff", "-m", "bpf: Make six"],
         );
         let changes = place.write_back();
-        assert_eq!((changes.kept, changes.written), (3, 1));
+        // the subjects of the others say of how many they are
+        assert_eq!((changes.kept, changes.written), (0, 4));
+        assert_eq!(place.read(COVER_LETTER), "Subject: [PATCH v6.12 0/4] x\n");
         let text = place.read("series");
         assert!(
             text.ends_with("0003-bpf-Make-one-four.patch\n0004-bpf-Make-six.patch\n"),
@@ -237,7 +262,7 @@ mod tests {
         );
         let patch = place.read("0004-bpf-Make-six.patch");
         assert!(
-            patch.contains("Subject: [PATCH v6.12] bpf: Make six\n"),
+            patch.contains("Subject: [PATCH v6.12 4/4] bpf: Make six\n"),
             "{patch}"
         );
     }
@@ -250,7 +275,7 @@ mod tests {
             .run(["reset", "--quiet", "--hard", "HEAD~1"])
             .unwrap();
         let changes = place.write_back();
-        assert_eq!((changes.kept, changes.written, changes.removed), (2, 0, 1));
+        assert_eq!((changes.kept, changes.written, changes.removed), (0, 2, 1));
         assert!(!place.read("series").contains("0003"));
     }
 

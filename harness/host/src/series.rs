@@ -97,6 +97,12 @@ impl Series {
     }
 }
 
+/// The number of a patch in its subject, as git writes it: `07/13`.
+pub fn number(at: usize, count: usize) -> String {
+    let width = count.to_string().len();
+    format!("{at:0width$}/{count}")
+}
+
 /// The patches that lie in `dir`, without the cover letter.
 pub fn patch_files(dir: &Path) -> Result<BTreeSet<String>> {
     let entries = dir

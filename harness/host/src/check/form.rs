@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What a patch says: subject, text, sign-off, and the number in the name of its file.
 
-use crate::series::Patch;
+use crate::series::{Patch, number};
 
 /// How long a subject may be, as `git log --oneline` shows it in 80 columns.
 const SUBJECT: usize = 75;
 
-/// What is wrong with what `patch`, the one at place `at` of its series, says.
-pub fn check(patch: &Patch, at: usize, base: &str) -> Vec<String> {
+/// What is wrong with what `patch` says, the one at place `at` of a series of `count`.
+pub fn check(patch: &Patch, at: usize, count: usize, base: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(&patch.text);
     let head = text.split("\n---\n").next().unwrap_or_default();
     let (fields, body) = head.split_once("\n\n").unwrap_or((head, ""));
@@ -17,7 +17,7 @@ pub fn check(patch: &Patch, at: usize, base: &str) -> Vec<String> {
             "it is number {at}; its name should begin with {at:04}-"
         ));
     }
-    let prefix = format!("[PATCH {base}] ");
+    let prefix = format!("[PATCH {base} {}] ", number(at, count));
     let subject = subject(fields);
     match subject.strip_prefix(&prefix) {
         Some(subject) => wrong.extend(subject_faults(subject)),
@@ -77,7 +77,7 @@ mod tests {
 
     const GOOD: &str = "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n\
         From: A Uthor <a@uthor.example>\nDate: Sat, 21 Nov 2026 02:52:32 +0000\n\
-        Subject: [PATCH v6.12] bpf: Let the verifier supply the calling program to\n any kfunc\n\n\
+        Subject: [PATCH v6.12 03/13] bpf: Let the verifier supply the calling program to\n any kfunc\n\n\
         Because.\n\nSigned-off-by: A Uthor <a@uthor.example>\n---\n x | 1 +\n";
 
     fn faults(name: &str, text: &str) -> Vec<String> {
@@ -87,7 +87,7 @@ mod tests {
             text: text.as_bytes().to_vec(),
             prefix_key: String::new(),
         };
-        check(&patch, 3, "v6.12")
+        check(&patch, 3, 13, "v6.12")
     }
 
     #[test]
@@ -99,7 +99,11 @@ mod tests {
     fn every_fault_is_found_alone() {
         let long = "x".repeat(60);
         for (from, to, told) in [
-            ("[PATCH v6.12]", "[PATCH 3/4]", "its subject is not"),
+            (
+                "[PATCH v6.12 03/13]",
+                "[PATCH v6.12 3/13]",
+                "its subject is not",
+            ),
             ("bpf: Let", "bpf: let", "is not `subsystem: What it does`"),
             ("bpf: Let", "Let", "is not `subsystem: What it does`"),
             ("any kfunc", "any kfunc.", "full stop"),
