@@ -80,9 +80,12 @@ a__lost    FAILED           -              -       -       -
     assert_eq!(report.table(), want);
 }
 
+/// What the verdict line counts, how the report is spoilt, and what is said of it.
+type Spoilt = (&'static str, fn(&mut Report), &'static str);
+
 #[test]
 fn whatever_is_wrong_makes_it_fail_and_is_said() {
-    let spoilt: [(&str, fn(&mut Report), &str); 5] = [
+    let spoilt: [Spoilt; 5] = [
         (
             "1 of 2 selftests on",
             |report| report.cases[1].failure = Some("it differs".to_owned()),
