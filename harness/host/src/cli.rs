@@ -10,7 +10,7 @@ use crate::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
 use crate::progress::Progress;
 use crate::tasks;
 
-/// Kernel log streams for BPF programs on Linux 6.12: build, boot, run, compare.
+/// BPF standard streams for Linux 6.12: build, boot, run, compare.
 #[derive(Debug, Parser)]
 #[command(name = "bpf-streams", version, propagate_version = true)]
 pub struct Cli {
@@ -61,7 +61,7 @@ pub enum Task {
     Review(tasks::review::Args),
     /// A shell in the patched kernel, with bpftool
     Shell(tasks::shell::Args),
-    /// Boot, run a program that prints, show its streams through bpftool
+    /// Boot, run a program that prints to both streams (TEST=regex: another case), show what they said
     Demo(tasks::demo::Args),
     /// Each tool, its version, whether it will do, and how to get it
     Doctor(tasks::doctor::Args),
