@@ -24,7 +24,9 @@ impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
             boot: Duration::from_secs(60),
-            case: Duration::from_secs(30),
+            // 1,000 loads of a program take one second on a machine with nothing else to do, and
+            // 24 on a busy one, where the emulated CPUs of arm64 wait for each other
+            case: Duration::from_secs(60),
             power_off: Duration::from_secs(20),
             whole: Duration::from_secs(600),
         }
