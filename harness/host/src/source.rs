@@ -157,3 +157,63 @@ fn remove_leftovers(trees: &Path, package: &str) -> Result<()> {
 fn is_free(trees: &Path, name: &str) -> bool {
     fs::File::create(trees.join(format!("{name}.lock"))).is_ok_and(|lock| lock.try_lock().is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gittree::tests::{patch, series};
+
+    fn misfit(version: &str) -> String {
+        let root = tempfile::tempdir().unwrap();
+        let files = root.path().join("tree");
+        fs::create_dir(&files).unwrap();
+        fs::write(files.join("a.c"), "head\nmoved on\ntail\n").unwrap();
+        let tree = GitTree::import(&files, "base").unwrap();
+        let series = series(&root.path().join("patches"), &[patch("a.c", "one", "two")]);
+        let source = Source {
+            base: Base {
+                title: String::new(),
+                package: "linux-source-6.12".to_owned(),
+                tested_with: "6.12.117".to_owned(),
+            },
+            version: version.to_owned(),
+        };
+        format!("{:#}", source.apply(&tree, &series).unwrap_err())
+    }
+
+    #[test]
+    fn where_the_base_has_moved_a_misfit_says_so() {
+        let told = misfit("6.12.118-1~deb12u1");
+        for part in [
+            "the base has moved",
+            "6.12.118",
+            "6.12.117",
+            "0001-p.patch does not apply",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn where_it_has_not_the_patch_alone_is_told() {
+        let told = misfit("6.12.117-2");
+        assert!(!told.contains("moved"), "{told}");
+        assert!(told.contains("0001-p.patch does not apply"), "{told}");
+    }
+
+    #[test]
+    fn leftovers_go_and_what_is_in_use_stays() {
+        let trees = tempfile::tempdir().unwrap();
+        for name in ["p-unpacking-x", "p_1", "p_2", "q_1"] {
+            fs::create_dir(trees.path().join(name)).unwrap();
+        }
+        let held = lock::take(
+            &trees.path().join("p_2.lock"),
+            crate::progress::Progress::Silent,
+        );
+        remove_leftovers(trees.path(), "p").unwrap();
+        drop(held);
+        let left = ["p-unpacking-x", "p_1", "p_2", "q_1"].map(|n| trees.path().join(n).exists());
+        assert_eq!(left, [false, false, true, true]);
+    }
+}

@@ -80,6 +80,9 @@ fn run(place: &Place<'_>, patch: &Patch) -> Result<Vec<String>> {
         "--no-summary",
         "--color=never",
     ]);
+    // the modules that its helpers import are Debian's, and another Python may come first
+    let path = std::env::var("PATH").unwrap_or_default();
+    let cmd = cmd.env("PATH", format!("/usr/bin:/bin:{path}"));
     let out = capture(cmd.arg(&patch.path))?;
     let said = String::from_utf8_lossy(&out.stdout);
     let stderr = String::from_utf8_lossy(&out.stderr);

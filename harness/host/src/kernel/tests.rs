@@ -153,3 +153,83 @@ fn a_build_is_linked_to_where_users_look() {
         assert_eq!(build(&ctx).unwrap().release, "6.12.117-bpf-streams");
     }
 }
+
+/// A tree whose make does what the lines of `rule` say for the image.
+fn tree(place: &Place, rule: &str) -> PathBuf {
+    let dir = place.root.path().join("tree");
+    fs::create_dir_all(dir.join("kernel/bpf")).unwrap();
+    for name in ["Kconfig", "MAINTAINERS"] {
+        fs::write(dir.join(name), "").unwrap();
+    }
+    let config = format!("printf '{}' > $(O)/.config", CONFIG.replace('\n', "\\n"));
+    let makefile = format!(
+        "allnoconfig:\n\t@{config}; grep -v DROPPED $(KCONFIG_ALLCONFIG) >> $(O)/.config\n\
+         bzImage:\n{rule}"
+    );
+    fs::write(dir.join("Makefile"), makefile).unwrap();
+    let fragments = place.ctx.repo.join("kernel-config");
+    fs::create_dir_all(&fragments).unwrap();
+    for name in ["base", "x86_64"] {
+        let path = fragments.join(format!("{name}.config"));
+        fs::write(path, format!("CONFIG_{}=y\n", name.to_uppercase())).unwrap();
+    }
+    dir
+}
+
+fn build_tree(place: &Place, dir: &Path) -> Result<Kernel> {
+    let mut ctx = place.ctx.clone();
+    ctx.kernel = Some(dir.to_owned());
+    build(&ctx)
+}
+
+#[test]
+fn a_given_tree_is_built_in_a_folder_of_its_own() {
+    let place = place();
+    let rule = "\t@mkdir -p $(O)/arch/x86/boot && touch $(O)/arch/x86/boot/bzImage $(O)/vmlinux\n";
+    let dir = tree(&place, rule);
+    let kernel = build_tree(&place, &dir).unwrap();
+    assert_eq!(kernel.source.as_deref(), Some(dir.as_path()));
+    assert_eq!(kernel.build_dir, dir.join(".build-x86_64-plain"));
+    assert!(place.ctx.build_dir().join("image").exists());
+}
+
+#[test]
+fn a_kernel_that_does_not_compile_shows_the_compilers_words_and_the_log() {
+    let place = place();
+    let dir = tree(
+        &place,
+        "\t@echo '  CC      kernel/bpf/a.o'\n\t@echo '../kernel/bpf/a.c:3:1: error: no' >&2; exit 1\n",
+    );
+    let error = format!("{:#}", build_tree(&place, &dir).unwrap_err());
+    for told in [
+        "the kernel does not compile",
+        "| ../kernel/bpf/a.c:3:1: error: no",
+        "bpf-streams.log",
+    ] {
+        assert!(error.contains(told), "{error}");
+    }
+    let log = fs::read_to_string(dir.join(".build-x86_64-plain/bpf-streams.log")).unwrap();
+    assert!(log.contains("  CC      kernel/bpf/a.o\n"), "{log}");
+    assert!(!place.ctx.build_dir().join("image").exists());
+}
+
+#[test]
+fn a_request_that_is_not_granted_stops_the_build() {
+    let place = place();
+    let dir = tree(&place, "\t@echo not reached; exit 1\n");
+    let fragment = place.ctx.repo.join("kernel-config/x86_64.config");
+    fs::write(fragment, "CONFIG_DROPPED=y\n").unwrap();
+    let error = format!("{:#}", build_tree(&place, &dir).unwrap_err());
+    assert!(
+        error.contains("CONFIG_DROPPED: asked for y, got n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_build_that_left_no_image_is_no_success() {
+    let place = place();
+    let dir = tree(&place, "\t@true\n");
+    let error = format!("{:#}", build_tree(&place, &dir).unwrap_err());
+    assert!(error.contains("arch/x86/boot/bzImage"), "{error}");
+}
