@@ -10,6 +10,7 @@ use crate::case;
 use crate::catalogue::Catalogue;
 use crate::channel::Channel;
 use crate::kmemleak;
+use crate::lockdep;
 
 /// Runs every case of the catalogue and reports it over the channel.
 pub fn run(catalogue: &Catalogue) -> Result<()> {
@@ -22,6 +23,7 @@ pub fn run(catalogue: &Catalogue) -> Result<()> {
         let report = case::run(case, &mut channel);
         channel.send(&FromGuest::Case(report))?;
     }
+    lockdep::tell_if_off();
     channel.send(&FromGuest::End {
         cases: catalogue.cases.len(),
         leaks: kmemleak::scan()?,

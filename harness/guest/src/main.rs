@@ -20,6 +20,7 @@ mod kernel_btf;
 mod kmemleak;
 mod libbpf_log;
 mod load;
+mod lockdep;
 mod memory;
 mod runner;
 mod scenario;
