@@ -15,5 +15,6 @@ QUIET := $(if $(wildcard harness/target/release/bpf-streams),--quiet)
 .DEFAULT_GOAL := help
 .PHONY: $(TASKS)
 $(TASKS):
+	@harness/ensure-linker.sh
 	@cargo run $(QUIET) --release --locked --manifest-path harness/Cargo.toml \
 		-p bpf-streams-host -- $@
