@@ -76,7 +76,13 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path) -> Result<()> {
     // as an archive: who may not make files of other owners can unpack it all the same
     output(
         command(&sh, "mmdebstrap")
-            .args(["--quiet", "--variant=extract", "--format=tar"])
+            // nothing of it runs, so it takes neither root nor a namespace
+            .args([
+                "--quiet",
+                "--mode=chrootless",
+                "--variant=extract",
+                "--format=tar",
+            ])
             .arg(format!("--architectures={}", arch.debian))
             .arg(format!("--include={}", PACKAGES.join(",")))
             // no suite of its own, an archive, the sources as they are given
