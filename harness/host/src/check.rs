@@ -3,7 +3,7 @@
 //! is checkpatch-clean and builds alone, without a new warning.
 //!
 //! What has passed is remembered by what it depends on: a check of a patch by the text of the patch,
-//! a build by that of all patches up to it. So after a change only what it touches is done again.
+//! a build by the files of the tree. So after a change only what it touches is done again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -41,7 +41,6 @@ pub struct Findings {
 /// that they touch would be compiled again there.
 struct Place<'a> {
     ctx: &'a Context,
-    source: &'a Source,
     tree: GitTree,
     passed: PathBuf,
     _lock: Lock,
@@ -62,7 +61,7 @@ pub fn series(ctx: &Context, series: &Series) -> Result<Findings> {
 }
 
 impl<'a> Place<'a> {
-    fn new(ctx: &'a Context, source: &'a Source, series: &Series) -> Result<Place<'a>> {
+    fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Place<'a>> {
         let dir = ctx.cache_dir("check")?;
         let lock = lock::take(&dir.join("lock"), ctx.progress)?;
         let cached = source.hold_tree(ctx)?;
@@ -92,7 +91,6 @@ impl<'a> Place<'a> {
         tree.fetch(cached.git.dir(), &from, SERIES)?;
         Ok(Place {
             ctx,
-            source,
             tree,
             passed: ctx.cache_dir("check/passed")?,
             _lock: lock,

@@ -54,7 +54,8 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
     let mut before = "base".to_owned();
     let mut known = None;
     for (patch, commit) in series.patches.iter().zip(&commits) {
-        let key = key(place, "patch", &patch.prefix_key, &requests);
+        let states = [before.as_str(), commit.as_str()];
+        let key = key(place, "patch", &states, &requests)?;
         let passed = place.once(&key, findings, || {
             if known.is_none() {
                 known = Some(warnings_of_base(place, &requests, &touched)?);
@@ -73,20 +74,26 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
     }
     for (name, changes) in WITHOUT {
         let requests = requests.with(changes);
-        let key = key(place, name, &series.key(), &requests);
+        let key = key(place, name, &[super::SERIES], &requests)?;
         place.once(&key, findings, || without(place, name, &requests, changes))?;
     }
     Ok(())
 }
 
-fn key(place: &Place<'_>, what: &str, series: &str, requests: &Requests) -> Digest {
+/// Key of a build: the files of the states of the tree that it is about. What a patch says is no
+/// part of it.
+fn key(place: &Place<'_>, what: &str, states: &[&str], requests: &Requests) -> Result<Digest> {
     let mut key = Digest::default();
     key.add("build", what);
-    key.add("version", &place.source.version);
-    key.add("series", series);
+    for state in states {
+        let files = place
+            .tree
+            .run(["rev-parse", &format!("{state}^{{tree}}")])?;
+        key.add("files", files);
+    }
     key.add("config", requests.text());
     key.add("arch", place.ctx.arch.names().name);
-    key
+    Ok(key)
 }
 
 /// The files that differ between two commits.
