@@ -59,3 +59,6 @@ pub mod trial;
 
 pub mod cli;
 pub mod tasks;
+
+#[cfg(test)]
+mod test_support;

@@ -4,6 +4,7 @@
 use super::*;
 use crate::context::{AccelChoice, Arch};
 use crate::progress::Progress;
+use crate::test_support::names;
 
 const GOOD: &str = "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n\
     SEC(\"syscall\") int good(void *ctx) { return sizeof(struct of_the_kernel) == VALUE; }\n\
@@ -80,16 +81,6 @@ impl Place {
     fn cached(&self) -> Vec<String> {
         names(&self.path("cache/selftests"))
     }
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = dir
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
