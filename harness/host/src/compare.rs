@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Holds each announced case of a run against its snapshot.
+//! Holds each announced case of a run against its snapshot, and takes what the kernel reported in it
+//! out of its stderr.
 
+use reports::{Broken, Item};
 use wire::{CaseReport, Outcome};
 
 use crate::snapshot::{self, Comparison, Pending, Store};
@@ -19,6 +21,8 @@ pub struct CaseResult {
     pub not_here: Option<String>,
     /// The text that was approved, where the case has failed and there is one.
     pub approved: Option<String>,
+    /// What the kernel itself wrote to its stderr.
+    pub kernel: Vec<Item>,
 }
 
 impl CaseResult {
@@ -48,9 +52,9 @@ fn not_here(report: &CaseReport) -> Option<String> {
 pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
     let result = |name: &String| {
         let report = verdict.report(name).cloned();
-        let failure = match &report {
-            Some(report) => failure(report, store),
-            None => Some("it was never reported".to_owned()),
+        let (failure, kernel) = match &report {
+            Some(report) => judge(report, store),
+            None => (Some("it was never reported".to_owned()), Vec::new()),
         };
         CaseResult {
             name: name.clone(),
@@ -58,9 +62,27 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
             approved: failure.as_ref().and_then(|_| store.approved(name)),
             report,
             failure,
+            kernel,
         }
     };
     verdict.announced.iter().map(result).collect()
+}
+
+/// Why a case has failed, if it has, and what the kernel wrote to its stderr, if that can be
+/// understood; a text that cannot be has failed whatever was approved.
+fn judge(report: &CaseReport, store: &Store) -> (Option<String>, Vec<Item>) {
+    match reports::parse(&report.stderr.0) {
+        Ok(kernel) => (failure(report, store), kernel),
+        Err(broken) => {
+            let first =
+                failure(report, store).map_or_else(String::new, |why| format!("{why}; and "));
+            (Some(format!("{first}{}", told(&broken))), Vec::new())
+        }
+    }
+}
+
+fn told(broken: &Broken) -> String {
+    format!("its stderr holds a report of the kernel's that cannot be understood: {broken}")
 }
 
 fn failure(report: &CaseReport, store: &Store) -> Option<String> {
@@ -195,6 +217,33 @@ mod tests {
         let lines: String = (0..9000).map(|i| format!("{i}\n")).collect();
         let ran = report(Outcome::Ran { retval: Some(0) }, lines.as_bytes());
         assert!(why(&result(Some(ran), "")).contains("its stdout of 43890 bytes"));
+    }
+
+    const DUMP: &str =
+        "CPU: 0 UID: 0 PID: 7 Comm: x\nCall trace:\nbpf_prog_0123456789abcdef_x+0x1/0x2\n\n";
+    const DUMP_SHOWN: &str = "returned: 0\n\nstdout: empty\n\nstderr:\n| CPU: <cpu1> UID: 0 PID: <pid1> Comm: x\n| Call trace:\n| bpf_prog_<tag1>_x+<off1>\n|\n";
+
+    #[test]
+    fn what_the_kernel_reported_is_kept_as_data() {
+        let mut ran = report(Outcome::Ran { retval: Some(0) }, b"");
+        ran.stderr = Bytes(DUMP.into());
+        let result = result(Some(ran), DUMP_SHOWN);
+        assert!(result.passed(), "{:?}", result.failure);
+        assert_eq!(result.kernel.len(), 1);
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_understood_fails_whatever_was_approved() {
+        let torn = DUMP.trim_end_matches('\n').to_owned() + "\n";
+        let mut ran = report(Outcome::Ran { retval: Some(0) }, b"");
+        ran.stderr = Bytes(torn.into());
+        let result = result(Some(ran), DUMP_SHOWN.trim_end_matches("|\n"));
+        assert_eq!(
+            why(&result),
+            "its stderr holds a report of the kernel's that cannot be understood: line 3: the report is cut off: \
+             the empty line at the end of the stack dump is missing behind `bpf_prog_0123456789abcdef_x+0x1/0x2`"
+        );
+        assert!(result.kernel.is_empty());
     }
 
     #[test]

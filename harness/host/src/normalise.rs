@@ -87,6 +87,44 @@ bpf_prog_<tag1>_aa+<off1>
     }
 
     #[test]
+    fn a_report_names_the_address_that_the_program_said_it_would_touch() {
+        let mut normaliser = Normaliser::default();
+        let said = normaliser.text("store at arena address 0x1000000ff8\n");
+        let report =
+            normaliser.text("ERROR: Arena WRITE access at unmapped address 0x1000000ff8\n");
+        assert_eq!(said, "store at arena address 0x<addr1>\n");
+        assert_eq!(
+            report,
+            "ERROR: Arena WRITE access at unmapped address 0x<addr1>\n"
+        );
+    }
+
+    /// How many functions of the kernel lie around and between the program's differs by
+    /// architecture; that there are some does not.
+    #[test]
+    fn two_architectures_give_one_text() {
+        let dump = |outer: &str, between: &str| {
+            format!(
+                "CPU: 0 UID: 0 PID: 7 Comm: agent\nCall trace:\n{outer}\
+                 bpf_prog_0123456789abcdef_turn+0x10/0x20\n  *page = 1; @ a.bpf.c:3\n{between}\
+                 bpf_prog_5d3b5a4c9a1a7e33_main+0x4e/0x7c\n  bpf_loop(3, turn, NULL, 0); @ a.bpf.c:9\n{outer}\n"
+            )
+        };
+        let one = dump(
+            "page_fault_oops+0x1/0x2\nasm_exc_page_fault+0x26/0x30\n",
+            "bpf_loop+0x5/0x6\n",
+        );
+        let other = dump(
+            "el1h_64_sync+0x6c/0x70\n",
+            "bpf_loop+0x5/0x6\n____bpf_loop+0x7/0x8\n",
+        );
+        assert_eq!(
+            Normaliser::default().text(&one),
+            Normaliser::default().text(&other)
+        );
+    }
+
+    #[test]
     fn two_runs_of_one_case_give_one_text() {
         let other = DEADLOCK
             .replace("ffff888103a1c", "ffff0000c2b04")

@@ -16,6 +16,7 @@ use crate::snapshot::{self, Unreferenced};
 use crate::verdict::Verdict;
 
 mod environment;
+mod events;
 mod files;
 mod result;
 

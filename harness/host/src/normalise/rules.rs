@@ -65,6 +65,16 @@ pub(super) const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "arena addresses that a program says it will touch",
+        why: "as above; that a report names the same address is the point",
+        pattern: r"\barena\x20address\x200x(?<addr>[0-9a-f]+)$",
+        changes: &[(
+            "load of 4 bytes at arena address 0x1000000000",
+            "load of 4 bytes at arena address 0x<addr1>",
+        )],
+        leaves: &["address 0x1000000000", "arena address 0x10 and more"],
+    },
+    Rule {
         name: "the CPU and the process of a report",
         why: "where a program ran is chance; its user and its command's name are not",
         pattern: r"^CPU:\x20(?<cpu>\d+)\x20UID:\x20\d+\x20PID:\x20(?<pid>\d+)\x20Comm:\x20",
@@ -73,6 +83,30 @@ pub(super) const RULES: &[Rule] = &[
             "CPU: <cpu1> UID: 0 PID: <pid1> Comm: agent",
         )],
         leaves: &["CPU: 1", "on CPU: 1 UID: 0 PID: 77 Comm: agent", "PID: 77"],
+    },
+    Rule {
+        name: "kernel threads that any work may run in",
+        why: "which of them takes a work, and which CPU was idle, is chance",
+        pattern: r"^CPU:\x20\S+\x20UID:\x20\d+\x20PID:\x20\S+\x20Comm:\x20(?:kworker/(?<worker>[\w:+-]+)|swapper/(?<idle>\d+))$",
+        changes: &[
+            (
+                "CPU: <cpu1> UID: 0 PID: <pid1> Comm: kworker/0:2",
+                "CPU: <cpu1> UID: 0 PID: <pid1> Comm: kworker/<worker1>",
+            ),
+            (
+                "CPU: <cpu1> UID: 0 PID: <pid1> Comm: kworker/u8:1+ev",
+                "CPU: <cpu1> UID: 0 PID: <pid1> Comm: kworker/<worker1>",
+            ),
+            (
+                "CPU: <cpu1> UID: 0 PID: <pid1> Comm: swapper/1",
+                "CPU: <cpu1> UID: 0 PID: <pid1> Comm: swapper/<idle1>",
+            ),
+        ],
+        leaves: &[
+            "CPU: <cpu1> UID: 0 PID: <pid1> Comm: agent",
+            "CPU: <cpu1> UID: 0 PID: <pid1> Comm: my kworker/0:2",
+            "Comm: kworker/0:2",
+        ],
     },
     Rule {
         name: "frames of programs",

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 use wire::Outcome;
 
-use super::Report;
+use super::{Report, events};
 use crate::console;
 
 /// Lines of the console that a report shows where a run has failed.
@@ -126,7 +126,7 @@ fn remove(dir: &Path) -> Result<()> {
 /// Where a file cannot be written.
 pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report) -> Result<()> {
     write(&dir.join("console.log"), console)?;
-    write(&dir.join("events.jsonl"), &lines.concat())?;
+    write(&dir.join("events.jsonl"), &events::of(lines, report)?)?;
     write(
         &dir.join("environment.json"),
         &serde_json::to_vec_pretty(&report.environment)?,

@@ -22,6 +22,7 @@ fn case(name: &str, failure: Option<&str>) -> CaseResult {
         failure: failure.map(str::to_owned),
         not_here: None,
         approved: None,
+        kernel: Vec::new(),
     }
 }
 
@@ -70,6 +71,7 @@ fn the_table_has_a_row_for_each_case() {
         failure: Some("never".to_owned()),
         not_here: None,
         approved: None,
+        kernel: Vec::new(),
     });
     let want = "\
 case       verdict         ms       returned  stdout  stderr
@@ -228,6 +230,44 @@ fn the_files_hold_what_came_byte_by_byte() {
     assert_eq!(read("streams/a__x.stderr"), b"");
     let environment: serde_json::Value = serde_json::from_slice(&read("environment.json")).unwrap();
     assert_eq!(environment["accelerator"], "TCG");
+}
+
+#[test]
+fn what_the_kernel_reported_stands_behind_the_line_of_its_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut report = good();
+    let stderr =
+        b"CPU: 0 UID: 0 PID: 7 Comm: x\nCall trace:\nbpf_prog_0123456789abcdef_x+0x1/0x2\n\n\
+        ... 3 further reports were suppressed\n";
+    report.cases[0].kernel = reports::parse(stderr).unwrap();
+    let line = |case: &CaseResult| {
+        let event = wire::FromGuest::Case(case.report.clone().unwrap());
+        serde_json::to_vec(&event).map(|line| [&line[..], b"\n"].concat())
+    };
+    let lines: Vec<Vec<u8>> = report
+        .cases
+        .iter()
+        .map(line)
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+    write_files(dir.path(), &lines, b"", &report).unwrap();
+    let text = std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
+    let events: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| (&event["event"], &event["case"]))
+        .collect();
+    assert_eq!(
+        format!("{seen:?}").replace("String", ""),
+        r#"[(("case"), ("a__x")), (("kernel_report"), ("a__x")), (("reports_suppressed"), ("a__x")), (("case"), ("a__longer"))]"#
+    );
+    assert_eq!(events[1]["kind"], "stack");
+    assert_eq!(events[1]["frames"][0]["program"]["name"], "x");
+    assert_eq!(events[2]["count"], 3);
 }
 
 #[test]
