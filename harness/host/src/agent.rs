@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Builds the guest agent: one static binary, so that the guest needs no libraries.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -9,27 +10,45 @@ use xshell::Shell;
 use crate::command::{command, output, shell_in};
 use crate::context::{Arch, Context};
 use crate::{lock, sysroot};
+use store::Store;
 
-/// Builds the agent for the architecture of `ctx`, or finds it built.
-///
-/// Its build folder lies in the cache: libbpf is compiled once for all clones.
+mod store;
+
+/// What cargo calls the agent.
+const NAME: &str = "bpf-streams-guest";
+
+/// What the names of all crates of the workspace begin with.
+const OWN_CRATES: &str = "bpf-streams-";
+
+/// Builds the agent for the architecture of `ctx`, or finds it built, by whichever clone that has the
+/// same sources.
 pub fn build(ctx: &Context) -> Result<PathBuf> {
+    let store = Store::new(ctx)?;
+    if let Some(agent) = store.find() {
+        return Ok(agent);
+    }
+    let folder = ctx.cache_dir("agent")?;
+    let _lock = lock::take(&folder.join("build.lock"), ctx.progress)?;
+    // another run may have built it meanwhile
+    if let Some(agent) = store.find() {
+        return Ok(agent);
+    }
+    store.publish(&compile(ctx, &folder)?)
+}
+
+/// Compiles the agent in `folder`, which lies in the cache: libbpf is compiled once for all clones.
+fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
     let stage = ctx.progress.stage("agent", "building the guest agent");
     let target = ctx.arch.names().rust;
-    let folder = ctx.cache_dir("agent")?;
     let sh = shell_in(&ctx.repo)?;
     let sysroot = sysroot::find(ctx)?;
     ensure_standard_library(ctx, &sh, target)?;
+    let release = folder.join(target).join("release");
+    forget_own_crates(&release)?;
     let cargo = command(&sh, "cargo")
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "bpf-streams-guest",
-        ])
+        .args(["build", "--release", "--locked", "--package", NAME])
         .args(["--target", target, "--manifest-path", "harness/Cargo.toml"])
-        .env("CARGO_TARGET_DIR", &folder)
+        .env("CARGO_TARGET_DIR", folder)
         // not those of the build that made this harness
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
@@ -48,7 +67,7 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
         "cannot build the guest agent (it needs gcc, make, pkg-config, libelf-dev, zlib1g-dev; \
          see `make doctor`)",
     )?;
-    let agent = folder.join(target).join("release/bpf-streams-guest");
+    let agent = release.join(NAME);
     ensure!(
         agent.is_file(),
         "cargo built the guest agent, but {} is missing",
@@ -56,6 +75,26 @@ pub fn build(ctx: &Context) -> Result<PathBuf> {
     );
     stage.done(format!("guest agent for {}", ctx.arch));
     Ok(agent)
+}
+
+/// Has cargo compile the workspace's own crates again. It knows them by where they lie in the
+/// workspace, which is the same in every clone, and takes them for compiled where their files are
+/// older than what another clone has compiled from other files.
+fn forget_own_crates(release: &Path) -> Result<()> {
+    let fingerprints = release.join(".fingerprint");
+    let forget = || -> std::io::Result<()> {
+        if !fingerprints.exists() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&fingerprints)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(OWN_CRATES) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    forget().with_context(|| format!("cannot remove what is in {}", fingerprints.display()))
 }
 
 /// What tells cargo where libelf and zlib of this machine are.
@@ -129,6 +168,20 @@ fn ensure_standard_library(ctx: &Context, sh: &Shell, target: &str) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_crates_are_forgotten_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        forget_own_crates(dir.path()).unwrap();
+        let fingerprints = dir.path().join(".fingerprint");
+        for name in ["bpf-streams-guest-1", "libbpf-sys-2"] {
+            fs::create_dir_all(fingerprints.join(name)).unwrap();
+        }
+        forget_own_crates(dir.path()).unwrap();
+        let left = fs::read_dir(&fingerprints).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["libbpf-sys-2"]);
+    }
 
     #[test]
     fn a_foreign_agent_is_compiled_and_linked_with_what_is_of_its_architecture() {
