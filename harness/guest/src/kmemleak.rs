@@ -2,7 +2,7 @@
 //! The kernel's search for memory that nothing refers to.
 
 use std::fs;
-use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -14,14 +14,17 @@ const FILE: &str = "/sys/kernel/debug/kmemleak";
 /// only pointer may still be in a register; there is no way to ask for less.
 const MINIMUM_AGE: Duration = Duration::from_secs(5);
 
+/// Whether the kernel searches for leaked objects.
+pub fn is_here() -> bool {
+    Path::new(FILE).exists()
+}
+
 /// Scans for what leaked before this call. `None` where the kernel has no kmemleak.
 ///
 /// Two scans: the first takes the checksum of every object, and only one that has not changed by
 /// the second is listed.
 pub fn scan() -> Result<Option<String>> {
-    if let Err(error) = fs::metadata(FILE)
-        && error.kind() == io::ErrorKind::NotFound
-    {
+    if !is_here() {
         return Ok(None);
     }
     thread::sleep(MINIMUM_AGE);

@@ -3,6 +3,7 @@
 //!
 //! The patterns are data, `ci/splats.toml`, with a reason and two samples each.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -22,15 +23,19 @@ pub struct Splat {
 /// Lines shown of a splat, beginning with the first that was caught.
 const EXCERPT: usize = 16;
 
+/// How many lines behind a message its stack trace begins: CPU and machine are told before it.
+const TRACE_WITHIN: usize = 4;
+
 /// The splats on a console, one for each group of lines that belong together.
 #[must_use]
 pub fn splats(console: &[u8]) -> Vec<Splat> {
     let lines = lines(console);
+    let excepted = TABLE.excepted_traces(&lines);
+    let is_splat =
+        |index: &usize| !excepted.contains(index) && !TABLE.caught(&lines[*index]).is_empty();
     let mut found = Vec::new();
     let mut next = 0;
-    while let Some(index) =
-        (next..lines.len()).find(|&index| !TABLE.caught(&lines[index]).is_empty())
-    {
+    while let Some(index) = (next..lines.len()).find(is_splat) {
         let end = lines.len().min(index + EXCERPT);
         found.push(TABLE.describe(&lines[index..end]));
         next = end;
@@ -57,6 +62,9 @@ fn lines(console: &[u8]) -> Vec<String> {
         .collect()
 }
 
+/// The entry of the table that a stack trace falls under.
+const STACK_TRACE: &str = "stack trace";
+
 /// The table of `ci/splats.toml`.
 static TABLE: LazyLock<Table> = LazyLock::new(Table::load);
 
@@ -70,7 +78,7 @@ static STAMP: LazyLock<Regex> = LazyLock::new(|| constant(r"\[ *\d+\.\d{6}\](?:\
 
 struct Table {
     splats: Vec<(Regex, &'static Entry)>,
-    exceptions: Vec<Regex>,
+    exceptions: Vec<(Regex, &'static Exception)>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +110,9 @@ struct Exception {
     pattern: String,
     reason: String,
     sample: String,
+    /// The stack trace behind the line belongs to it.
+    #[serde(default)]
+    trace: bool,
 }
 
 /// The file as it was when the harness was built: a scan without its table cannot happen.
@@ -127,26 +138,47 @@ impl Table {
             exceptions: FILE
                 .exception
                 .iter()
-                .map(|exception| constant(&exception.pattern))
+                .map(|exception| (constant(&exception.pattern), exception))
                 .collect(),
         }
     }
 
     /// The entries that a line of the console falls under.
     fn caught(&self, line: &str) -> Vec<&'static Entry> {
-        let messages: Vec<&str> = STAMP.split(line).collect();
-        let excepted = |message: &&&str| {
-            !self
-                .exceptions
-                .iter()
-                .any(|exception| exception.is_match(message))
-        };
-        let messages: Vec<&&str> = messages.iter().filter(excepted).collect();
+        let messages: Vec<&str> = STAMP
+            .split(line)
+            .filter(|message| self.exception(message).is_none())
+            .collect();
         let catches = |pattern: &Regex| messages.iter().any(|message| pattern.is_match(message));
         self.splats
             .iter()
             .filter(|(pattern, _)| catches(pattern))
             .map(|&(_, entry)| entry)
+            .collect()
+    }
+
+    /// The exception that a message falls under.
+    fn exception(&self, message: &str) -> Option<&'static Exception> {
+        let mut all = self.exceptions.iter();
+        all.find(|(pattern, _)| pattern.is_match(message))
+            .map(|&(_, exception)| exception)
+    }
+
+    /// Where the stack traces begin that exceptions take along.
+    fn excepted_traces(&self, lines: &[String]) -> BTreeSet<usize> {
+        let takes_trace = |line: &str| {
+            STAMP
+                .split(line)
+                .any(|message| self.exception(message).is_some_and(|found| found.trace))
+        };
+        let begins_trace =
+            |line: &str| matches!(self.caught(line)[..], [entry] if entry.name == STACK_TRACE);
+        (0..lines.len())
+            .filter(|&index| takes_trace(&lines[index]))
+            .filter_map(|index| {
+                let behind = index + 1..lines.len().min(index + 1 + TRACE_WITHIN);
+                behind.into_iter().find(|&next| begins_trace(&lines[next]))
+            })
             .collect()
     }
 
@@ -211,18 +243,29 @@ mod tests {
 
     #[test]
     fn each_exception_is_about_a_line_that_would_be_caught() {
-        for exception in &FILE.exception {
+        for (pattern, exception) in &TABLE.exceptions {
             assert!(!exception.reason.is_empty());
-            assert!(
-                TABLE
-                    .splats
-                    .iter()
-                    .any(|(pattern, _)| pattern.is_match(&exception.sample)),
-                "{}",
-                exception.sample
-            );
+            assert!(pattern.is_match(&exception.sample), "{}", exception.sample);
             assert_eq!(names(&exception.sample), [""; 0], "{}", exception.sample);
+            let is_splat = TABLE
+                .splats
+                .iter()
+                .any(|(pattern, _)| pattern.is_match(&exception.sample));
+            assert!(is_splat || exception.trace, "{}", exception.sample);
         }
+    }
+
+    #[test]
+    fn an_exception_takes_its_own_stack_trace_along_and_no_other() {
+        let of = |text: &str| splats(text.as_bytes()).len();
+        let refused = "agent: vmalloc error: size 4096, vm_struct allocation failed, mode:0x1\n";
+        let trace = "CPU: 1 UID: 0 PID: 54\nHardware name: QEMU\nCall Trace:\n <TASK>\n";
+        assert_eq!(of(&format!("{refused}{trace}")), 0);
+        assert_eq!(of(trace), 1);
+        assert_eq!(of(&format!("{refused}{trace}{trace}")), 1);
+        assert_eq!(of(&format!("{refused}BUG: KASAN: x\n{trace}")), 1);
+        let later = "fine\n".repeat(TRACE_WITHIN);
+        assert_eq!(of(&format!("{refused}{later}Call Trace:\n")), 1);
     }
 
     #[test]

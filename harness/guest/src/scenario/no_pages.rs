@@ -14,6 +14,11 @@ use crate::stream::Stream;
 
 const ALL: u32 = 100;
 
+/// Of the 20000 lines that the program prints, this many are accepted when there is memory. A print
+/// that finds a page missing is refused and asks for it; how many that meets is a matter of the CPU
+/// that it comes to, and of time.
+const MOST: i64 = 19_000;
+
 /// Runs it without memory, reads, runs it with memory, reads.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
@@ -24,11 +29,11 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     };
     let with = round(program.as_fd())?;
     ensure!(
-        0 < without && without < with,
+        0 < without && without < MOST && MOST <= with,
         "{without} lines were accepted without memory, {with} with it"
     );
     stage.note("without memory: some prints accepted, then refused; what was accepted was read");
-    stage.note(format!("with memory: {with} prints accepted"));
+    stage.note("with memory: prints accepted again; what was accepted was read");
     Ok(None)
 }
 
