@@ -9,6 +9,7 @@ use wire::{FromGuest, PROTOCOL};
 use crate::case;
 use crate::catalogue::Catalogue;
 use crate::channel::Channel;
+use crate::kcsan;
 use crate::kmemleak;
 use crate::lockdep;
 
@@ -24,6 +25,7 @@ pub fn run(catalogue: &Catalogue) -> Result<()> {
         channel.send(&FromGuest::Case(report))?;
     }
     lockdep::tell_if_off();
+    kcsan::tell_if_blind();
     channel.send(&FromGuest::End {
         cases: catalogue.cases.len(),
         leaks: kmemleak::scan()?,

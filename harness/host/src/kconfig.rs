@@ -36,6 +36,39 @@ pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The variables for the kernel's make that the configuration of `ctx` comes with, as `NAME=value`:
+/// the lines of `kernel-config/<config>.make`, where there is one.
+pub fn make_variables(ctx: &Context) -> Result<Vec<String>> {
+    let path = ctx
+        .repo
+        .join("kernel-config")
+        .join(&ctx.config)
+        .with_extension("make");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    variables(&text).with_context(|| format!("{} holds no variables", path.display()))
+}
+
+/// Reads comments, empty lines and `NAME=value`.
+fn variables(text: &str) -> Result<Vec<String>> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let (name, _) = line.split_once('=').unwrap_or_default();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+            ensure!(
+                !name.is_empty() && name.chars().all(is_name),
+                "`{line}` is not NAME=value"
+            );
+            Ok(line.to_owned())
+        })
+        .collect()
+}
+
 /// Reads fragments; a later one overrides an earlier one.
 pub fn load(fragments: &[PathBuf]) -> Result<Requests> {
     let mut all = Requests::default();
@@ -184,11 +217,30 @@ mod tests {
     }
 
     #[test]
-    fn the_fragments_of_the_clone_are_well_formed() {
+    fn variables_are_names_and_values() {
+        let read = variables("# why\n\nKCSAN_SANITIZE=n\nKCSAN_SANITIZE_a.o=y\n").unwrap();
+        assert_eq!(read, ["KCSAN_SANITIZE=n", "KCSAN_SANITIZE_a.o=y"]);
+        for wrong in ["all", "=y", "A B=y"] {
+            let said = variables(wrong).unwrap_err().to_string();
+            assert!(said.contains(wrong), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_the_clone_are_well_formed() {
         let dir = crate::context::find_repo().unwrap().join("kernel-config");
         let entries = dir.read_dir().unwrap();
-        let paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        assert!(paths.len() >= 2, "{paths:?}");
-        load(&paths).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let (makes, fragments): (Vec<_>, Vec<_>) =
+            paths.partition(|path| path.extension().is_some_and(|end| end == "make"));
+        assert!(fragments.len() >= 2, "{fragments:?}");
+        load(&fragments).unwrap();
+        for path in makes {
+            variables(&fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(
+                fragments.contains(&path.with_extension("config")),
+                "{path:?}"
+            );
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::arch::Arch;
 use crate::command::{command, shell_in};
 use crate::context::Context;
 use crate::disk;
-use crate::kconfig::Requests;
+use crate::kconfig::{self, Requests};
 use crate::progress::Stage;
 
 /// What goes into the kernel instead of who built it, where and when.
@@ -164,6 +164,7 @@ impl<'a> Build<'a> {
             .arg(format!("CROSS_COMPILE={cross}"))
             .arg(format!("CC=ccache {cross}gcc"))
             .arg("HOSTCC=ccache gcc")
+            .args(kconfig::make_variables(self.ctx)?)
             .args(self.warnings.then_some("W=1")))
     }
 

@@ -13,7 +13,7 @@ use crate::arch::Arch;
 use crate::command::{self, command, shell_in};
 use crate::context::Context;
 use crate::digest::Digest;
-use crate::kconfig::Requests;
+use crate::kconfig::{self, Requests};
 use crate::series::Series;
 use crate::source::Source;
 
@@ -52,6 +52,9 @@ impl Store {
         digest.add("version", &source.version);
         digest.add("series", series.key());
         digest.add("config", requests.text());
+        for variable in kconfig::make_variables(ctx)? {
+            digest.add("make", variable);
+        }
         digest.add("arch", ctx.arch.names().name);
         for (name, version) in tool_versions(ctx)? {
             digest.add(&name, version);
