@@ -74,6 +74,14 @@ impl Arch {
         }
     }
 
+    /// Those whose guests can be built here: this machine's own, and arm64, for which every machine
+    /// gets a cross compiler.
+    pub fn buildable_here() -> Vec<Arch> {
+        let own = Arch::of_this_machine().ok();
+        let is_buildable = |arch: &Arch| *arch == Arch::Arm64 || Some(*arch) == own;
+        Arch::ALL.into_iter().filter(is_buildable).collect()
+    }
+
     /// The architecture of the machine that this runs on.
     pub fn of_this_machine() -> Result<Arch> {
         std::env::consts::ARCH.parse()

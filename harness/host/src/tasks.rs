@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The tasks: one file each, one target of `make` each.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use crate::cli::Task;
-use crate::context::Context;
+use crate::context::{Arch, Context};
 use crate::setup;
 use crate::tools::{self, Tool};
 
@@ -60,15 +61,21 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
             tools::FOR_PATCHES.iter().collect()
         }
-        Task::CheckSeries(_) => all(ctx, &[tools::FOR_SERIES]),
-        Task::Test(_) => all(ctx, &[tools::FOR_SERIES, tools::FOR_TESTS]),
+        Task::CheckSeries(_) => all(&[ctx.arch], &[tools::FOR_SERIES]),
+        Task::Test(_) => all(
+            &Arch::buildable_here(),
+            &[tools::FOR_SERIES, tools::FOR_TESTS],
+        ),
         _ => tools::needed(ctx.arch),
     }
 }
 
-/// What guests of this architecture need, and more.
-fn all(ctx: &Context, more: &[&'static [Tool]]) -> Vec<&'static Tool> {
-    let mut tools = tools::needed(ctx.arch);
-    tools.extend(more.iter().copied().flatten());
-    tools
+/// What guests of these architectures need, and more; each tool once.
+fn all(guests: &[Arch], more: &[&'static [Tool]]) -> Vec<&'static Tool> {
+    let mut seen = HashSet::new();
+    let guests = guests.iter().copied().flat_map(tools::needed);
+    guests
+        .chain(more.iter().copied().flatten())
+        .filter(|tool| seen.insert(tool.name()))
+        .collect()
 }

@@ -10,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::{boot_test, check_series};
 use crate::command::{capture, command, output, shell_in, told};
-use crate::context::Context;
+use crate::context::{Arch, Context};
 use crate::progress::seconds;
 use crate::workflows;
 
@@ -21,7 +21,7 @@ pub struct Args {}
 /// One thing that must hold.
 type Step = (&'static str, fn(&Context) -> Result<()>);
 
-/// All that must hold; the quick ones first, so that what is wrong is seen early.
+/// All that must hold before guests are booted; the quick ones first, so that what is wrong is seen early.
 const STEPS: &[Step] = &[
     ("format", |ctx| cargo(ctx, &["fmt", "--all", "--check"])),
     ("lints", |ctx| {
@@ -46,33 +46,48 @@ const STEPS: &[Step] = &[
     ("series", |ctx| {
         passed(check_series::run(ctx, &check_series::Args::default())?)
     }),
-    ("boot-test", |ctx| {
-        passed(boot_test::run(ctx, &boot_test::Args::default())?)
-    }),
 ];
 
-/// Runs the task. Every step is taken, whatever came of the ones before.
+/// Runs the task. Every step is taken, whatever came of the ones before; the guests come last.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    let mut failed = Vec::new();
+    let mut outcomes = Vec::new();
     for (name, step) in STEPS {
-        let begun = Instant::now();
-        ctx.progress.note(format!("{name}: begins"));
-        let outcome = step(ctx);
-        let time = seconds(begun.elapsed());
-        match outcome {
-            Ok(()) => println!("test: {name}: passed ({time})"),
-            Err(error) => {
-                println!("test: {name}: FAILED ({time})\n{error:#}");
-                failed.push(*name);
-            }
-        }
+        outcomes.push(take(ctx, name.to_string(), || step(ctx)));
     }
+    for arch in Arch::buildable_here() {
+        let guest = Context {
+            arch,
+            ..ctx.clone()
+        };
+        let boot_test = || passed(boot_test::run(&guest, &boot_test::Args::default())?);
+        outcomes.push(take(ctx, format!("boot-test on {arch}"), boot_test));
+    }
+    let steps = outcomes.len();
+    let failed: Vec<String> = outcomes.into_iter().filter_map(Result::err).collect();
     if failed.is_empty() {
-        println!("test: all {} steps passed", STEPS.len());
+        println!("test: all {steps} steps passed");
         return Ok(ExitCode::SUCCESS);
     }
     println!("test: FAILED: {}", failed.join(", "));
     Ok(ExitCode::FAILURE)
+}
+
+/// Takes a step and says what came of it; an error is the name of the step.
+fn take(ctx: &Context, name: String, step: impl FnOnce() -> Result<()>) -> Result<(), String> {
+    let begun = Instant::now();
+    ctx.progress.note(format!("{name}: begins"));
+    let outcome = step();
+    let time = seconds(begun.elapsed());
+    match outcome {
+        Ok(()) => {
+            println!("test: {name}: passed ({time})");
+            Ok(())
+        }
+        Err(error) => {
+            println!("test: {name}: FAILED ({time})\n{error:#}");
+            Err(name)
+        }
+    }
 }
 
 fn passed(code: ExitCode) -> Result<()> {
