@@ -20,6 +20,8 @@ const FEATURES: &[(&str, Probe)] = &[
     ("fault_injection", || {
         Path::new(fault_injection::PAGES).is_dir() && Path::new(fault_injection::SLAB).is_dir()
     }),
+    // what 6.12 has on arenas for arm64 only: and, or and xor that fetch the old value
+    ("arena_bitwise_fetch", || cfg!(target_arch = "aarch64")),
     // NMIs on the host's request: QEMU's monitor has them for x86-64 only
     ("injected_nmi", || cfg!(target_arch = "x86_64")),
     // a cycle counter, whose overflow interrupts as an NMI

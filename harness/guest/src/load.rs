@@ -68,9 +68,19 @@ impl Loaded {
 /// [`Rejection`]; everything else that goes wrong (another program refused, an unknown kfunc, no
 /// memory for a map) is an error of another kind.
 pub fn load(case: &Case, wishes: &Wishes) -> Result<Loaded> {
+    load_with(case, wishes, |_| Ok(()))
+}
+
+/// The same, with something done to the object before it is loaded.
+pub fn load_with(
+    case: &Case,
+    wishes: &Wishes,
+    prepare: impl FnOnce(&mut OpenObject) -> Result<()>,
+) -> Result<Loaded> {
     let mut object = case.object.open()?;
     select(&mut object, case, wishes)?;
     variables::fill(&mut object)?;
+    prepare(&mut object)?;
     let object = load_object(object, case)?;
     let mut links = Vec::new();
     for name in &wishes.with {

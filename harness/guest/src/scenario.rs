@@ -17,27 +17,35 @@ mod bad_reads;
 mod buffer_across_fault;
 mod copy;
 mod cpus;
+mod crowded;
 mod cycles;
 mod each_allocation;
+mod extension;
 mod fill_and_drain;
+mod instructions;
 mod interrupted;
 mod limit_4096;
 mod limit_bounds;
 mod lines;
 mod load_remove;
 mod lower_limit;
+mod meanwhile;
 mod memory;
 mod memory_of_text;
 mod nmi;
 mod no_pages;
+mod others;
+mod parallel_reports;
 mod pieces;
 mod plain;
 mod read_while_writing;
+mod reports;
 mod second_fd;
 mod several_readers;
 mod several_writers;
 mod stress;
 mod tally;
+mod tally_reports;
 mod threads;
 mod without_perfmon;
 
@@ -49,19 +57,33 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("bad_reads", bad_reads::play),
     ("buffer_across_fault", buffer_across_fault::play),
     ("bytewise", |stage| pieces::play(stage, 1)),
+    ("crowded", crowded::play),
     ("cycles", cycles::play),
+    ("cycles_reports", |stage| {
+        tally_reports::after(stage, cycles::play)
+    }),
     ("each_allocation", each_allocation::play),
+    ("extension", extension::play),
     ("fill_and_drain", fill_and_drain::play),
+    ("instructions", instructions::play),
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),
     ("limit_bounds", limit_bounds::play),
     ("load_remove", load_remove::play),
     ("lower_limit", lower_limit::play),
+    ("meanwhile", meanwhile::play),
     ("memory_of_text", memory_of_text::play),
     ("nmi", nmi::play),
+    ("nmi_reports", |stage| {
+        tally_reports::after(stage, nmi::play)
+    }),
     ("no_pages", no_pages::play),
+    ("others", others::play),
+    ("parallel_reports", parallel_reports::play),
     ("piecewise", |stage| pieces::play(stage, 5)),
     ("read_while_writing", read_while_writing::play),
+    ("reports", reports::play),
+    ("reports_within_4096", reports::play_within_4096),
     ("second_fd", second_fd::play),
     ("several_readers", several_readers::play),
     ("several_writers", several_writers::play),

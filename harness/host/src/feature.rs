@@ -24,6 +24,7 @@ const FEATURES: &[(&str, Obliged)] = &[
         "fault_injection",
         Obliged::Option("CONFIG_FAULT_INJECTION_DEBUG_FS"),
     ),
+    ("arena_bitwise_fetch", Obliged::Arch(Arch::Arm64)),
     ("injected_nmi", Obliged::Arch(Arch::X86_64)),
     // on x86-64 only where KVM passes the counters of the CPU on
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
@@ -51,6 +52,9 @@ mod tests {
     fn what_is_required_follows_from_the_configuration_and_the_architecture() {
         let config = "CONFIG_DEBUG_KMEMLEAK=y\n# CONFIG_FAULT_INJECTION_DEBUG_FS is not set\n";
         assert_eq!(required(Arch::X86_64, config), [KMEMLEAK, "injected_nmi"]);
-        assert_eq!(required(Arch::Arm64, ""), ["cycle_counter"]);
+        assert_eq!(
+            required(Arch::Arm64, ""),
+            ["arena_bitwise_fetch", "cycle_counter"]
+        );
     }
 }

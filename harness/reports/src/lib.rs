@@ -26,7 +26,7 @@ mod line;
 mod parse;
 
 pub use broken::{Broken, Why};
-pub use parse::parse;
+pub use parse::{parse, parse_with};
 
 /// What the kernel wrote into a stderr.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -11,11 +11,23 @@ use crate::{Frame, Item, Kind, Lock, Report};
 ///
 /// Where something of the kernel's is there that cannot be understood as a whole.
 pub fn parse(stderr: &[u8]) -> Result<Vec<Item>, Broken> {
+    parse_with(stderr, |_| ())
+}
+
+/// The same; the lines that the program printed itself, which may lack the last newline, go to `own`.
+///
+/// # Errors
+///
+/// As above.
+pub fn parse_with(stderr: &[u8], mut own: impl FnMut(&str)) -> Result<Vec<Item>, Broken> {
     let text = String::from_utf8_lossy(stderr);
     let mut lines = Lines::of(&text);
     let mut items = Vec::new();
     while let Some(line) = lines.next() {
-        items.extend(item(line, &mut lines)?);
+        match item(line, &mut lines)? {
+            Some(item) => items.push(item),
+            None => own(line.text),
+        }
     }
     Ok(items)
 }

@@ -153,6 +153,9 @@ fn text_of_the_program_is_passed_over() {
     assert_eq!(parse(b"\xff\xfe\n"), Ok(Vec::new()));
     let mixed = format!("before\n{ARENA}between\n\n{TIMEOUT}{STACK}after");
     assert_eq!(reports(&mixed).len(), 3);
+    let mut own = Vec::new();
+    parse_with(mixed.as_bytes(), |line| own.push(line.to_owned())).unwrap();
+    assert_eq!(own, ["before", "between", "", "after"]);
 }
 
 #[test]

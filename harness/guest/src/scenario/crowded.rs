@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Runs the program on a CPU that another thread keeps busy, and holds how much of the CPU's time it
+//! got against what it would need to measure 250 ms by that.
+
+use std::mem;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::{Stage, cpus, threads};
+use crate::runner;
+use crate::stream::Stream;
+
+/// Between the half of 250 ms that is a thread's share, and all of it.
+const MOST: Duration = Duration::from_millis(225);
+
+/// One thread runs the program, one is in its way.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    let running = AtomicBool::new(true);
+    type Work<'a> = Box<dyn FnOnce() -> Result<Duration> + Send + 'a>;
+    let works: Vec<Work<'_>> = vec![
+        Box::new(|| {
+            let taken = run(fd);
+            running.store(false, Ordering::Relaxed);
+            taken
+        }),
+        Box::new(|| {
+            cpus::stay_on(0)?;
+            while running.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            Ok(Duration::ZERO)
+        }),
+    ];
+    let taken = threads::at_once(works)?[0];
+    ensure!(
+        taken < MOST,
+        "the program got {} ms of the CPU's time",
+        taken.as_millis()
+    );
+    stage.note("less than 250 ms of the CPU's time were the program's");
+    Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(fd, &mut stage.seen.stderr)?;
+    Ok(None)
+}
+
+/// Runs the program on the first CPU; gives the time that the CPU spent on it.
+fn run(program: BorrowedFd<'_>) -> Result<Duration> {
+    cpus::stay_on(0)?;
+    let before = cpu_time();
+    runner::run_fd(program)?;
+    Ok(cpu_time().saturating_sub(before))
+}
+
+/// The CPU's time that this thread had.
+fn cpu_time() -> Duration {
+    // SAFETY: two numbers, for which zeros are a value.
+    let mut time: libc::timespec = unsafe { mem::zeroed() };
+    // SAFETY: valid for writes; a clock that every kernel has, so it cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Plays the case plainly, and notes how many instructions the verifier left of the program.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use anyhow::{Result, ensure};
+use libbpf_rs::libbpf_sys;
+
+use super::{Stage, plain};
+
+/// Loads the program to look at it, then plays.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let count = instructions(loaded.program()?.as_fd())?;
+    stage.note(format!("{count} instructions after verification"));
+    plain::play(stage)
+}
+
+fn instructions(program: BorrowedFd<'_>) -> Result<usize> {
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut size = size_of_val(&info) as u32;
+    // SAFETY: the structure is valid for writes of the size that is said.
+    let ret = unsafe {
+        libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &raw mut info, &raw mut size)
+    };
+    ensure!(
+        ret == 0,
+        "cannot ask about the program: {}",
+        io::Error::from_raw_os_error(-ret)
+    );
+    Ok(info.xlated_prog_len as usize / size_of::<libbpf_sys::bpf_insn>())
+}

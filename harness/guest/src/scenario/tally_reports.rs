@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! For reports of the kernel's that are too many for a snapshot, or whose process is chance: notes how
+//! many there were of each kind and place, instead of their text.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use reports::{Access, Frame, Item, Kind, Report};
+
+use super::{Scenario, Stage};
+
+/// Plays the case, then puts notes in the place of the reports that stderr gave.
+pub fn after(stage: &mut Stage<'_>, play: Scenario) -> Result<Option<i64>> {
+    let retval = play(stage)?;
+    let text = std::mem::take(&mut stage.seen.stderr);
+    let notes = tally(&text, &mut stage.seen.stderr)?;
+    stage.seen.notes.extend(notes);
+    Ok(retval)
+}
+
+/// A line for each kind and place with the number of its reports, and one for each line that says that
+/// reports were suppressed, which come last. The program's own lines go to `own`.
+///
+/// # Errors
+///
+/// Where a report is not whole.
+pub fn tally(stderr: &[u8], own: &mut Vec<u8>) -> Result<Vec<String>> {
+    let items = reports::parse_with(stderr, |line| own.extend(format!("{line}\n").bytes()))
+        .context("stderr holds a report that cannot be understood")?;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut suppressed = Vec::new();
+    for item in items {
+        match item {
+            Item::KernelReport(report) => *counts.entry(describe(&report)).or_default() += 1,
+            Item::ReportsSuppressed { count } => {
+                suppressed.push(format!("{count} suppressed"));
+            }
+        }
+    }
+    let mut notes: Vec<String> = counts
+        .into_iter()
+        .map(|(what, count)| format!("{count} x {what}"))
+        .collect();
+    notes.append(&mut suppressed);
+    Ok(notes)
+}
+
+fn describe(report: &Report) -> String {
+    let kind = match &report.kind {
+        Kind::Stack => "stack",
+        Kind::MayGotoTimeout => "may_goto time-out",
+        Kind::ArenaFault { access, .. } => match access {
+            Access::Read => "arena read",
+            Access::Write => "arena write",
+        },
+        Kind::LockDeadlock(_) => "deadlock",
+        Kind::LockTimeout(_) => "lock time-out",
+    };
+    format!(
+        "{kind}{}",
+        report.program_frame().map(place).unwrap_or_default()
+    )
+}
+
+/// The program and its line.
+fn place(frame: &Frame) -> String {
+    let name = frame.program.as_ref().map_or("", |program| &program.name);
+    match &frame.source {
+        Some(source) => format!(
+            " in {name}: {} @ {}:{}",
+            source.text, source.file, source.line
+        ),
+        None => format!(" in {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUMP: &str = "CPU: 0 UID: 0 PID: 7 Comm: x\nCall trace:\n\
+        bpf_prog_0123456789abcdef_f+0x1/0x2\n  x(); @ a.c:3\n\n";
+
+    #[test]
+    fn reports_are_counted_by_kind_and_place() {
+        let text = format!(
+            "own\n{DUMP}ERROR: Arena READ access at unmapped address 0x10\n{DUMP}{DUMP}\
+             ... 3 further reports were suppressed\n"
+        );
+        let mut own = Vec::new();
+        assert_eq!(
+            tally(text.as_bytes(), &mut own).unwrap(),
+            [
+                "1 x arena read in f: x(); @ a.c:3",
+                "2 x stack in f: x(); @ a.c:3",
+                "3 suppressed"
+            ]
+        );
+        assert_eq!(own, b"own\n");
+    }
+
+    #[test]
+    fn a_report_that_is_not_whole_is_an_error() {
+        let error = tally(DUMP.trim_end().as_bytes(), &mut Vec::new()).unwrap_err();
+        assert!(format!("{error:#}").contains("the report is cut off"));
+    }
+}
