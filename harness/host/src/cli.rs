@@ -61,7 +61,7 @@ pub enum Task {
     Review(tasks::review::Args),
     /// A shell in the patched kernel, with bpftool
     Shell(tasks::shell::Args),
-    /// Boot, run a program that prints to both streams (TEST=regex: another case), show what they said
+    /// Boot, run programs that go wrong (TEST=regex: other cases), show what the kernel said of it
     Demo(tasks::demo::Args),
     /// Each tool, its version, whether it will do, and how to get it
     Doctor(tasks::doctor::Args),

@@ -15,6 +15,7 @@ pub mod apply;
 pub mod boot_test;
 pub mod cache_key;
 pub mod check_series;
+pub mod decode;
 pub mod demo;
 pub mod doctor;
 pub mod matrix;
