@@ -45,6 +45,8 @@ char _license[] SEC("license") = "GPL";
 extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args,
 				   __u32 len__sz, void *aux__prog) __weak __ksym;
 
+extern int bpf_stream_print_stack(int stream_id) __weak __ksym;
+
 /* One line to each stream, which says where it comes from and where it belongs. */
 #define print_to_both(from)                                       \
 	({                                                        \
@@ -66,6 +68,15 @@ static const char errno_names[][8] = {
 	[2] = "-ENOENT",  [7] = "-E2BIG",   [12] = "-ENOMEM", [14] = "-EFAULT",
 	[16] = "-EBUSY",  [22] = "-EINVAL", [28] = "-ENOSPC",
 };
+
+/*
+ * Ends a loop that has gone on for too long, by a jump to the label: the instruction may_goto,
+ * whose name the assembler does not know for the CPU that the selftests are compiled for.
+ */
+#define may_goto(label)                                                              \
+	asm volatile goto("1: .byte 0xe5; .byte 0;"                                  \
+			  ".long ((%l[" #label "] - 1b - 8) / 8) & 0xffff; .short 0" \
+			  : : : : label)
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

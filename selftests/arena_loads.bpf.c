@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "ERROR: Arena READ access at unmapped address 0x<address>: the address is the full user-space
+ * address (user_vm_start with the low 32 bits of the access). A load that faults leaves 0 in its
+ * destination."
+ */
+#include "arena.h"
+
+SEC("syscall")
+int widths(void *ctx)
+{
+	load("u8", PAGE(1), + 1);
+	load("u16", PAGE(1), + 2);
+	load("u32", PAGE(1), + 4);
+	load("u64", PAGE(1), + 8);
+	return 0;
+}
+
+/* The address is gone when the register has been cleared: the report knows it all the same. */
+SEC("syscall")
+int into_address(void *ctx)
+{
+	load_into_address("u8", PAGE(2), + 1);
+	load_into_address("u16", PAGE(2), + 2);
+	load_into_address("u32", PAGE(2), + 4);
+	load_into_address("u64", PAGE(2), + 8);
+	return 0;
+}
+
+/* 6.12 does not have them on arenas, and says so. */
+SEC("syscall")
+int sign_extended(void *ctx)
+{
+	load("s32", PAGE(1), + 4);
+	return 0;
+}
+
+SEC("syscall")
+int offsets(void *ctx)
+{
+	load("u64", PAGE(3), - 8);
+	load("u8", PAGE(3), + 32767);
+	load("u8", PAGE(10), - 32768);
+	load_into_address("u64", PAGE(10), - 4096);
+	/* below the 4 GiB of the arena and above them, into the pages that guard them */
+	load("u64", 0ULL, - 8);
+	load("u64", 0xfffffff8ULL, + 8);
+	/* beyond its 16 pages */
+	load("u64", PAGE(16), + 0);
+	return 0;
+}
+
+/*
+ * It begins on a page that is there: what is told is the address of the access, not of the fault.
+ */
+SEC("syscall")
+int across_pages(void *ctx)
+{
+	if (!map_page(PAGE(1)))
+		return -1;
+	store("u32", PAGE(2), - 4);
+	load("u32", PAGE(2), - 4);
+	load("u64", PAGE(2), - 4);
+	return 0;
+}

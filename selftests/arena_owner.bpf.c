@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "The report lands in the stream of the closest BPF program on the stack": where several programs
+ * are on it, in the one's that made the access. The scenarios note what the others' streams hold.
+ */
+#include "arena.h"
+
+/* Runs where the function of the kernel is called that bpf_get_prandom_u32() is. */
+SEC("fentry/bpf_user_rnd_u32")
+__aux
+int BPF_PROG(tracing)
+{
+	void *pointer = in_arena(PAGE(1));
+
+	touch(pointer);
+	return 0;
+}
+
+SEC("tc")
+__with(tracing)
+__scenario(others)
+int traced(struct __sk_buff *skb)
+{
+	void *pointer = in_arena(PAGE(2));
+
+	__u64 value;
+
+	touch(pointer);
+	value = bpf_get_prandom_u32();
+	pass(value);
+	touch(pointer);
+	return 0;
+}
+
+/* A program whose function `replaceable` the extension replaces. */
+__noinline int replaceable(int value)
+{
+	asm volatile("" : "+r"(value));
+	return value + 1;
+}
+
+SEC("syscall")
+__aux
+int extended(void *ctx)
+{
+	void *pointer = in_arena(PAGE(2));
+	int ret;
+
+	touch(pointer);
+	ret = replaceable(1);
+	pass(ret);
+	touch(pointer);
+	return ret;
+}
+
+/* The scenario loads the program that it extends first, runs that, and notes its streams. */
+SEC("freplace/replaceable")
+__with(extended)
+__scenario(extension)
+int extension(int value)
+{
+	void *pointer = in_arena(PAGE(1));
+
+	touch(pointer);
+	return value + 41;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "The report lands in the stream of the closest BPF program on the stack": a program that is
+ * reached by a tail call is a program of its own. The scenario notes what its streams hold.
+ */
+#include "arena.h"
+
+SEC("tc")
+__aux
+int target(struct __sk_buff *skb)
+{
+	void *pointer = in_arena(PAGE(1));
+
+	touch(pointer);
+	return 42;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} targets SEC(".maps") = {
+	.values = { [0] = (void *)&target },
+};
+
+/* The target takes the place of this program on the stack. */
+SEC("tc")
+__with(target)
+__scenario(others)
+int tail_call(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &targets, 0);
+	return -1; /* the target was not reached */
+}
+
+/* Here it takes the place of the subprogram only: this program is on the stack, too. */
+static __noinline int go_to_target(struct __sk_buff *skb)
+{
+	int ret = -1; /* the target was not reached */
+
+	bpf_tail_call(skb, &targets, 0);
+	/* the compiler knows nothing of what the target returns */
+	asm volatile("" : "+r"(ret));
+	return ret;
+}
+
+SEC("tc")
+__with(target)
+__scenario(others)
+int tail_call_in_subprogram(struct __sk_buff *skb)
+{
+	void *pointer = in_arena(PAGE(2));
+	int ret = go_to_target(skb);
+
+	pass(ret);
+	touch(pointer);
+	return ret;
+}

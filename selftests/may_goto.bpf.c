@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "may_goto: 250 ms of wall time for a loop": a loop that never ends by itself is ended, and
+ * "ERROR: Timeout detected for may_goto instruction" says where. The programs measure the time
+ * themselves; how much longer than that it takes is a matter of the machine, so that bound is wide.
+ */
+#include "selftest.h"
+
+#define MILLISECOND 1000000ULL
+
+/* What the clock says of a loop that was ended. */
+#define tell_time(what, begun)								\
+	({										\
+		__u64 __took = bpf_ktime_get_ns() - (begun);				\
+											\
+		bpf_stream_printk(BPF_STDOUT, what " took %s\n",			\
+				  __took < 250 * MILLISECOND ? "less than 250 ms" :	\
+				  __took < 5000 * MILLISECOND ? "250 ms or more" :	\
+				  "5 seconds or more");					\
+	})
+
+SEC("tc")
+int main_program(struct __sk_buff *skb)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	for (;;)
+		may_goto(out);
+out:
+	tell_time("the loop", begun);
+	return 0;
+}
+
+/* The same in a program that may sleep. */
+SEC("syscall")
+int sleepable(void *ctx)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	for (;;)
+		may_goto(out);
+out:
+	tell_time("the loop", begun);
+	return 0;
+}
+
+static __noinline int spin(void)
+{
+	int rounds = 0;
+
+	for (;;) {
+		may_goto(out);
+		rounds |= 1;
+	}
+out:
+	return rounds;
+}
+
+SEC("tc")
+int subprogram(struct __sk_buff *skb)
+{
+	__u64 begun = bpf_ktime_get_ns();
+	int ret = spin();
+
+	tell_time("the subprogram", begun);
+	return ret;
+}
+
+/* A call begins anew: each of them has 250 ms. */
+SEC("tc")
+int subprogram_twice(struct __sk_buff *skb)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	spin();
+	tell_time("the first call", begun);
+	begun = bpf_ktime_get_ns();
+	spin();
+	tell_time("the second call", begun);
+	return 0;
+}
+
+static int spin_in_callback(__u32 index, void *unused)
+{
+	for (;;)
+		may_goto(out);
+out:
+	return 1; /* no more of bpf_loop */
+}
+
+SEC("tc")
+int callback(struct __sk_buff *skb)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	bpf_loop(3, spin_in_callback, NULL, 0);
+	tell_time("the callback", begun);
+	return 0;
+}
+
+/* Each has its own 250 ms, and its own report. */
+SEC("tc")
+int two_loops(struct __sk_buff *skb)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	for (;;)
+		may_goto(first_out);
+first_out:
+	tell_time("the first loop", begun);
+	begun = bpf_ktime_get_ns();
+	for (;;)
+		may_goto(second_out);
+second_out:
+	tell_time("the second loop", begun);
+	return 0;
+}
+
+/* The inner loop is ended first, and then the outer one, which does little but meet it again. */
+SEC("tc")
+int nested_loops(struct __sk_buff *skb)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	for (;;) {
+		may_goto(outer_out);
+		for (;;)
+			may_goto(inner_out);
+inner_out:;
+	}
+outer_out:
+	tell_time("both loops", begun);
+	return 0;
+}
+
+/* Looks at the clock some times, and is through long before it strikes. */
+SEC("tc")
+int ends_by_itself(struct __sk_buff *skb)
+{
+	static volatile int rounds;
+
+	while (rounds < 200 * 1000) {
+		may_goto(out);
+		rounds++;
+	}
+out:
+	bpf_stream_printk(BPF_STDOUT, "%d rounds\n", rounds);
+	return 0;
+}
+
+/*
+ * All registers that a program can have hold something when the loop is ended, and what they hold
+ * is added up afterwards: 1 + 2 + 4 + ... + 512.
+ */
+SEC("tc")
+__attribute__((naked))
+int registers(void)
+{
+	asm volatile("r0 = 1; r1 = 2; r2 = 4; r3 = 8; r4 = 16;"
+		     "r5 = 32; r6 = 64; r7 = 128; r8 = 256; r9 = 512;"
+		     /* may_goto over the jump back */
+		     "1: .byte 0xe5; .byte 0; .short 1; .long 0;"
+		     "goto 1b;"
+		     "r0 += r1; r0 += r2; r0 += r3; r0 += r4; r0 += r5;"
+		     "r0 += r6; r0 += r7; r0 += r8; r0 += r9;"
+		     "exit;");
+}
+
+/* The slot in which a loop's time is kept comes on top of the stack that a program may have. */
+SEC("tc")
+__attribute__((naked))
+int whole_stack(void)
+{
+	asm volatile("r1 = 1; *(u64 *)(r10 - 512) = r1;"
+		     "r1 = 2; *(u64 *)(r10 - 504) = r1;"
+		     "r1 = 4; *(u64 *)(r10 - 8) = r1;"
+		     "1: .byte 0xe5; .byte 0; .short 1; .long 0;"
+		     "goto 1b;"
+		     "r0 = *(u64 *)(r10 - 512);"
+		     "r1 = *(u64 *)(r10 - 504); r0 += r1;"
+		     "r1 = *(u64 *)(r10 - 8); r0 += r1;"
+		     "exit;");
+}
+
+/* A may_goto that leads where it is going anyway is removed: what is left is two instructions. */
+SEC("tc")
+__attribute__((naked))
+__scenario(instructions)
+int next_instruction(void)
+{
+	asm volatile(".byte 0xe5; .byte 0; .short 0; .long 0;"
+		     "r0 = 0;"
+		     ".byte 0xe5; .byte 0; .short 0; .long 0;"
+		     ".byte 0xe5; .byte 0; .short 0; .long 0;"
+		     "exit;");
+}
+
+/*
+ * The scenario keeps another thread busy on the same CPU: of the 250 ms, the loop has about half.
+ * It is told what that thread's CPU time is, in which 250 ms would be twice as long.
+ */
+SEC("syscall")
+__scenario(crowded)
+int preempted(void *ctx)
+{
+	__u64 begun = bpf_ktime_get_ns();
+
+	for (;;)
+		may_goto(out);
+out:
+	tell_time("the loop", begun);
+	return 0;
+}
