@@ -81,6 +81,37 @@ int under_spin_lock(struct __sk_buff *skb)
 	return err;
 }
 
+static __u32 seen;
+
+/*
+ * Of the process that the interrupts meet nothing is known beforehand, so the scenarios count the
+ * dumps by what is.
+ */
+SEC("tp_btf/hrtimer_expire_entry")
+__scenario(reports)
+__await_stdout(11)
+int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
+{
+	if ((preempt_count() & 0x0f0000) == 0 || __sync_lock_test_and_set(&seen, 1))
+		return 0;
+	bpf_stream_print_stack(BPF_STDERR);
+	bpf_stream_printk(BPF_STDOUT, "in %s\n", context());
+	return 0;
+}
+
+SEC("tp_btf/nmi_handler")
+__needs(injected_nmi)
+__scenario(nmi_reports)
+int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
+{
+	if (seen)
+		return 0;
+	seen = 1;
+	bpf_stream_print_stack(BPF_STDERR);
+	bpf_stream_printk(BPF_STDOUT, "in %s\n", context());
+	return 0;
+}
+
 /* A dump that does not fit is not printed in part. */
 SEC("syscall")
 __scenario(limit_4096)

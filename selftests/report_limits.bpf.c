@@ -95,6 +95,14 @@ int parallel_suppressed(void *ctx)
 	return fault_often(1000);
 }
 
+/* The same while somebody reads: none is lost or counted twice. */
+SEC("syscall")
+__scenario(reports_while_reading)
+int read_meanwhile(void *ctx)
+{
+	return fault_often(1000);
+}
+
 /* Each report, dump and text of four threads is whole. */
 SEC("syscall")
 __scenario(parallel_reports)

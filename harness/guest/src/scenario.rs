@@ -83,6 +83,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("piecewise", |stage| pieces::play(stage, 5)),
     ("read_while_writing", read_while_writing::play),
     ("reports", reports::play),
+    (
+        "reports_while_reading",
+        parallel_reports::play_while_reading,
+    ),
     ("reports_within_4096", reports::play_within_4096),
     ("second_fd", second_fd::play),
     ("several_readers", several_readers::play),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Four threads run the program at the same time, on all CPUs; then stderr is read, and its reports
-//! are counted. Each must be whole, however they were made at once.
+//! Four threads run the program at the same time, on all CPUs; then, or meanwhile, stderr is read.
+//! Each of the reports in it must be whole, however they were made at once.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use reports::Item;
 
 use super::{Stage, tally_reports, threads};
 use crate::runner;
@@ -12,7 +14,7 @@ use crate::stream::Stream;
 
 const THREADS: usize = 4;
 
-/// Runs with several threads, reads with one.
+/// Runs with several threads, reads with one, and notes how many reports there were of each kind.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
@@ -25,5 +27,41 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     stage.seen.notes.extend(notes);
     let lines = own.split_inclusive(|byte| *byte == b'\n').count();
     stage.note(format!("{lines} lines of the program's own"));
+    Ok(None)
+}
+
+/// Reads while the program runs. How many reports are suppressed is chance then; those and the others
+/// together are not, and that is noted.
+pub fn play_while_reading(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    let running = AtomicUsize::new(THREADS);
+    let run = || {
+        let retval = runner::run_fd(fd);
+        running.fetch_sub(1, Ordering::Release);
+        retval.map(|_| Vec::new())
+    };
+    let read = || {
+        let mut text = Vec::new();
+        while running.load(Ordering::Acquire) > 0 {
+            Stream::Stderr.drain(fd, &mut text)?;
+        }
+        Stream::Stderr.drain(fd, &mut text)?;
+        Ok(text)
+    };
+    type Work<'a> = Box<dyn FnOnce() -> Result<Vec<u8>> + Send + 'a>;
+    let mut works: Vec<Work<'_>> = vec![Box::new(read)];
+    works.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
+    let text = threads::at_once(works)?.concat();
+    let items = reports::parse(&text).context("stderr holds a report that cannot be understood")?;
+    let made: u64 = items
+        .iter()
+        .map(|item| match item {
+            Item::KernelReport(_) => 1,
+            Item::ReportsSuppressed { count } => *count,
+        })
+        .sum();
+    stage.note(format!("{made} reports were printed or suppressed"));
     Ok(None)
 }
