@@ -5,6 +5,9 @@
  * destination."
  */
 #include "arena.h"
+#include <bpf/bpf_core_read.h>
+
+extern void *bpf_rdonly_cast(const void *obj__ign, __u32 btf_id__k) __weak __ksym;
 
 SEC("syscall")
 int widths(void *ctx)
@@ -61,5 +64,19 @@ int across_pages(void *ctx)
 	store("u32", PAGE(2), - 4);
 	load("u32", PAGE(2), - 4);
 	load("u64", PAGE(2), - 4);
+	return 0;
+}
+
+/* A load that faults elsewhere gives 0, too, and is none of the arena's business. */
+SEC("syscall")
+int elsewhere(void *ctx)
+{
+	void *nowhere = (void *)-PAGE_SIZE;
+	struct task_struct *task;
+
+	in_arena(PAGE(1));
+	task = bpf_rdonly_cast(nowhere, bpf_core_type_id_kernel(struct task_struct));
+	bpf_stream_printk(BPF_STDOUT, "load of a PID where nothing is\n");
+	tell(task->pid);
 	return 0;
 }
