@@ -26,6 +26,11 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "new files lie in kernel/bpf/, which MAINTAINERS has as a whole",
     },
     Exception {
+        files: "arch/arm64/net/bpf_jit.h",
+        types: &["CAMELCASE"],
+        reason: "registers are called Rt and Xn there, as in Arm's manual",
+    },
+    Exception {
         files: "include/linux/",
         types: &["BIT_MACRO"],
         reason: "a flag that joins a list of (1 << n) is written like the others",
@@ -35,6 +40,12 @@ const EXCEPTIONS: &[Exception] = &[
         types: &["MACRO_ARG_REUSE"],
         reason: "bpf_stream_stage() and its printk take the name of a local variable, not an \
                  expression",
+    },
+    Exception {
+        files: "kernel/bpf/core.c",
+        types: &["INDENTED_LABEL", "MEMORY_BARRIER"],
+        reason: "the interpreter's labels are written like the others there; a barrier that it \
+                 executes is a program's, and so is what that pairs with",
     },
     Exception {
         files: "tools/lib/bpf/",
