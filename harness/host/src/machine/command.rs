@@ -10,8 +10,10 @@ use super::root;
 use super::scratch::Scratch;
 use super::{RunSpec, Tools};
 
-/// Enough for the longest streams, several at once.
-const MEMORY: &str = "1G";
+/// Enough for the longest streams, several at once; and in a kernel with KASAN for arenas, each of
+/// which takes 512 MiB of shadow for its 4 GiB of addresses, some time longer than the arena is there.
+/// The host pays for what the guest touches only.
+const MEMORY: &str = "4G";
 
 /// Parameters of the kernel beside virtme-ng's own.
 const PARAMETERS: &[&str] = &[
