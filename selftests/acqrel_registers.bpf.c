@@ -85,9 +85,9 @@ static __always_inline int result_of(__u64 wrong_of_loads, __u64 wrong_of_stores
 	return (wrong_of_loads ? 1 : 0) | (wrong_of_stores ? 2 : 0);
 }
 
-/* Each returns the bits that were wrong. r6 to r9 are saved by the call. */
+/* Each returns the bits that were wrong, of a pointer. r6 to r9 are saved by the call. */
 #define FUNCTIONS(bits, code, expected)                                                    \
-	static __attribute__((naked)) __noinline __u64 loads_##bits(void *at)              \
+	static __attribute__((naked, used)) __u64 loads_##bits(void)                       \
 	{                                                                                  \
 		asm volatile(BEGIN(expected)                                               \
 			     ALL_POINTERS(LOAD, code, 0) LOAD_OWN(code, 0)                 \
@@ -102,7 +102,7 @@ static __always_inline int result_of(__u64 wrong_of_loads, __u64 wrong_of_stores
 			     ALL_POINTERS(LOAD, code, 9) LOAD_OWN(code, 9)                 \
 			     END ::: "memory");                                            \
 	}                                                                                  \
-	static __attribute__((naked)) __noinline __u64 stores_##bits(void *at)             \
+	static __attribute__((naked, used)) __u64 stores_##bits(void)                      \
 	{                                                                                  \
 		asm volatile(BEGIN(expected)                                               \
 			     OTHER_POINTERS(STORE, code, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)     \
@@ -122,7 +122,8 @@ static __always_inline int result_of(__u64 wrong_of_loads, __u64 wrong_of_stores
 	{                                                                                  \
 		__u64 on_stack[3] = {};                                                    \
                                                                                            \
-		return result_of(loads_##bits(&on_stack[1]), stores_##bits(&on_stack[1])); \
+		return result_of(call_naked(loads_##bits, &on_stack[1]),                   \
+				 call_naked(stores_##bits, &on_stack[1]));                 \
 	}                                                                                  \
 	SEC("syscall")                                                                     \
 	int arena_##bits(void *ctx)                                                        \
@@ -131,8 +132,8 @@ static __always_inline int result_of(__u64 wrong_of_loads, __u64 wrong_of_stores
                                                                                            \
 		if (!page)                                                                 \
 			return 4;                                                          \
-		return result_of(loads_##bits((void *)&page[1]),                           \
-				 stores_##bits((void *)&page[1]));                         \
+		return result_of(call_naked(loads_##bits, (void *)&page[1]),               \
+				 call_naked(stores_##bits, (void *)&page[1]));             \
 	}
 
 FUNCTIONS(8_bits, 0xd3, "0x88")

@@ -30,14 +30,6 @@ int into_address(void *ctx)
 	return 0;
 }
 
-/* 6.12 does not have them on arenas, and says so. */
-SEC("syscall")
-int sign_extended(void *ctx)
-{
-	load("s32", PAGE(1), + 4);
-	return 0;
-}
-
 SEC("syscall")
 int offsets(void *ctx)
 {

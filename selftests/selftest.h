@@ -47,6 +47,34 @@ extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const vo
 
 extern int bpf_stream_print_stack(int stream_id) __weak __ksym;
 
+/* The locks that fail where waiting could not end, and interrupts; held only where 0 is returned. */
+extern int bpf_res_spin_lock(struct bpf_res_spin_lock *lock) __weak __ksym;
+extern void bpf_res_spin_unlock(struct bpf_res_spin_lock *lock) __weak __ksym;
+extern int bpf_res_spin_lock_irqsave(struct bpf_res_spin_lock *lock, unsigned long *flags) __weak
+	__ksym;
+extern void bpf_res_spin_unlock_irqrestore(struct bpf_res_spin_lock *lock, unsigned long *flags)
+	__weak __ksym;
+extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
+extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
+
+/*
+ * Calls a static function that is __attribute__((naked)) with one argument. Such a function says that
+ * it has none: clang forgets the name of a parameter that only asm uses, and a parameter without a
+ * name makes the kernel refuse all of an object's BTF.
+ */
+#define call_naked(function, argument)                                        \
+	({                                                                    \
+		__u64 __result;                                               \
+									      \
+		asm volatile("r1 = %[it];"                                    \
+			     "call " #function ";"                            \
+			     "%[result] = r0;"                                \
+			     : [result] "=r"(__result)                        \
+			     : [it] "r"(argument)                             \
+			     : "r0", "r1", "r2", "r3", "r4", "r5", "memory"); \
+		__result;                                                     \
+	})
+
 /* One line to each stream, which says where it comes from and where it belongs. */
 #define print_to_both(from)                                       \
 	({                                                        \
@@ -66,7 +94,7 @@ _Static_assert(sizeof(TEXT_1000) == 1000 + 1, "the text is as long as its name s
 /* The errnos that a print can return, by their names: an array, as BPF has no jump tables. */
 static const char errno_names[][8] = {
 	[2] = "-ENOENT",  [7] = "-E2BIG",   [12] = "-ENOMEM", [14] = "-EFAULT",
-	[16] = "-EBUSY",  [22] = "-EINVAL", [28] = "-ENOSPC",
+	[16] = "-EBUSY",  [22] = "-EINVAL", [28] = "-ENOSPC", [35] = "-EDEADLK",
 };
 
 /*
@@ -105,6 +133,23 @@ static __always_inline __u32 preempt_count(void)
 	return bpf_get_current_task_btf()->thread_info.preempt.count;
 }
 #endif
+
+/*
+ * Wait, for some seconds at most, until another CPU, or what interrupts this one, makes it true. No
+ * call in it is forbidden under a lock. (A bpf_for() goes round 1 << 23 times at most.)
+ */
+#define wait_until(condition)                                                      \
+	({                                                                         \
+		int __i, __j;                                                      \
+										   \
+		bpf_for(__i, 0, 100) {                                             \
+			if (condition)                                             \
+				break;                                             \
+			bpf_for(__j, 0, 1 << 20)                                   \
+				if (condition)                                     \
+					break;                                     \
+		}                                                                  \
+	})
 
 /* What the CPU was doing when the program ran (the fields of the kernel's linux/preempt.h). */
 static __always_inline const char *context(void)

@@ -101,6 +101,7 @@ fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {
     // its error does not give the errno away.
     let ret = unsafe { libbpf_sys::bpf_object__load(object.as_libbpf_object().as_ptr()) };
     if ret == 0 {
+        check_btf(&libbpf_log::take())?;
         // SAFETY: the pointer is that of a loaded object, whose ownership goes over.
         return Ok(unsafe { Object::from_ptr(object.take_ptr()) });
     }
@@ -114,6 +115,19 @@ fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {
     }
     let cause = std::io::Error::from_raw_os_error(-ret);
     Err(anyhow!("cannot load: {cause}: {}", said.join("; ")))
+}
+
+/// libbpf goes on where the kernel refuses an object's BTF: the case would run, and its reports
+/// have no source lines.
+fn check_btf(said: &[String]) -> Result<()> {
+    const REFUSED: &str = "Error loading .BTF into kernel";
+    match said.iter().find(|line| line.contains(REFUSED)) {
+        Some(line) => Err(anyhow!(
+            "the kernel refused the object's types: {}; `bpftool -d prog load` shows why",
+            line.trim_end()
+        )),
+        None => Ok(()),
+    }
 }
 
 fn find<'obj>(object: &'obj Object, name: &str) -> Result<ProgramMut<'obj>> {
