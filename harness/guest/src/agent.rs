@@ -9,6 +9,7 @@ use wire::{FromGuest, PROTOCOL};
 use crate::case;
 use crate::catalogue::Catalogue;
 use crate::channel::Channel;
+use crate::headroom::Headroom;
 use crate::kcsan;
 use crate::kmemleak;
 use crate::lockdep;
@@ -17,11 +18,12 @@ use crate::lockdep;
 pub fn run(catalogue: &Catalogue) -> Result<()> {
     let mut channel = Channel::open()?;
     channel.send(&start(catalogue)?)?;
+    let headroom = Headroom::at_start()?;
     for case in &catalogue.cases {
         channel.send(&FromGuest::CaseStart {
             case: case.name.clone(),
         })?;
-        let report = case::run(case, &mut channel);
+        let report = case::run(case, &headroom, &mut channel);
         channel.send(&FromGuest::Case(report))?;
     }
     lockdep::tell_if_off();

@@ -11,6 +11,7 @@ use wire::{Bytes, CaseReport, Outcome};
 use crate::catalogue::Case;
 use crate::channel::Channel;
 use crate::feature;
+use crate::headroom::Headroom;
 use crate::load::Rejection;
 use crate::scenario::{self, Stage};
 
@@ -26,10 +27,13 @@ pub struct Seen {
 }
 
 /// Runs the case. Whatever goes wrong in it, the report tells; the next case begins afresh.
-pub fn run(case: &Case, channel: &mut Channel) -> CaseReport {
+pub fn run(case: &Case, headroom: &Headroom, channel: &mut Channel) -> CaseReport {
     let begun = Instant::now();
     let mut seen = Seen::default();
-    let attempt = catch_unwind(AssertUnwindSafe(|| attempt(case, channel, &mut seen)));
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        headroom.wait()?;
+        attempt(case, channel, &mut seen)
+    }));
     let outcome = match attempt {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => not_run(error),

@@ -16,6 +16,7 @@ mod cycles;
 mod errno;
 mod fault_injection;
 mod feature;
+mod headroom;
 mod kcsan;
 mod kernel_btf;
 mod kmemleak;
