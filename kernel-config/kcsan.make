@@ -4,6 +4,7 @@
 KCSAN_SANITIZE=n
 KCSAN_SANITIZE_stream.o=y
 KCSAN_SANITIZE_stream_mem.o=y
+KCSAN_SANITIZE_rqspinlock.o=y
 # what the streams call: lists of pieces, and the copies to user space
 KCSAN_SANITIZE_llist.o=y
 KCSAN_SANITIZE_usercopy.o=y

@@ -128,3 +128,11 @@ int full(void *ctx)
 	bpf_stream_printk(BPF_STDOUT, "4 bytes are still free: %s\n", result(err));
 	return 0;
 }
+
+/* The name of a task stands in the dump, whatever is in it: it must not forge a line. */
+SEC("syscall")
+__scenario(odd_comm)
+int forged_line_in_comm(void *ctx)
+{
+	return bpf_stream_print_stack(BPF_STDERR);
+}

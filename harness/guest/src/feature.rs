@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::cycles;
 use crate::fault_injection;
+use crate::scenario::cpus;
 
 /// Whether a feature is here.
 type Probe = fn() -> bool;
@@ -24,6 +25,9 @@ const FEATURES: &[(&str, Probe)] = &[
     ("arena_bitwise_fetch", || cfg!(target_arch = "aarch64")),
     // NMIs on the host's request: QEMU's monitor has them for x86-64 only
     ("injected_nmi", || cfg!(target_arch = "x86_64")),
+    // programs that run at the same time
+    ("two_cpus", || has_cpus(2)),
+    ("three_cpus", || has_cpus(3)),
     // a cycle counter, whose overflow interrupts as an NMI
     ("cycle_counter", || cycles::Counter::open().is_ok()),
 ];
@@ -37,4 +41,8 @@ pub fn is_here(name: &str) -> Result<bool> {
             format!("the agent knows no feature `{name}`; see guest/src/feature.rs")
         })?;
     Ok(probe())
+}
+
+fn has_cpus(count: usize) -> bool {
+    cpus::online().is_ok_and(|cpus| cpus.len() >= count)
 }

@@ -24,6 +24,7 @@ mod libbpf_log;
 mod load;
 mod lockdep;
 mod memory;
+mod queueing;
 mod runner;
 mod scenario;
 mod settings;

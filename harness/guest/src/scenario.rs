@@ -16,10 +16,11 @@ use crate::wishes::Wishes;
 mod bad_reads;
 mod buffer_across_fault;
 mod copy;
-mod cpus;
+pub mod cpus;
 mod crowded;
 mod cycles;
 mod each_allocation;
+mod each_cpu;
 mod extension;
 mod fill_and_drain;
 mod instructions;
@@ -33,7 +34,9 @@ mod meanwhile;
 mod memory;
 mod memory_of_text;
 mod nmi;
+mod nmi_on_top;
 mod no_pages;
+mod odd_comm;
 mod others;
 mod parallel_reports;
 mod pieces;
@@ -63,6 +66,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         tally_reports::after(stage, cycles::play)
     }),
     ("each_allocation", each_allocation::play),
+    ("each_cpu", each_cpu::play),
+    ("each_cpu_unheard", each_cpu::play_unheard),
     ("extension", extension::play),
     ("fill_and_drain", fill_and_drain::play),
     ("instructions", instructions::play),
@@ -74,10 +79,12 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("meanwhile", meanwhile::play),
     ("memory_of_text", memory_of_text::play),
     ("nmi", nmi::play),
+    ("nmi_on_top", nmi_on_top::play),
     ("nmi_reports", |stage| {
         tally_reports::after(stage, nmi::play)
     }),
     ("no_pages", no_pages::play),
+    ("odd_comm", odd_comm::play),
     ("others", others::play),
     ("parallel_reports", parallel_reports::play),
     ("piecewise", |stage| pieces::play(stage, 5)),

@@ -8,6 +8,7 @@ use libbpf_rs::OpenObject;
 use libbpf_rs::btf::types::{DataSec, Var};
 
 use crate::catalogue::btf;
+use crate::scenario::cpus;
 
 /// A text in the agent's memory, for programs that read user space.
 static USER_TEXT: &CStr = c"text of user space";
@@ -19,6 +20,11 @@ type Value = fn() -> Vec<u8>;
 const VARIABLES: &[(&str, Value)] = &[
     // the agent's process, so that attached programs can ignore all others
     ("target_tgid", || std::process::id().to_ne_bytes().to_vec()),
+    // on which the scenario runs the program at once; as many as the guest has, or none
+    ("cpus", || {
+        let online = cpus::online().map_or(0, |cpus| cpus.len() as u32);
+        online.to_ne_bytes().to_vec()
+    }),
     ("user_text", || {
         (USER_TEXT.as_ptr() as u64).to_ne_bytes().to_vec()
     }),

@@ -26,6 +26,8 @@ const FEATURES: &[(&str, Obliged)] = &[
     ),
     ("arena_bitwise_fetch", Obliged::Arch(Arch::Arm64)),
     ("injected_nmi", Obliged::Arch(Arch::X86_64)),
+    // every machine is given them
+    ("two_cpus", Obliged::Option("CONFIG_SMP")),
     // on x86-64 only where KVM passes the counters of the CPU on
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
 ];

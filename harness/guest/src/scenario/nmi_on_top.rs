@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Attaches the program, and has the host inject NMIs, while the program `below` of the same object
+//! runs on the CPU that they hit, until the attached one has printed to stdout.
+
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use wire::Request;
+
+use super::{Stage, cpus};
+use crate::runner;
+use crate::stream::Stream;
+
+/// The first may come while `below` is not there yet.
+const TRIES: usize = 10;
+
+/// The CPU whose interrupt controller passes injected NMIs on.
+const HIT: u32 = 0;
+
+/// Attaches, runs, injects, waits, detaches, reads.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let below = loaded.other("below")?;
+    let below = below.as_fd();
+    let link = runner::attach(&program)?;
+    let returned = thread::scope(|scope| {
+        let below = scope.spawn(move || {
+            cpus::stay_on(HIT)?;
+            runner::run_fd(below)
+        });
+        let mut printed = Ok(());
+        for _ in 0..TRIES {
+            stage.channel.request(Request::Nmi)?;
+            let patience = Duration::from_millis(300);
+            printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut stage.seen.stdout);
+            if printed.is_ok() {
+                break;
+            }
+        }
+        printed.with_context(|| format!("after {TRIES} NMIs"))?;
+        below.join().map_err(|_| anyhow!("a thread panicked"))?
+    })?;
+    drop(link);
+    stage.note(format!("the program below returned {returned}"));
+    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Ok(None)
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the verifier lets programs do that turn interrupts off: each program breaks one rule, and
+ * the log says which. What keeps the rules is in locks.bpf.c.
+ */
+#include "selftest.h"
+
+extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
+	__weak __ksym;
+extern void bpf_throw(u64 cookie) __weak __ksym;
+
+static unsigned long global_flags;
+
+SEC("tc")
+int flags_in_global(struct __sk_buff *skb)
+{
+	bpf_local_irq_save(&global_flags);
+	return 0;
+}
+
+SEC("tc")
+int restore_of_what_was_not_saved(struct __sk_buff *skb)
+{
+	unsigned long flags = 0xbad;
+
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int restore_from_global(struct __sk_buff *skb)
+{
+	bpf_local_irq_restore(&global_flags);
+	return 0;
+}
+
+SEC("tc")
+int save_twice_to_one_place(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	bpf_local_irq_save(&flags);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int restore_twice(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	bpf_local_irq_restore(&flags);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int flags_overwritten(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	flags = 0xdeadbeef;
+	barrier_var(flags);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int flags_overwritten_in_part(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	*(volatile char *)&flags = 1;
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int flags_read(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = *(volatile unsigned long *)&flags & 1;
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+SEC("tc")
+int restore_out_of_order(struct __sk_buff *skb)
+{
+	unsigned long outer, inner;
+
+	bpf_local_irq_save(&outer);
+	bpf_local_irq_save(&inner);
+	bpf_local_irq_restore(&outer);
+	bpf_local_irq_restore(&inner);
+	return 0;
+}
+
+SEC("tc")
+int save_over_iterator(struct __sk_buff *skb)
+{
+	struct bpf_iter_num it;
+
+	bpf_iter_num_new(&it, 0, 10);
+	bpf_local_irq_save((unsigned long *)&it);
+	return 0;
+}
+
+SEC("tc")
+int restore_from_iterator(struct __sk_buff *skb)
+{
+	struct bpf_iter_num it;
+
+	bpf_iter_num_new(&it, 0, 10);
+	bpf_local_irq_restore((unsigned long *)&it);
+	return 0;
+}
+
+SEC("tc")
+int exit_with_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	return 0;
+}
+
+SEC("tc")
+int exit_with_irqs_off_on_one_path(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	if (skb->len > 100)
+		bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+static __noinline void save_to(unsigned long *flags)
+{
+	bpf_local_irq_save(flags);
+}
+
+/* Flags of the caller; the subprogram may leave them to it, which here forgets them. */
+SEC("tc")
+int exit_with_irqs_off_by_subprogram(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	save_to(&flags);
+	return 0;
+}
+
+/* Flags on the stack of the subprogram are lost when it returns. */
+static __noinline int save_and_return(void)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	return 0;
+}
+
+SEC("tc")
+int flags_lost_with_frame(struct __sk_buff *skb)
+{
+	save_and_return();
+	return 0;
+}
+
+struct callback_ctx {
+	unsigned long flags;
+};
+
+static int save_in_callback(__u32 i, struct callback_ctx *ctx)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	return 1;
+}
+
+SEC("tc")
+int callback_leaves_irqs_off(struct __sk_buff *skb)
+{
+	struct callback_ctx ctx = {};
+
+	bpf_loop(1, save_in_callback, &ctx, 0);
+	return 0;
+}
+
+static int restore_in_callback(__u32 i, struct callback_ctx *ctx)
+{
+	bpf_local_irq_restore(&ctx->flags);
+	return 1;
+}
+
+SEC("tc")
+int callback_restores_what_caller_saved(struct __sk_buff *skb)
+{
+	struct callback_ctx ctx;
+
+	bpf_local_irq_save(&ctx.flags);
+	bpf_loop(1, restore_in_callback, &ctx, 0);
+	bpf_local_irq_restore(&ctx.flags);
+	return 0;
+}
+
+SEC("syscall")
+int sleepable_kfunc(void *ctx)
+{
+	unsigned long flags;
+	char text[8];
+
+	bpf_local_irq_save(&flags);
+	bpf_copy_from_user_str(text, sizeof(text), NULL, 0);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("syscall")
+int sleepable_helper(void *ctx)
+{
+	unsigned long flags;
+	char text[8];
+
+	bpf_local_irq_save(&flags);
+	bpf_copy_from_user(text, sizeof(text), NULL);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+__noinline int global_function(int x)
+{
+	return x + 1;
+}
+
+SEC("tc")
+int global_function_with_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_function(skb->len);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, int);
+} programs SEC(".maps");
+
+SEC("tc")
+int tail_call_with_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	bpf_tail_call(skb, &programs, 0);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int throw_with_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	if (skb->len > 100)
+		bpf_throw(0);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bpf_res_spin_lock between CPUs. The scenario runs a program on all of them at the same time; it
+ * returns how often it could not get a lock, which the kernel has to have reported.
+ */
+#include "selftest.h"
+
+#define EDEADLK 35
+#define ETIMEDOUT 110
+#define MILLISECOND (1000 * 1000)
+
+#define private(name) SEC(".data." #name) __hidden __attribute__((aligned(8)))
+
+private(A) struct bpf_res_spin_lock lock;
+
+struct element {
+	struct bpf_res_spin_lock lock;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4);
+	__type(key, __u32);
+	__type(value, struct element);
+} elements SEC(".maps");
+
+/* As many as there are; the agent sets this before the object is loaded. */
+const volatile __u32 cpus;
+
+/* Programs that have come here, and those that are through. */
+static volatile __u32 arrived, through;
+
+static __always_inline __u32 arrive(volatile __u32 *at)
+{
+	return __sync_fetch_and_add(at, 1);
+}
+
+/* --- mutual exclusion, and that nobody is left out */
+
+#define ROUNDS 10000
+
+/* Not atomic: only the lock makes the sum right. */
+static volatile __u32 counter;
+
+/* The rounds in which the lock was held. */
+static volatile __u32 held;
+
+static __noinline void last_one_tells(void)
+{
+	if (arrive(&through) + 1 == cpus)
+		bpf_stream_printk(BPF_STDOUT, "%s\n",
+				  held && counter == held ? "each round was counted" :
+							    "the count is wrong");
+}
+
+SEC("syscall")
+__scenario(each_cpu_unheard)
+int exclusion(void *ctx)
+{
+	int i, failures = 0;
+
+	arrive(&arrived);
+	wait_until(arrived >= cpus);
+	bpf_for(i, 0, ROUNDS) {
+		if (bpf_res_spin_lock(&lock)) {
+			failures++;
+			continue;
+		}
+		counter++;
+		bpf_res_spin_unlock(&lock);
+		arrive(&held);
+	}
+	last_one_tells();
+	return failures;
+}
+
+SEC("syscall")
+__scenario(each_cpu_unheard)
+int exclusion_irqsave(void *ctx)
+{
+	int i, failures = 0;
+	unsigned long flags;
+
+	arrive(&arrived);
+	wait_until(arrived >= cpus);
+	bpf_for(i, 0, ROUNDS) {
+		if (bpf_res_spin_lock_irqsave(&lock, &flags)) {
+			failures++;
+			continue;
+		}
+		counter++;
+		bpf_res_spin_unlock_irqrestore(&lock, &flags);
+		arrive(&held);
+	}
+	last_one_tells();
+	return failures;
+}
+
+/* --- ABBA */
+
+/* Each of two takes its lock, waits until the other has its own, and wants that. */
+SEC("syscall")
+__needs(two_cpus)
+__scenario(each_cpu)
+int abba(void *ctx)
+{
+	__u32 own = arrive(&arrived), others = !own;
+	struct element *first, *second;
+	__u64 before, after;
+	int err;
+
+	if (own > 1)
+		return 0;
+	first = bpf_map_lookup_elem(&elements, &own);
+	second = bpf_map_lookup_elem(&elements, &others);
+	if (!first || !second)
+		return -1;
+	before = bpf_ktime_get_ns();
+	if (bpf_res_spin_lock(&first->lock))
+		return -1;
+	arrive(&through);
+	wait_until(through >= 2);
+	err = bpf_res_spin_lock(&second->lock);
+	if (!err)
+		bpf_res_spin_unlock(&second->lock);
+	bpf_res_spin_unlock(&first->lock);
+	after = bpf_ktime_get_ns();
+
+	/* one of them, or both, must have given way */
+	if (arrive(&arrived) + 1 == cpus + 2 && !err && !counter)
+		bpf_stream_printk(BPF_STDOUT, "nobody gave way\n");
+	if (err)
+		counter++;
+	if (err && err != -EDEADLK)
+		bpf_stream_printk(BPF_STDOUT, "wrong error: %d\n", err);
+	if (err && after - before > 250 * MILLISECOND)
+		bpf_stream_printk(BPF_STDOUT, "found by the clock\n");
+	return err != 0;
+}
+
+/*
+ * Each of three takes its lock and wants that of the next: no CPU's table shows such a circle, so
+ * one of them has to fail by the clock. Then it lets its lock go, and the others go on.
+ */
+SEC("syscall")
+__needs(three_cpus)
+__scenario(each_cpu_unheard)
+int chain_of_three(void *ctx)
+{
+	__u32 own = arrive(&arrived), next = own < 2 ? own + 1 : 0;
+	struct element *first, *second;
+	int err;
+
+	if (own > 2)
+		return 0;
+	first = bpf_map_lookup_elem(&elements, &own);
+	second = bpf_map_lookup_elem(&elements, &next);
+	if (!first || !second)
+		return -1;
+	if (bpf_res_spin_lock(&first->lock))
+		return -1;
+	arrive(&through);
+	wait_until(through >= 3);
+	err = bpf_res_spin_lock(&second->lock);
+	if (!err)
+		bpf_res_spin_unlock(&second->lock);
+	bpf_res_spin_unlock(&first->lock);
+
+	if (err && !arrive(&counter))
+		bpf_stream_printk(BPF_STDOUT, "%s\n",
+				  err == -ETIMEDOUT ? "-ETIMEDOUT" : "another error");
+	return err != 0;
+}
+
+/* --- time-out */
+
+static volatile bool gave_up;
+
+/* One holds the lock until the other has failed to get it. */
+SEC("syscall")
+__needs(two_cpus)
+__scenario(each_cpu)
+int timeout(void *ctx)
+{
+	__u32 role = arrive(&arrived);
+	__u64 before, after;
+	int err;
+
+	if (role > 1)
+		return 0;
+	if (role == 0) {
+		if (bpf_res_spin_lock(&lock))
+			return -1;
+		arrive(&through);
+		wait_until(gave_up);
+		bpf_res_spin_unlock(&lock);
+		return 0;
+	}
+	wait_until(through);
+	before = bpf_ktime_get_ns();
+	err = bpf_res_spin_lock(&lock);
+	if (!err)
+		bpf_res_spin_unlock(&lock);
+	after = bpf_ktime_get_ns();
+	gave_up = true;
+	bpf_stream_printk(BPF_STDOUT, "%s after %s than 250 ms\n",
+			  err == -ETIMEDOUT ? "-ETIMEDOUT" : "another result",
+			  after - before > 250 * MILLISECOND ? "more" : "less");
+	return err != 0;
+}
+
+/* --- locks in elements that come and go */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4);
+	__type(key, __u32);
+	__type(value, struct element);
+} preallocated SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4);
+	__type(key, __u32);
+	__type(value, struct element);
+} allocated SEC(".maps");
+
+/*
+ * One CPU replaces and deletes the element, the others lock it. The memory of an element can be
+ * initialised again while somebody holds or awaits its lock; all that must not happen is that
+ * anybody waits for ever, or that a failure goes without a report.
+ */
+#define come_and_go(map)                                                      \
+	({                                                                    \
+		__u32 role = arrive(&arrived), key = 0;                       \
+		struct element new = {}, *e;                                  \
+		int __round, failures = 0;                                    \
+									      \
+		wait_until(arrived >= cpus);                                  \
+		bpf_for(__round, 0, ROUNDS) {                                 \
+			if (role == 0) {                                      \
+				bpf_map_update_elem(map, &key, &new, BPF_ANY); \
+				if (__round & 1)                              \
+					bpf_map_delete_elem(map, &key);       \
+				continue;                                     \
+			}                                                     \
+			e = bpf_map_lookup_elem(map, &key);                   \
+			if (!e)                                               \
+				continue;                                     \
+			if (bpf_res_spin_lock(&e->lock))                      \
+				failures++;                                   \
+			else                                                  \
+				bpf_res_spin_unlock(&e->lock);                \
+		}                                                             \
+		failures;                                                     \
+	})
+
+SEC("syscall")
+__scenario(each_cpu_unheard)
+int preallocated_element(void *ctx)
+{
+	return come_and_go(&preallocated);
+}
+
+SEC("syscall")
+__scenario(each_cpu_unheard)
+int allocated_element(void *ctx)
+{
+	return come_and_go(&allocated);
+}

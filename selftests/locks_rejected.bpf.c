@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the verifier lets programs do with bpf_res_spin_lock: each program breaks one rule, and the
+ * log says which. What keeps the rules is in locks.bpf.c.
+ */
+#include "selftest.h"
+#include <bpf/bpf_core_read.h>
+
+extern void *bpf_obj_new_impl(__u64 local_type_id__k, void *meta__ign) __ksym;
+extern void bpf_obj_drop_impl(void *p__alloc, void *meta__ign) __ksym;
+
+#define private(name) SEC(".data." #name) __hidden __attribute__((aligned(8)))
+
+private(A) struct bpf_res_spin_lock lock_a;
+private(B) struct bpf_res_spin_lock lock_b;
+private(C) struct bpf_spin_lock plain_lock;
+
+struct element {
+	struct bpf_res_spin_lock lock;
+	int value;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, int);
+	__type(value, struct element);
+} elements SEC(".maps");
+
+/* Has no lock. */
+static long plain_value;
+
+static __always_inline struct element *element(int key)
+{
+	return bpf_map_lookup_elem(&elements, &key);
+}
+
+/* --- the argument */
+
+SEC("tc")
+int lock_on_stack(struct __sk_buff *skb)
+{
+	struct bpf_res_spin_lock lock = {};
+
+	return bpf_res_spin_lock(&lock);
+}
+
+SEC("tc")
+int lock_is_number(struct __sk_buff *skb)
+{
+	return bpf_res_spin_lock((void *)(long)skb->len);
+}
+
+SEC("tc")
+int element_not_checked_for_null(struct __sk_buff *skb)
+{
+	return bpf_res_spin_lock(&element(0)->lock);
+}
+
+SEC("tc")
+int value_has_no_lock(struct __sk_buff *skb)
+{
+	return bpf_res_spin_lock((void *)&plain_value);
+}
+
+struct object {
+	int value;
+};
+
+SEC("tc")
+int object_has_no_lock(struct __sk_buff *skb)
+{
+	struct object *object = bpf_obj_new_impl(bpf_core_type_id_local(struct object), NULL);
+
+	if (!object)
+		return 0;
+	bpf_res_spin_lock((void *)object);
+	bpf_obj_drop_impl(object, NULL);
+	return 0;
+}
+
+SEC("tc")
+int wrong_kind_of_lock(struct __sk_buff *skb)
+{
+	return bpf_res_spin_lock((void *)&plain_lock);
+}
+
+SEC("tc")
+int wrong_offset(struct __sk_buff *skb)
+{
+	return bpf_res_spin_lock((void *)&lock_a + 1);
+}
+
+SEC("tc")
+int variable_offset(struct __sk_buff *skb)
+{
+	struct element *e = element(0);
+
+	if (!e)
+		return 0;
+	return bpf_res_spin_lock((void *)e + (skb->len & 4));
+}
+
+/* --- taking and releasing */
+
+SEC("tc")
+int same_lock_twice(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	if (!bpf_res_spin_lock(&lock_a))
+		bpf_res_spin_unlock(&lock_a);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int same_lock_below_another(struct __sk_buff *skb)
+{
+	struct element *e = element(0);
+
+	if (!e)
+		return 0;
+	if (bpf_res_spin_lock(&e->lock))
+		return 0;
+	if (!bpf_res_spin_lock(&lock_a)) {
+		if (!bpf_res_spin_lock(&e->lock))
+			bpf_res_spin_unlock(&e->lock);
+		bpf_res_spin_unlock(&lock_a);
+	}
+	bpf_res_spin_unlock(&e->lock);
+	return 0;
+}
+
+SEC("tc")
+int result_not_checked(struct __sk_buff *skb)
+{
+	bpf_res_spin_lock(&lock_a);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int unlock_where_it_failed(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		bpf_res_spin_unlock(&lock_a);
+	else
+		bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int unlock_without_lock(struct __sk_buff *skb)
+{
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int unlock_of_other_global(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_res_spin_unlock(&lock_b);
+	return 0;
+}
+
+/* Two look-ups: the verifier does not know that they find the same. */
+SEC("tc")
+int unlock_of_other_element(struct __sk_buff *skb)
+{
+	struct element *one = element(0), *two = element(0);
+
+	if (!one || !two)
+		return 0;
+	if (bpf_res_spin_lock(&one->lock))
+		return 0;
+	bpf_res_spin_unlock(&two->lock);
+	return 0;
+}
+
+SEC("tc")
+int unlock_out_of_order(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	if (bpf_res_spin_lock(&lock_b)) {
+		bpf_res_spin_unlock(&lock_a);
+		return 0;
+	}
+	bpf_res_spin_unlock(&lock_a);
+	bpf_res_spin_unlock(&lock_b);
+	return 0;
+}
+
+SEC("tc")
+int irqsave_released_without_restore(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (bpf_res_spin_lock_irqsave(&lock_a, &flags))
+		return 0;
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int restore_of_lock_taken_without(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	if (bpf_res_spin_lock(&lock_a)) {
+		bpf_local_irq_restore(&flags);
+		return 0;
+	}
+	bpf_res_spin_unlock_irqrestore(&lock_a, &flags);
+	return 0;
+}
+
+SEC("tc")
+int plain_unlock_of_resilient_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_spin_unlock((void *)&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int plain_lock_released_first(struct __sk_buff *skb)
+{
+	bpf_spin_lock(&plain_lock);
+	if (bpf_res_spin_lock(&lock_a)) {
+		bpf_spin_unlock(&plain_lock);
+		return 0;
+	}
+	bpf_spin_unlock(&plain_lock);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+/* --- with a lock held */
+
+SEC("tc")
+int exit_with_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	return 1;
+}
+
+SEC("tc")
+int exit_with_lock_and_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (bpf_res_spin_lock_irqsave(&lock_a, &flags))
+		return 0;
+	return 1;
+}
+
+static __noinline int lock_and_return(void)
+{
+	return bpf_res_spin_lock(&lock_a);
+}
+
+SEC("tc")
+int exit_with_lock_of_subprogram(struct __sk_buff *skb)
+{
+	lock_and_return();
+	return 1;
+}
+
+SEC("tc")
+int helper_with_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_ktime_get_ns();
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int kfunc_with_lock(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_local_irq_save(&flags);
+	bpf_local_irq_restore(&flags);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+__noinline int global_function(int x)
+{
+	return x + 1;
+}
+
+SEC("tc")
+int global_function_with_lock(struct __sk_buff *skb)
+{
+	int ret;
+
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	ret = global_function(skb->len);
+	bpf_res_spin_unlock(&lock_a);
+	return ret;
+}
+
+SEC("tc")
+int load_abs_with_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	asm volatile("r6 = %[skb]; r0 = *(u8 *)skb[0];" ::[skb] "r"(skb) : "r0", "r1", "r2", "r3", "r4",
+		     "r5", "r6");
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+static int lock_in_callback(__u32 i, void *ctx)
+{
+	return bpf_res_spin_lock(&lock_a) != 0;
+}
+
+SEC("tc")
+int callback_keeps_lock(struct __sk_buff *skb)
+{
+	bpf_loop(2, lock_in_callback, NULL, 0);
+	return 0;
+}
+
+/* --- pruning: the paths differ in what they hold, and only the second one is wrong */
+
+SEC("tc")
+int path_that_keeps_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	if (skb->len > 100)
+		bpf_res_spin_unlock(&lock_a);
+	barrier_var(skb);
+	return 0;
+}
