@@ -22,6 +22,7 @@ const FOREIGN: &[&str] = &[
     "ARCH",
     "BASE",
     "CONFIG",
+    "CPUS",
     "JSON",
     "KERNEL",
     "STRESS",

@@ -15,6 +15,8 @@ enum Obliged {
     Option(&'static str),
     /// The architecture.
     Arch(Arch),
+    /// At least so many CPUs, and a kernel that can use them.
+    Cpus(u32),
 }
 
 /// Every feature, and what obliges a guest to have it.
@@ -26,21 +28,22 @@ const FEATURES: &[(&str, Obliged)] = &[
     ),
     ("arena_bitwise_fetch", Obliged::Arch(Arch::Arm64)),
     ("injected_nmi", Obliged::Arch(Arch::X86_64)),
-    // every machine is given them
-    ("two_cpus", Obliged::Option("CONFIG_SMP")),
+    ("two_cpus", Obliged::Cpus(2)),
+    ("three_cpus", Obliged::Cpus(3)),
     // on x86-64 only where KVM passes the counters of the CPU on
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
 ];
 
-/// What a guest of `arch` must have whose kernel has this configuration.
+/// What a guest of `arch` with so many CPUs must have whose kernel has this configuration.
 #[must_use]
-pub fn required(arch: Arch, config: &str) -> Vec<&'static str> {
+pub fn required(arch: Arch, config: &str, cpus: u32) -> Vec<&'static str> {
     let is_set = |option: &str| config.lines().any(|line| line == format!("{option}=y"));
     FEATURES
         .iter()
         .filter(|(_, obliged)| match obliged {
             Obliged::Option(option) => is_set(option),
             Obliged::Arch(which) => *which == arch,
+            Obliged::Cpus(count) => cpus >= *count && is_set("CONFIG_SMP"),
         })
         .map(|(name, _)| *name)
         .collect()
@@ -51,12 +54,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_required_follows_from_the_configuration_and_the_architecture() {
+    fn what_is_required_follows_from_configuration_architecture_and_cpus() {
         let config = "CONFIG_DEBUG_KMEMLEAK=y\n# CONFIG_FAULT_INJECTION_DEBUG_FS is not set\n";
-        assert_eq!(required(Arch::X86_64, config), [KMEMLEAK, "injected_nmi"]);
         assert_eq!(
-            required(Arch::Arm64, ""),
+            required(Arch::X86_64, config, 2),
+            [KMEMLEAK, "injected_nmi"]
+        );
+        assert_eq!(
+            required(Arch::Arm64, "", 2),
             ["arena_bitwise_fetch", "cycle_counter"]
         );
+        let cpus = |count| required(Arch::X86_64, "CONFIG_SMP=y\n", count);
+        assert_eq!(cpus(1), ["injected_nmi"]);
+        assert_eq!(cpus(2), ["injected_nmi", "two_cpus"]);
+        assert_eq!(cpus(8), ["injected_nmi", "two_cpus", "three_cpus"]);
     }
 }

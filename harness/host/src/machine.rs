@@ -65,6 +65,9 @@ pub struct RunSpec {
 /// Enough for programs and readers that run at the same time.
 pub const CPUS: u32 = 2;
 
+/// As many as `kernel-config/base.config` lets a kernel have.
+pub const MOST_CPUS: u32 = 8;
+
 /// How long a stress case goes on where nobody asked for more: a run is to be quick.
 pub const STRESS: Duration = Duration::from_secs(1);
 

@@ -41,13 +41,38 @@ impl Trial {
     }
 }
 
-/// Builds what has changed, boots it, and has the guest run the cases that `filter` selects; those
-/// that stress go on for `stress`.
+/// What of a run can be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// Only the cases whose name matches this regular expression.
+    pub filter: Option<&'a str>,
+    /// How long a stress case goes on.
+    pub stress: Duration,
+    /// CPUs of the guest.
+    pub cpus: u32,
+}
+
+impl Default for Choice<'_> {
+    fn default() -> Self {
+        Self {
+            filter: None,
+            stress: machine::STRESS,
+            cpus: machine::CPUS,
+        }
+    }
+}
+
+/// Builds what has changed, boots it, and has the guest run the cases that were chosen.
 ///
 /// # Errors
 ///
 /// Where a stage fails before there is anything to judge.
-pub fn run(ctx: &Context, filter: Option<&str>, stress: Duration) -> Result<Trial> {
+pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
+    let Choice {
+        filter,
+        stress,
+        cpus,
+    } = *choice;
     check_filter(filter)?;
     let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config);
     let kernel = kernel::build(ctx)?;
@@ -66,7 +91,7 @@ pub fn run(ctx: &Context, filter: Option<&str>, stress: Duration) -> Result<Tria
         agent: agent::build(ctx)?,
         filter: filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
-        cpus: machine::CPUS,
+        cpus,
         timeouts: Timeouts::of(patience, stress),
         patience,
         stress,
@@ -83,7 +108,7 @@ pub fn run(ctx: &Context, filter: Option<&str>, stress: Duration) -> Result<Tria
         release: Some(&kernel.release),
         machine: ctx.arch.names().machine,
         filter,
-        features: &feature::required(ctx.arch, &config),
+        features: &feature::required(ctx.arch, &config, cpus),
     };
     let environment = Environment {
         kernel: kernel.release.clone(),
@@ -92,7 +117,7 @@ pub fn run(ctx: &Context, filter: Option<&str>, stress: Duration) -> Result<Tria
         qemu: record.qemu_version.clone(),
         virtme_ng: record.virtme_version.clone(),
         accelerator: record.accelerator.to_string(),
-        ..Environment::of(ctx, filter)
+        ..Environment::of(ctx, filter, cpus)
     };
     Ok(Trial {
         verdict: judge(&record, &expected),

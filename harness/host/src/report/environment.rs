@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use crate::context::Context;
+use crate::machine;
 
 /// What a run was made with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +44,12 @@ pub struct Environment {
 impl Environment {
     /// What `ctx` and the clone say; the tools' versions are for the caller to add.
     #[must_use]
-    pub fn of(ctx: &Context, filter: Option<&str>) -> Self {
+    pub fn of(ctx: &Context, filter: Option<&str>, cpus: u32) -> Self {
         let (commit, dirty) = git(ctx);
+        let cpus = match cpus {
+            machine::CPUS => String::new(),
+            others => format!(" CPUS={others}"),
+        };
         let test = filter
             .map(|filter| format!(" TEST='{filter}'"))
             .unwrap_or_default();
@@ -56,7 +61,7 @@ impl Environment {
             commit,
             dirty,
             repeat: format!(
-                "make boot-test BASE={} ARCH={} CONFIG={}{test}",
+                "make boot-test BASE={} ARCH={} CONFIG={}{cpus}{test}",
                 ctx.base, ctx.arch, ctx.config
             ),
             ..Self::default()

@@ -14,7 +14,7 @@ use crate::context::{Arch, Context, PLAIN};
 use crate::machine;
 use crate::report::{self, Report};
 use crate::snapshot::{Store, Unreferenced};
-use crate::trial::{self, Trial};
+use crate::trial::{self, Choice, Trial};
 use crate::verdict::Verdict;
 
 /// Lines of the console that are shown when a run has failed.
@@ -29,6 +29,10 @@ pub struct Args {
     /// How many seconds a stress case goes on [default: 1]
     #[arg(long, env = "STRESS", value_name = "SECONDS")]
     pub stress: Option<u64>,
+    /// How many CPUs the guest has, at most 8 [default: 2]
+    #[arg(long, env = "CPUS", value_name = "NUMBER",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MOST_CPUS)))]
+    pub cpus: Option<u32>,
     /// Write the result as JSON to this file
     #[arg(long, env = "JSON", value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -38,8 +42,12 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let begun = Instant::now();
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let stress = args.stress.map_or(machine::STRESS, Duration::from_secs);
-    let trial = trial::run(ctx, filter, stress)?;
+    let choice = Choice {
+        filter,
+        stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
+        cpus: args.cpus.unwrap_or(machine::CPUS),
+    };
+    let trial = trial::run(ctx, &choice)?;
     let store = store(ctx)?;
     let report = Report {
         cases: compare::all(&trial.verdict, &store),

@@ -7,9 +7,8 @@ use anyhow::Result;
 
 use crate::console;
 use crate::context::Context;
-use crate::machine;
 use crate::snapshot;
-use crate::trial::{self, Trial};
+use crate::trial::{self, Choice, Trial};
 
 /// What is run unless another case is named: a fault on an arena, the same in the callback of a timer,
 /// and a loop that does not end.
@@ -26,7 +25,11 @@ pub struct Args {
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let trial = trial::run(ctx, Some(filter.unwrap_or(CASE)), machine::STRESS)?;
+    let choice = Choice {
+        filter: Some(filter.unwrap_or(CASE)),
+        ..Choice::default()
+    };
+    let trial = trial::run(ctx, &choice)?;
     print!("{}", text(&trial));
     Ok(if trial.verdict.faults.is_empty() {
         ExitCode::SUCCESS
