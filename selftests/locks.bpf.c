@@ -371,7 +371,7 @@ int aa_in_hardirq(void *ctx)
 	return 0;
 }
 
-/* The same with an NMI, whose program the report is for. */
+/* The same with an NMI, whose program the report is for. Another CPU asks the host for it. */
 SEC("syscall")
 __aux
 int below(void *ctx)
@@ -390,6 +390,7 @@ int below(void *ctx)
 
 SEC("tp_btf/nmi_handler")
 __needs(injected_nmi)
+__needs(two_cpus)
 __with(below)
 __scenario(nmi_on_top)
 int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
@@ -409,6 +410,7 @@ int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
 /* An NMI that takes another lock. */
 SEC("tp_btf/nmi_handler")
 __needs(injected_nmi)
+__needs(two_cpus)
 __with(below)
 __scenario(nmi_on_top)
 int BPF_PROG(other_lock_in_nmi, void *handler, s64 delta_ns, int handled)

@@ -35,7 +35,7 @@ char _license[] SEC("license") = "GPL";
 #define __await_stderr(n) __streams("await_stderr", #n)
 /* more than load, run, read: harness/guest/src/scenario/<name>.rs */
 #define __scenario(name) __streams("scenario", #name)
-/* run only where this is; the names stand in harness/guest/src/feature.rs */
+/* run only where this is, several times for several; the names: harness/guest/src/feature.rs */
 #define __needs(feature) __streams("needs", #feature)
 
 /*

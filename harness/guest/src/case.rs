@@ -57,12 +57,12 @@ fn attempt(case: &Case, channel: &mut Channel, seen: &mut Seen) -> Result<Outcom
         .wishes
         .as_ref()
         .map_err(|mistake| anyhow!("{mistake}"))?;
-    if let Some(feature) = &wishes.needs
-        && !feature::is_here(feature)?
-    {
-        return Ok(Outcome::NotHere {
-            feature: feature.clone(),
-        });
+    for feature in &wishes.needs {
+        if !feature::is_here(feature)? {
+            return Ok(Outcome::NotHere {
+                feature: feature.clone(),
+            });
+        }
     }
     let scenario = scenario::find(wishes.scenario.as_deref())?;
     let retval = scenario(&mut Stage {

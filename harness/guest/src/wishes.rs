@@ -27,8 +27,8 @@ pub struct Wishes {
     pub await_stderr: usize,
     /// Hand over to this scenario; see `scenario.rs`.
     pub scenario: Option<String>,
-    /// Run only where this feature is; see `feature.rs`.
-    pub needs: Option<String>,
+    /// Run only where these features are; see `feature.rs`.
+    pub needs: Vec<String>,
 }
 
 impl Default for Wishes {
@@ -41,7 +41,7 @@ impl Default for Wishes {
             await_stdout: 0,
             await_stderr: 0,
             scenario: None,
-            needs: None,
+            needs: Vec::new(),
         }
     }
 }
@@ -60,7 +60,7 @@ impl Wishes {
             "await_stdout" => self.await_stdout = number(attribute, value)?,
             "await_stderr" => self.await_stderr = number(attribute, value)?,
             "scenario" => self.scenario = Some(value.to_owned()),
-            "needs" => self.needs = Some(value.to_owned()),
+            "needs" => self.needs.push(value.to_owned()),
             _ => return Err(format!("the agent knows no attribute `{key}`")),
         }
         Ok(())
@@ -91,7 +91,7 @@ fn attribute(tag: &DeclTag<'_>) -> Option<String> {
     Some(tag.name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
 }
 
-/// BTF keeps the tags of a function in no particular order, so `with` is sorted.
+/// BTF keeps the tags of a function in no particular order, so `with` and `needs` are sorted.
 fn collect(mut tags: Vec<(String, String)>) -> BTreeMap<String, Result<Wishes, String>> {
     tags.sort();
     let mut all = BTreeMap::new();
@@ -130,7 +130,7 @@ mod tests {
             await_stdout: 46,
             await_stderr: 7,
             scenario: Some("fill".into()),
-            needs: Some("nmi".into()),
+            needs: vec!["nmi".into(), "two_cpus".into()],
         };
         let attributes = [
             "aux=1",
@@ -141,6 +141,7 @@ mod tests {
             "await_stdout=46",
             "await_stderr=7",
             "scenario=fill",
+            "needs=two_cpus",
             "needs=nmi",
         ];
         assert_eq!(wishes_of(&attributes), Ok(expected));
