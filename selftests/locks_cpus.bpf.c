@@ -37,10 +37,22 @@ static __always_inline __u32 arrive(volatile __u32 *at)
 
 /* --- mutual exclusion, and that nobody is left out */
 
+/* Bound by time, as CPUs that wait for others that do not run take their time. */
 #define ROUNDS 10000
+#define TIME (300 * MILLISECOND)
 
-/* Not atomic: only the lock makes the sum right. */
+/* Not atomic, and slow, so that others come in between: only the lock makes the sum right. */
 static volatile __u32 counter;
+
+static __always_inline void count(void)
+{
+	__u32 before = counter;
+	int i;
+
+	bpf_for(i, 0, 20)
+		barrier();
+	counter = before + 1;
+}
 
 /* The rounds in which the lock was held. */
 static volatile __u32 held;
@@ -58,15 +70,19 @@ __scenario(each_cpu_unheard)
 int exclusion(void *ctx)
 {
 	int i, failures = 0;
+	__u64 until;
 
 	arrive(&arrived);
 	wait_until(arrived >= cpus);
+	until = bpf_ktime_get_ns() + TIME;
 	bpf_for(i, 0, ROUNDS) {
+		if (bpf_ktime_get_ns() > until)
+			break;
 		if (bpf_res_spin_lock(&lock)) {
 			failures++;
 			continue;
 		}
-		counter++;
+		count();
 		bpf_res_spin_unlock(&lock);
 		arrive(&held);
 	}
@@ -80,19 +96,93 @@ int exclusion_irqsave(void *ctx)
 {
 	int i, failures = 0;
 	unsigned long flags;
+	__u64 until;
 
 	arrive(&arrived);
 	wait_until(arrived >= cpus);
+	until = bpf_ktime_get_ns() + TIME;
 	bpf_for(i, 0, ROUNDS) {
+		if (bpf_ktime_get_ns() > until)
+			break;
 		if (bpf_res_spin_lock_irqsave(&lock, &flags)) {
 			failures++;
 			continue;
 		}
-		counter++;
+		count();
 		bpf_res_spin_unlock_irqrestore(&lock, &flags);
 		arrive(&held);
 	}
 	last_one_tells();
+	return failures;
+}
+
+/* --- fairness */
+
+extern const struct rqspinlock_held rqspinlock_held_locks __ksym;
+
+/* Set in a CPU's table by those who wait (kernel/bpf/rqspinlock.c). */
+#define WAITING 1UL
+
+/*
+ * Bound by time: with more CPUs than the host has, most who come next do not run when they do, and
+ * have to be waited for.
+ */
+#define FAIR_ROUNDS 3000
+#define FAIR_TIME (1000 * MILLISECOND)
+#define FAIR_ENOUGH 20
+
+/* The CPU that had the lock last plus 1, and whether it saw that another one was waiting. */
+static volatile __u32 last;
+static volatile bool somebody_waited;
+
+/* Rounds in which somebody waited when the lock was released, and those that passed a waiter. */
+static volatile __u32 releases, passed;
+
+/*
+ * Who queues up is not passed: a CPU that releases the lock while another one waits for it, and wants
+ * it again at once, does not get it before. That other CPU can just have been about to queue up, so a
+ * few times it does.
+ */
+SEC("syscall")
+__needs(two_cpus)
+__scenario(each_cpu_queued)
+int fairness(void *ctx)
+{
+	__u32 self = bpf_get_smp_processor_id(), next = self + 1 < cpus ? self + 1 : 0;
+	const struct rqspinlock_held *neighbour;
+	int i, j, failures = 0;
+	__u64 until;
+
+	neighbour = bpf_per_cpu_ptr(&rqspinlock_held_locks, next);
+	if (!neighbour)
+		return -1;
+	arrive(&arrived);
+	wait_until(arrived >= cpus);
+	until = bpf_ktime_get_ns() + FAIR_TIME;
+	bpf_for(i, 0, FAIR_ROUNDS) {
+		if (bpf_ktime_get_ns() > until)
+			break;
+		if (bpf_res_spin_lock(&lock)) {
+			failures++;
+			continue;
+		}
+		if (somebody_waited) {
+			releases++;
+			if (last == self + 1)
+				passed++;
+		}
+		last = self + 1;
+		somebody_waited = (unsigned long)neighbour->locks[0] & WAITING;
+		/* time to queue up for who has just said that it waits */
+		bpf_for(j, 0, 100)
+			barrier();
+		bpf_res_spin_unlock(&lock);
+	}
+	if (arrive(&through) + 1 == cpus)
+		bpf_stream_printk(BPF_STDOUT, "%s, %s\n",
+				  releases >= FAIR_ENOUGH ? "many waited" : "nobody waited",
+				  passed <= releases / 10 ? "hardly anybody was passed" :
+							    "those who waited were passed");
 	return failures;
 }
 

@@ -67,6 +67,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("each_allocation", each_allocation::play),
     ("each_cpu", each_cpu::play),
+    ("each_cpu_queued", each_cpu::play_queued),
     ("each_cpu_unheard", each_cpu::play_unheard),
     ("extension", extension::play),
     ("fill_and_drain", fill_and_drain::play),

@@ -37,6 +37,13 @@ pub fn play_unheard(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     both_ways(stage).map(|_| None)
 }
 
+/// Runs, reads, counts, with waiters in a queue only; shows no report.
+pub fn play_queued(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let queueing = Queueing::keep()?;
+    queueing.set(true)?;
+    run(stage).map(|_| None)
+}
+
 /// Gives the reports, of which there are as many as the program counted, for each way of waiting.
 fn both_ways(stage: &mut Stage<'_>) -> Result<[String; 2]> {
     let queueing = Queueing::keep()?;
