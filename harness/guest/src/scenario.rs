@@ -29,6 +29,7 @@ mod limit_4096;
 mod limit_bounds;
 mod lines;
 mod load_remove;
+mod lock_torture;
 mod lower_limit;
 mod meanwhile;
 mod memory;
@@ -76,6 +77,8 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("limit_4096", limit_4096::play),
     ("limit_bounds", limit_bounds::play),
     ("load_remove", load_remove::play),
+    ("lock_torture", lock_torture::play),
+    ("lock_torture_nmi", lock_torture::play_with_nmis),
     ("lower_limit", lower_limit::play),
     ("meanwhile", meanwhile::play),
     ("memory_of_text", memory_of_text::play),
