@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What the agent does to make an attached program run: `__trigger(name)`.
 
+use std::fs::File;
 use std::io;
 use std::process;
 use std::ptr;
@@ -14,7 +15,7 @@ pub type Trigger = fn() -> Result<()>;
 pub const DEFAULT: &str = "getpgid";
 
 /// Every trigger, by the name that a case says.
-const TRIGGERS: &[(&str, Trigger)] = &[("getpgid", getpgid), ("memory", memory)];
+const TRIGGERS: &[(&str, Trigger)] = &[("getpgid", getpgid), ("memory", memory), ("open", open)];
 
 /// The trigger of that name.
 pub fn find(name: &str) -> Result<Trigger> {
@@ -32,6 +33,14 @@ fn getpgid() -> Result<()> {
     let ret = unsafe { libc::getpgid(pid) };
     ensure!(ret >= 0, "getpgid: {}", io::Error::last_os_error());
     Ok(())
+}
+
+/// Opens a file.
+fn open() -> Result<()> {
+    const ANY: &str = "/proc/version";
+    File::open(ANY)
+        .map(drop)
+        .with_context(|| format!("cannot open {ANY}"))
 }
 
 /// Maps, touches and unmaps more memory than a CPU keeps free pages for, so that its list must be
