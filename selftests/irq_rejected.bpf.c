@@ -282,3 +282,116 @@ int throw_with_irqs_off(struct __sk_buff *skb)
 	bpf_local_irq_restore(&flags);
 	return 0;
 }
+
+SEC("tc")
+int load_abs_with_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	asm volatile("r6 = %[skb]; r0 = *(u8 *)skb[0];" ::[skb] "r"(skb) : "r0", "r1", "r2", "r3", "r4",
+		     "r5", "r6");
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+#define private(name) SEC(".data." #name) __hidden __attribute__((aligned(8)))
+
+private(A) struct bpf_res_spin_lock lock;
+
+/* Interrupts would be on with the lock held. */
+SEC("tc")
+int flags_of_lock_restored_without_it(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (bpf_res_spin_lock_irqsave(&lock, &flags))
+		return 0;
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+/* The lock's flags are the later ones. */
+SEC("tc")
+int lock_restored_with_older_flags(struct __sk_buff *skb)
+{
+	unsigned long flags, more;
+
+	bpf_local_irq_save(&flags);
+	if (bpf_res_spin_lock_irqsave(&lock, &more)) {
+		bpf_local_irq_restore(&flags);
+		return 0;
+	}
+	bpf_res_spin_unlock_irqrestore(&lock, &flags);
+	bpf_local_irq_restore(&more);
+	return 0;
+}
+
+/* Where acquiring failed, nothing was stored. */
+SEC("tc")
+int restore_where_lock_failed(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (!bpf_res_spin_lock_irqsave(&lock, &flags))
+		bpf_res_spin_unlock_irqrestore(&lock, &flags);
+	else
+		bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+SEC("tc")
+int lock_saves_over_flags(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	if (!bpf_res_spin_lock_irqsave(&lock, &flags))
+		bpf_res_spin_unlock_irqrestore(&lock, &flags);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+/* --- pruning: the paths differ in where the flags are, and only one of them restores its own */
+
+SEC("tc")
+int path_with_flags_elsewhere(struct __sk_buff *skb)
+{
+	unsigned long one, other;
+
+	if (skb->len > 100)
+		bpf_local_irq_save(&one);
+	else
+		bpf_local_irq_save(&other);
+	bpf_local_irq_restore(&one);
+	return 0;
+}
+
+SEC("tc")
+int path_with_flags_elsewhere_first(struct __sk_buff *skb)
+{
+	unsigned long one, other;
+
+	if (skb->len > 100)
+		bpf_local_irq_save(&one);
+	else
+		bpf_local_irq_save(&other);
+	bpf_local_irq_restore(&other);
+	return 0;
+}
+
+/* Interrupts went off on both paths, on one of them by a lock. */
+SEC("tc")
+int path_with_flags_of_lock(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	if (skb->len > 100) {
+		bpf_local_irq_save(&flags);
+	} else {
+		if (bpf_res_spin_lock_irqsave(&lock, &flags))
+			return 0;
+	}
+	bpf_local_irq_restore(&flags);
+	return 0;
+}

@@ -348,3 +348,221 @@ int path_that_keeps_lock(struct __sk_buff *skb)
 	barrier_var(skb);
 	return 0;
 }
+
+/* What is held must be the same; in one order of the paths or the other, the right one comes first. */
+SEC("tc")
+int path_with_other_lock(struct __sk_buff *skb)
+{
+	if (skb->len > 100) {
+		if (bpf_res_spin_lock(&lock_a))
+			return 0;
+	} else {
+		if (bpf_res_spin_lock(&lock_b))
+			return 0;
+	}
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+SEC("tc")
+int path_with_other_lock_first(struct __sk_buff *skb)
+{
+	if (skb->len > 100) {
+		if (bpf_res_spin_lock(&lock_a))
+			return 0;
+	} else {
+		if (bpf_res_spin_lock(&lock_b))
+			return 0;
+	}
+	bpf_res_spin_unlock(&lock_b);
+	return 0;
+}
+
+/* --- the lock is nobody else's to read or write */
+
+SEC("tc")
+int lock_read(struct __sk_buff *skb)
+{
+	struct element *e = element(0);
+
+	return e ? *(volatile __u32 *)&e->lock.val : 0;
+}
+
+SEC("tc")
+int lock_written(struct __sk_buff *skb)
+{
+	struct element *e = element(0);
+
+	if (e)
+		*(volatile __u32 *)&e->lock.val = 1;
+	return 0;
+}
+
+SEC("tc")
+int lock_of_global_written(struct __sk_buff *skb)
+{
+	*(volatile __u32 *)&lock_a.val = 1;
+	return 0;
+}
+
+struct locked_object {
+	struct bpf_res_spin_lock lock;
+	int value;
+};
+
+SEC("tc")
+int lock_of_object_written(struct __sk_buff *skb)
+{
+	struct locked_object *object =
+		bpf_obj_new_impl(bpf_core_type_id_local(struct locked_object), NULL);
+
+	if (!object)
+		return 0;
+	*(volatile __u32 *)&object->lock.val = 1;
+	bpf_obj_drop_impl(object, NULL);
+	return 0;
+}
+
+SEC("tc")
+int lock_written_by_helper(struct __sk_buff *skb)
+{
+	struct element *e = element(0);
+
+	if (e)
+		bpf_probe_read_kernel(e, sizeof(*e), skb);
+	return 0;
+}
+
+/* --- calls with a lock held, which the first section has not */
+
+SEC("tc")
+int plain_lock_with_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_spin_lock(&plain_lock);
+	bpf_spin_unlock(&plain_lock);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+extern void bpf_throw(u64 cookie) __weak __ksym;
+
+SEC("tc")
+int throw_with_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	if (skb->len > 100)
+		bpf_throw(0);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, int);
+} programs SEC(".maps");
+
+SEC("tc")
+int tail_call_with_lock(struct __sk_buff *skb)
+{
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_tail_call(skb, &programs, 0);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
+	__weak __ksym;
+
+SEC("syscall")
+int sleepable_kfunc_with_lock(void *ctx)
+{
+	char text[8];
+
+	if (bpf_res_spin_lock(&lock_a))
+		return 0;
+	bpf_copy_from_user_str(text, sizeof(text), NULL, 0);
+	bpf_res_spin_unlock(&lock_a);
+	return 0;
+}
+
+/* What orders a tree runs under the tree's bpf_spin_lock, and takes no lock of its own. */
+struct node {
+	struct bpf_rb_node node;
+	int key;
+};
+
+private(D) struct bpf_spin_lock tree_lock;
+private(D) struct bpf_rb_root tree __attribute__((btf_decl_tag("contains:node:node")));
+
+extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node,
+			       bool(less)(struct bpf_rb_node *a, const struct bpf_rb_node *b),
+			       void *meta__ign, u64 off) __weak __ksym;
+
+static bool less(struct bpf_rb_node *a, const struct bpf_rb_node *b)
+{
+	if (!bpf_res_spin_lock(&lock_a))
+		bpf_res_spin_unlock(&lock_a);
+	return false;
+}
+
+SEC("tc")
+int lock_in_order_of_tree(struct __sk_buff *skb)
+{
+	struct node *node = bpf_obj_new_impl(bpf_core_type_id_local(struct node), NULL);
+
+	if (!node)
+		return 0;
+	bpf_spin_lock(&tree_lock);
+	bpf_rbtree_add_impl(&tree, &node->node, less, NULL, 0);
+	bpf_spin_unlock(&tree_lock);
+	return 0;
+}
+
+/* --- where no lock can be: libbpf makes such a map without BTF, so that the lock is none */
+
+#define LOCKED_MAP(name, kind)                     \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_##kind); \
+		__uint(max_entries, 1);            \
+		__type(key, int);                  \
+		__type(value, struct element);     \
+	} name SEC(".maps")
+
+LOCKED_MAP(lru_hash, LRU_HASH);
+LOCKED_MAP(percpu_array, PERCPU_ARRAY);
+LOCKED_MAP(percpu_hash, PERCPU_HASH);
+
+#define lock_in(map)                                          \
+	({                                                    \
+		struct element *__e;                          \
+		int __key = 0;                                \
+							      \
+		__e = bpf_map_lookup_elem(map, &__key);       \
+		if (__e && !bpf_res_spin_lock(&__e->lock))    \
+			bpf_res_spin_unlock(&__e->lock);      \
+		0;                                            \
+	})
+
+SEC("tc")
+int lock_in_lru_hash(struct __sk_buff *skb)
+{
+	return lock_in(&lru_hash);
+}
+
+SEC("tc")
+int lock_in_percpu_array(struct __sk_buff *skb)
+{
+	return lock_in(&percpu_array);
+}
+
+SEC("tc")
+int lock_in_percpu_hash(struct __sk_buff *skb)
+{
+	return lock_in(&percpu_hash);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two locks in one value. The kernel refuses the
+ * object's BTF for it, and without BTF there is no lock. (A file of its own, as BTF is refused as a
+ * whole.)
+ */
+#include "selftest.h"
+
+struct element {
+	struct bpf_res_spin_lock one, other;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct element);
+} elements SEC(".maps");
+
+SEC("tc")
+int two_in_value(struct __sk_buff *skb)
+{
+	int key = 0;
+	struct element *e = bpf_map_lookup_elem(&elements, &key);
+	void *lock = e;
+
+	if (e && !bpf_res_spin_lock(lock))
+		bpf_res_spin_unlock(lock);
+	return 0;
+}
