@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Builds bpftool and libbpf's headers out of the patched tree.
+//! Builds bpftool and libbpf's headers out of the patched tree: for this machine, where bpftool
+//! writes a header, and for the guest, where it is tested.
 //!
 //! The key of the cache is what these are built from, not the whole series: an edit of the kernel
 //! does not build them anew.
@@ -11,13 +12,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::command::{self, command, shell_in};
-use crate::context::Context;
+use crate::context::{Arch, Context};
 use crate::digest::Digest;
 use crate::gittree::GitTree;
 use crate::kernel::Kernel;
 use crate::lock;
 use crate::series::Series;
 use crate::source;
+use crate::sysroot;
 
 /// What bpftool is built from.
 const BUILT_FROM: &[&str] = &[
@@ -55,21 +57,41 @@ impl Bpftool {
     }
 }
 
-/// Builds bpftool, or finds it built: from the tree that `kernel` was built from where that is the
-/// user's, else from base and series.
+/// Another architecture than this machine's, which bpftool is built for.
+struct Foreign {
+    arch: Arch,
+    /// Where its libraries are.
+    sysroot: PathBuf,
+}
+
+/// Builds bpftool for this machine, or finds it built: from the tree that `kernel` was built from
+/// where that is the user's, else from base and series.
 pub fn build(ctx: &Context, kernel: &Kernel) -> Result<Bpftool> {
+    build_for(ctx, kernel, None)
+}
+
+/// The same for the guest.
+pub fn build_for_guest(ctx: &Context, kernel: &Kernel) -> Result<Bpftool> {
+    let foreign = sysroot::find(ctx)?.map(|sysroot| Foreign {
+        arch: ctx.arch,
+        sysroot,
+    });
+    build_for(ctx, kernel, foreign.as_ref())
+}
+
+fn build_for(ctx: &Context, kernel: &Kernel, foreign: Option<&Foreign>) -> Result<Bpftool> {
     if let Some(tree) = &kernel.source {
         let _lock = lock::take(&tree.join(".build-bpf-streams.lock"), ctx.progress)?;
-        let out = make(ctx, tree)?;
+        let out = make_for(ctx, tree, foreign)?;
         return Ok(Bpftool {
             path: out.join("bpftool"),
             include: out.join("libbpf/include"),
         });
     }
-    of_series(ctx)
+    of_series(ctx, foreign)
 }
 
-fn of_series(ctx: &Context) -> Result<Bpftool> {
+fn of_series(ctx: &Context, foreign: Option<&Foreign>) -> Result<Bpftool> {
     let cache = ctx.cache_dir("bpftool")?;
     let source = source::find(ctx)?;
     let series = Series::load(&ctx.patches())?;
@@ -77,7 +99,7 @@ fn of_series(ctx: &Context) -> Result<Bpftool> {
     key.add("version", &source.version);
     key.add("series", series.key());
     // which of the entries a series has: to be asked without the tree
-    let of_series = cache.join(format!("series-{}", key.key()));
+    let of_series = cache.join(format!("series-{}", named(&key.key(), foreign)));
     let found = Bpftool::in_folder(&of_series);
     if found.is_whole() {
         return resolve(&of_series);
@@ -85,15 +107,23 @@ fn of_series(ctx: &Context) -> Result<Bpftool> {
     let tree = source.hold_tree(ctx)?;
     let commits = source.apply(&tree.git, &series)?;
     let commit = commits.last().map_or("base", String::as_str);
-    let entry = cache.join(content_key(&tree.git, commit)?);
+    let entry = cache.join(named(&content_key(&tree.git, commit)?, foreign));
     if !Bpftool::in_folder(&entry).is_whole() {
         tree.git.check_out(commit)?;
-        publish(&make(ctx, tree.git.dir())?, &cache, &entry)?;
+        publish(&make_for(ctx, tree.git.dir(), foreign)?, &cache, &entry)?;
     }
     let _ = fs::remove_file(&of_series);
     symlink(&entry, &of_series)
         .with_context(|| format!("cannot link {} to {}", of_series.display(), entry.display()))?;
     resolve(&of_series)
+}
+
+/// The name, marked with the architecture where that is foreign.
+fn named(name: &str, foreign: Option<&Foreign>) -> String {
+    match foreign {
+        Some(foreign) => format!("{name}-{}", foreign.arch),
+        None => name.to_owned(),
+    }
 }
 
 fn resolve(link: &Path) -> Result<Bpftool> {
@@ -111,10 +141,15 @@ fn content_key(git: &GitTree, commit: &str) -> Result<String> {
     Ok(digest.key())
 }
 
-/// Builds in a folder of `tree`, and returns it.
+/// Builds for this machine in a folder of `tree`, and returns the folder.
 pub fn make(ctx: &Context, tree: &Path) -> Result<PathBuf> {
-    let stage = ctx.progress.stage("bpftool", "building bpftool");
-    let out = tree.join(".build-bpftool");
+    make_for(ctx, tree, None)
+}
+
+fn make_for(ctx: &Context, tree: &Path, foreign: Option<&Foreign>) -> Result<PathBuf> {
+    let what = named("bpftool", foreign);
+    let stage = ctx.progress.stage("bpftool", format!("building {what}"));
+    let out = tree.join(format!(".build-{what}"));
     fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
     // an empty list of features: no LLVM, no libbfd, nothing else that this machine may or may
     // not have, and no time spent on looking for them
@@ -127,12 +162,30 @@ pub fn make(ctx: &Context, tree: &Path) -> Result<PathBuf> {
             .arg(format!("-j{}", ctx.jobs))
             .arg(format!("OUTPUT={}/", out.display()))
             .arg(format!("FEATURES_DUMP={}", features.display()))
-            .arg("CC=ccache gcc")
+            .args(compiler(foreign))
             .arg("EXTRA_LDFLAGS=-static"),
     )
-    .context("bpftool does not compile")?;
-    stage.done("built bpftool");
+    .with_context(|| format!("{what} does not compile"))?;
+    stage.done(format!("built {what}"));
     Ok(out)
+}
+
+/// What tells make which compiler to take.
+fn compiler(foreign: Option<&Foreign>) -> Vec<String> {
+    let Some(Foreign { arch, sysroot }) = foreign else {
+        return vec!["CC=ccache gcc".to_owned()];
+    };
+    let arch = arch.names();
+    vec![
+        format!("ARCH={}", arch.kernel),
+        format!("CROSS_COMPILE={}", arch.cross),
+        // with the compiler, so that libbpf is compiled and bpftool is linked with it as well
+        format!(
+            "CC=ccache {}gcc --sysroot={}",
+            arch.cross,
+            sysroot.display()
+        ),
+    ]
 }
 
 /// Puts what was built into the cache; the entry gets its name when all of it is there.
@@ -151,4 +204,27 @@ fn publish(out: &Path, cache: &Path, entry: &Path) -> Result<()> {
         fs::remove_dir_all(entry).with_context(|| format!("cannot remove {}", entry.display()))?;
     }
     fs::rename(new.keep(), entry).with_context(|| format!("cannot write {}", entry.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_bpftool_has_its_own_compiler_and_place() {
+        let foreign = Foreign {
+            arch: Arch::Arm64,
+            sysroot: "/cache/sysroot/arm64".into(),
+        };
+        assert_eq!(
+            compiler(Some(&foreign)),
+            [
+                "ARCH=arm64",
+                "CROSS_COMPILE=aarch64-linux-gnu-",
+                "CC=ccache aarch64-linux-gnu-gcc --sysroot=/cache/sysroot/arm64",
+            ]
+        );
+        assert_eq!(named("0123", Some(&foreign)), "0123-arm64");
+        assert_eq!(named("0123", None), "0123");
+    }
 }

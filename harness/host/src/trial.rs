@@ -78,6 +78,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&ctx.build_dir())?;
+    let bpftool_for_guest = bpftool::build_for_guest(ctx, &kernel)?;
     let objects = selftests::compile(
         ctx,
         &kernel.vmlinux,
@@ -89,6 +90,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         arch: ctx.arch,
         objects: objects.dir,
         agent: agent::build(ctx)?,
+        bpftool: bpftool_for_guest.path,
         filter: filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
         cpus,

@@ -94,6 +94,8 @@ impl Guest {
             image: KERNEL.image.clone(),
             arch: CONTEXT.arch,
             objects: dir.path().join("objects"),
+            // none of the agents here runs it
+            bpftool: agent.clone(),
             agent,
             filter: None,
             run_dir: dir.path().join("run"),

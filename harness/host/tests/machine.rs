@@ -31,6 +31,7 @@ impl Run {
             fs::create_dir(run.path(folder)).unwrap();
         }
         fs::write(run.path("agent"), "").unwrap();
+        fs::write(run.path("bpftool"), "").unwrap();
         fs::write(run.path("image"), scene).unwrap();
         run
     }
@@ -60,6 +61,7 @@ impl Run {
             arch: Arch::of_this_machine().unwrap(),
             objects: self.path("objects"),
             agent: self.path("agent"),
+            bpftool: self.path("bpftool"),
             filter: None,
             run_dir: self.path("last"),
             cpus: 2,

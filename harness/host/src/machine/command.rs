@@ -136,6 +136,7 @@ mod tests {
             arch,
             objects: "objects".into(),
             agent: "agent".into(),
+            bpftool: "bpftool".into(),
             filter: filter.map(str::to_owned),
             run_dir: "last".into(),
             cpus: 2,

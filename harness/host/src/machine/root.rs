@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest's root folder: as little as virtme-ng's init needs, the agent, and the objects.
+//! The guest's root folder: as little as virtme-ng's init needs, the agent, bpftool, and the objects.
 //!
 //! It boots a second faster than the host's own root, and is the same on every machine.
 
@@ -40,6 +40,9 @@ const FILES: &[(&str, &str)] = &[
 /// Where the agent lies in the guest.
 pub const AGENT: &str = "/bin/bpf-streams-guest";
 
+/// Where the agent finds bpftool.
+const BPFTOOL: &str = "bin/bpftool";
+
 /// Fills `root`.
 pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     for folder in FOLDERS {
@@ -52,6 +55,7 @@ pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     }
     fill_tools(root, &spec.tools.userland)?;
     copy(&spec.agent, &root.join(AGENT.trim_start_matches('/')))?;
+    copy(&spec.bpftool, &root.join(BPFTOOL))?;
     copy_objects(&spec.objects, &root.join("objects"))
 }
 
