@@ -8,6 +8,7 @@ use anyhow::Result;
 
 mod agent;
 mod args;
+mod bpftool;
 mod capability;
 mod case;
 mod catalogue;

@@ -14,6 +14,7 @@ use crate::load::{self, Loaded};
 use crate::wishes::Wishes;
 
 mod bad_reads;
+mod bpftool;
 mod buffer_across_fault;
 mod copy;
 pub mod cpus;
@@ -59,6 +60,18 @@ pub type Scenario = fn(&mut Stage<'_>) -> Result<Option<i64>>;
 /// Every scenario, by the name that a case says.
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("bad_reads", bad_reads::play),
+    ("bpftool", bpftool::play),
+    ("bpftool_busy", bpftool::busy::play),
+    ("bpftool_gone", bpftool::refused::play_gone),
+    ("bpftool_help", bpftool::play_help),
+    ("bpftool_json", bpftool::play_json),
+    ("bpftool_names", bpftool::play_names),
+    ("bpftool_refused", bpftool::refused::play),
+    ("bpftool_several", bpftool::refused::play_several),
+    (
+        "bpftool_without_rights",
+        bpftool::refused::play_without_rights,
+    ),
     ("buffer_across_fault", buffer_across_fault::play),
     ("bytewise", |stage| pieces::play(stage, 1)),
     ("crowded", crowded::play),

@@ -91,6 +91,14 @@ impl Stream {
         Ok(())
     }
 
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        }
+    }
+
     /// Says what a failed read was.
     pub fn explain(self, error: &io::Error) -> anyhow::Error {
         let hint = match error.raw_os_error() {
@@ -103,9 +111,6 @@ impl Stream {
 
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-        })
+        f.write_str(self.name())
     }
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What `bpftool prog tracelog` shows of a program.
+
+use std::ffi::CStr;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::Program;
+
+use super::Stage;
+use crate::bpftool;
+use crate::runner;
+use crate::stream::Stream;
+
+pub mod busy;
+pub mod refused;
+
+/// The file system that programs are pinned in, mounted here while this lives.
+struct Pins;
+
+impl Pins {
+    /// What the kernel has for it.
+    const FOLDER: &'static CStr = c"/sys/fs/bpf";
+    /// The path of what is pinned there.
+    const PROGRAM: &'static str = "/sys/fs/bpf/program";
+
+    fn mount() -> Result<Pins> {
+        let kind = c"bpf".as_ptr();
+        // SAFETY: all three are texts that end with a zero, and no data goes with them.
+        let ret = unsafe { libc::mount(kind, Pins::FOLDER.as_ptr(), kind, 0, std::ptr::null()) };
+        ensure!(
+            ret == 0,
+            "cannot mount {:?}: {}",
+            Pins::FOLDER,
+            std::io::Error::last_os_error()
+        );
+        Ok(Pins)
+    }
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        // what is pinned goes with it; a guest that cannot unmount has bigger worries
+        // SAFETY: the text ends with a zero.
+        let _ = unsafe { libc::umount(Pins::FOLDER.as_ptr()) };
+    }
+}
+
+/// Runs the program once, and has bpftool show both streams. What comes a second time is noted:
+/// nothing.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let run = runner::run(&program, 1, None)?;
+    stage.seen.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
+    stage.seen.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
+    for stream in Stream::ALL {
+        let left = bpftool::show(stream, program.as_fd())?;
+        stage.note(format!("{stream} afterwards: {} bytes", left.len()));
+    }
+    Ok(run.retval)
+}
+
+/// Runs the program once for each way to name it.
+pub fn play_names(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let mut program = loaded.program()?;
+    let _pins = Pins::mount()?;
+    program
+        .pin(Pins::PROGRAM)
+        .context("cannot pin the program")?;
+    let id = id_of(program.as_fd())?;
+    let tag = tag_of(program.as_fd())?;
+    let name = program.name().to_string_lossy().into_owned();
+    for (kind, word) in [
+        ("id", id.as_str()),
+        ("pinned", Pins::PROGRAM),
+        ("name", name.as_str()),
+        ("tag", tag.as_str()),
+    ] {
+        runner::run(&program, 1, None)?;
+        for stream in Stream::ALL {
+            let words = ["prog", "tracelog", stream.name(), kind, word];
+            note_call(
+                stage,
+                &format!("{stream} by {kind}"),
+                &mut bpftool::command(&words),
+            )?;
+        }
+    }
+    Ok(None)
+}
+
+/// Runs the program, and has bpftool show its streams as JSON, in a line and over several.
+pub fn play_json(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let id = id_of(program.as_fd())?;
+    let mut retval = None;
+    for option in ["--json", "--pretty"] {
+        retval = runner::run(&program, 1, None)?.retval;
+        for stream in Stream::ALL {
+            let words = [option, "prog", "tracelog", stream.name(), "id", &id];
+            let output = bpftool::call(&mut bpftool::command(&words))?;
+            serde_json::from_slice::<serde_json::Value>(&output.stdout)
+                .with_context(|| format!("what bpftool {option} shows of {stream} is no JSON"))?;
+            stage.note(format!("{stream} with {option}, {}", output.status));
+            note_lines(stage, "stdout", &output.stdout);
+            note_lines(stage, "stderr", &output.stderr);
+        }
+    }
+    Ok(retval)
+}
+
+/// Notes what the help says of it.
+pub fn play_help(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let output = bpftool::call(&mut bpftool::command(&["prog", "help"]))?;
+    stage.note(format!("bpftool prog help, {}", output.status));
+    for line in String::from_utf8_lossy(&output.stderr).lines() {
+        if line.contains("tracelog") || line.contains("PROG :=") {
+            stage.note(line.trim());
+        }
+    }
+    Ok(None)
+}
+
+/// Makes the call and notes it, how it ended, and what it said.
+fn note_call(stage: &mut Stage<'_>, what: &str, command: &mut Command) -> Result<()> {
+    let output = bpftool::call(command)?;
+    stage.note(format!("{what}: {}", output.status));
+    note_lines(stage, "stdout", &output.stdout);
+    note_lines(stage, "stderr", &output.stderr);
+    Ok(())
+}
+
+/// Notes lines of one of bpftool's streams; nothing where it is empty.
+fn note_lines(stage: &mut Stage<'_>, whose: &str, text: &[u8]) {
+    for line in String::from_utf8_lossy(text).lines() {
+        stage.note(format!("  {whose}: {line}"));
+    }
+}
+
+fn id_of(program: BorrowedFd<'_>) -> Result<String> {
+    let id = Program::id_from_fd(program).context("cannot get the program's id")?;
+    Ok(id.to_string())
+}
+
+/// The program's tag, as it stands in what the kernel tells of its file descriptor.
+fn tag_of(program: BorrowedFd<'_>) -> Result<String> {
+    let file = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("prog_tag:"))
+        .map(|tag| tag.trim().to_owned())
+        .with_context(|| format!("{file} names no tag"))
+}

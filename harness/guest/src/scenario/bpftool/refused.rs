@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What bpftool refuses, each with its reason, and none of it takes text away.
+
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use libbpf_rs::Program;
+
+use super::{Pins, Stage, id_of, note_call, tag_of};
+use crate::bpftool;
+use crate::runner;
+use crate::settings;
+use crate::stream::{PATIENCE, Stream};
+
+/// Nobody's, who has no capabilities.
+const NOBODY: u32 = 65534;
+
+/// Runs the program, makes the calls that must be refused, and reads the text.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let run = runner::run(&program, 1, None)?;
+    let id = &id_of(program.as_fd())?;
+    for words in [
+        &["stdin", "id", id][..],
+        &["std", "id", id],
+        &["stdout"],
+        &["stdout", "id"],
+        &["stdout", "the", "program"],
+        &["stdout", "id", "one"],
+        &["stdout", "name", "nobody"],
+        &["stdout", "tag", "0000000000000000"],
+        &["stdout", "pinned", "/tmp/nowhere"],
+        &["stdout", "id", id, "twice"],
+    ] {
+        // the id differs from run to run
+        let what = words.join(" ").replace(id.as_str(), "ID");
+        note_call(stage, &what, &mut tracelog(words))?;
+    }
+    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Ok(run.retval)
+}
+
+/// Has bpftool look for a program that is gone.
+pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let pins = Pins::mount()?;
+    let loaded = stage.load()?;
+    let mut program = loaded.program()?;
+    runner::run(&program, 1, None)?;
+    let id = id_of(program.as_fd())?;
+    program
+        .pin(Pins::PROGRAM)
+        .context("cannot pin the program")?;
+    drop(loaded);
+    note_with_id(
+        stage,
+        "the pin holds it, by id",
+        &id,
+        &mut tracelog(&["stdout", "id", &id]),
+    )?;
+    drop(pins);
+    wait_until_gone(&id)?;
+    note_with_id(
+        stage,
+        "gone, by id",
+        &id,
+        &mut tracelog(&["stdout", "id", &id]),
+    )?;
+    note_call(
+        stage,
+        "gone, by pin",
+        &mut tracelog(&["stdout", "pinned", Pins::PROGRAM]),
+    )?;
+    Ok(None)
+}
+
+/// Has nobody ask, by an id, which takes a capability, and by a pin, which takes rights on the file.
+pub fn play_without_rights(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let _pins = Pins::mount()?;
+    let loaded = stage.load()?;
+    let mut program = loaded.program()?;
+    let run = runner::run(&program, 1, None)?;
+    let id = id_of(program.as_fd())?;
+    program
+        .pin(Pins::PROGRAM)
+        .context("cannot pin the program")?;
+    let nobody = |words: &[&str]| {
+        let mut command = tracelog(words);
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    };
+    note_with_id(stage, "by id", &id, &mut nobody(&["stdout", "id", &id]))?;
+    note_call(
+        stage,
+        "by pin",
+        &mut nobody(&["stdout", "pinned", Pins::PROGRAM]),
+    )?;
+    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Ok(run.retval)
+}
+
+/// Has bpftool look for a program by what two have in common.
+pub fn play_several(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let one = stage.load()?;
+    let _other = stage.load()?;
+    let program = one.program()?;
+    let run = runner::run(&program, 1, None)?;
+    let name = program.name().to_string_lossy().into_owned();
+    let tag = tag_of(program.as_fd())?;
+    note_call(stage, "by name", &mut tracelog(&["stdout", "name", &name]))?;
+    note_call(stage, "by tag", &mut tracelog(&["stdout", "tag", &tag]))?;
+    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Ok(run.retval)
+}
+
+/// A program that was pinned goes a while after the file system that it was pinned in.
+fn wait_until_gone(id: &str) -> Result<()> {
+    let number = id.parse()?;
+    let begun = Instant::now();
+    while Program::fd_from_id(number).is_ok() {
+        ensure!(
+            begun.elapsed() < settings::patient(PATIENCE),
+            "nobody holds the program, and it is still there"
+        );
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+fn tracelog(words: &[&str]) -> Command {
+    bpftool::command(&[&["prog", "tracelog"], words].concat())
+}
+
+/// The same as [`note_call`], with a name for the id, which differs from run to run.
+fn note_with_id(stage: &mut Stage<'_>, what: &str, id: &str, command: &mut Command) -> Result<()> {
+    let before = stage.seen.notes.len();
+    note_call(stage, what, command)?;
+    for note in &mut stage.seen.notes[before..] {
+        *note = note.replace(&format!("({id})"), "(ID)");
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "bpftool prog tracelog { stdout | stderr } PROG: the program's stdout goes to stdout, its stderr
+ * to stderr". The programs print, the scenarios call bpftool of the patched tree and note what it
+ * said; where they have no notes of its text, stdout and stderr are what bpftool wrote to its own.
+ */
+#include "selftest.h"
+
+SEC("syscall")
+__scenario(bpftool)
+int text(void *ctx)
+{
+	print_to_both("one line");
+	print_to_both("another line");
+	bpf_stream_printk(BPF_STDOUT, "and one that does not end");
+	return 0;
+}
+
+/* Zeros, control characters and what is no UTF-8: each byte as it is. */
+static const char bytes_of_all_kinds[] = "caf\xc3\xa9 \xff\xc3( \x1b[31m\x7f \xf0\x9f\x98\x80";
+
+static __always_inline int print_bytes(void)
+{
+	bpf_stream_printk(BPF_STDOUT, "a zero [%c], a tab\t, \"quotes\", \\, %s\n", 0,
+			  bytes_of_all_kinds);
+	bpf_stream_printk(BPF_STDOUT, "half a character: \xe2\x82");
+	return 0;
+}
+
+SEC("syscall")
+__scenario(bpftool)
+int bytes(void *ctx)
+{
+	return print_bytes();
+}
+
+/* A whole report, on its way through bpftool. */
+SEC("syscall")
+__scenario(bpftool)
+int report(void *ctx)
+{
+	return bpf_stream_print_stack(BPF_STDERR);
+}
+
+SEC("syscall")
+__scenario(bpftool)
+int nothing(void *ctx)
+{
+	/* so that it has streams */
+	return bpf_stream_printk(BPF_STDOUT, "");
+}
+
+/* By id, pin, name and tag; the name is longer than the 15 characters that the kernel keeps. */
+SEC("syscall")
+__scenario(bpftool_names)
+int each_way_to_name_it(void *ctx)
+{
+	print_to_both("line");
+	return 0;
+}
+
+SEC("syscall")
+__scenario(bpftool_json)
+int json(void *ctx)
+{
+	bpf_stream_printk(BPF_STDERR, "line one\nline two\n");
+	return print_bytes();
+}
+
+/* Words that are wrong; the text is still there afterwards. */
+SEC("syscall")
+__scenario(bpftool_refused)
+int refused(void *ctx)
+{
+	print_to_both("line");
+	return 0;
+}
+
+SEC("syscall")
+__scenario(bpftool_gone)
+int gone(void *ctx)
+{
+	print_to_both("line");
+	return 0;
+}
+
+SEC("syscall")
+__scenario(bpftool_without_rights)
+int without_rights(void *ctx)
+{
+	print_to_both("line");
+	return 0;
+}
+
+/* Two programs of one name and tag: whose text would it be? */
+SEC("syscall")
+__scenario(bpftool_several)
+int several(void *ctx)
+{
+	print_to_both("line");
+	return 0;
+}
+
+__u32 printed;
+
+/* Texts of 908 bytes each. */
+#define TEXT_908(begin) begin "\n" TEXT_500 TEXT_100 TEXT_100 TEXT_100 TEXT_100
+
+/*
+ * It prints on while bpftool reads, more in a run than bpftool reads at once. The first text of a
+ * run begins with the number of those before it; a conversion in each would take long.
+ */
+SEC("syscall")
+__scenario(bpftool_busy)
+int busy(void *ctx)
+{
+	int i;
+
+	if (bpf_stream_printk(BPF_STDOUT, TEXT_908("%07u"), printed))
+		return printed;
+	printed++;
+	for (i = 1; i < 80; i++) {
+		if (bpf_stream_printk(BPF_STDOUT, TEXT_908("       ")))
+			break;
+		printed++;
+	}
+	return printed;
+}
+
+SEC("syscall")
+__scenario(bpftool_help)
+int help(void *ctx)
+{
+	return 0;
+}
