@@ -11,12 +11,14 @@ use regex_lite::Regex;
 use crate::settings::Settings;
 
 const USAGE: &str = "\
-usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--patience N] [--stress SECONDS] [--list]
+usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--patience N] [--stress SECONDS] [--bpftool]
+                         [--list]
 
   --objects DIR   folder of the *.bpf.o files (default: /objects)
   --filter REGEX  only the cases whose name matches
   --patience N    how many times longer than in a plain kernel everything may take (default: 1)
   --stress SECONDS  how long a stress case goes on (default: 1)
+  --bpftool       read the streams by bpftool where a case is only run and read
   --list          print the names of the cases instead of running them";
 
 /// What the agent was asked to do.
@@ -48,6 +50,7 @@ pub fn parse() -> Result<Args> {
             Arg::Long("stress") => {
                 args.settings.stress = Duration::from_secs(parser.value()?.parse()?);
             }
+            Arg::Long("bpftool") => args.settings.bpftool = true,
             Arg::Long("list") => args.list = true,
             Arg::Long("help") => {
                 println!("{USAGE}");

@@ -11,6 +11,8 @@ pub struct Settings {
     pub patience: u32,
     /// How long a stress case goes on.
     pub stress: Duration,
+    /// The streams of a case that is only run and read are read by bpftool.
+    pub bpftool: bool,
 }
 
 impl Default for Settings {
@@ -18,6 +20,7 @@ impl Default for Settings {
         Settings {
             patience: 1,
             stress: Duration::from_secs(1),
+            bpftool: false,
         }
     }
 }
@@ -38,6 +41,11 @@ pub fn patient(bound: Duration) -> Duration {
 /// How long a stress case goes on.
 pub fn stress() -> Duration {
     get().stress
+}
+
+/// Whether the streams of a case that is only run and read are read by bpftool.
+pub fn by_bpftool() -> bool {
+    get().bpftool
 }
 
 fn get() -> Settings {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
 
-use crate::settings;
+use crate::{bpftool, settings};
 
 /// As long as anything that runs later in the guest may take, on the slowest emulation.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,6 +67,15 @@ impl Stream {
         }
     }
 
+    /// The same in the way that the host has set, which may be bpftool.
+    pub fn collect(self, program: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<()> {
+        if settings::by_bpftool() {
+            into.extend(bpftool::show(self, program)?);
+            return Ok(());
+        }
+        self.drain(program, into)
+    }
+
     /// Reads until at least `wanted` bytes are there, for at most `patience` of a plain kernel.
     pub fn wait_for(
         self,
@@ -78,7 +87,7 @@ impl Stream {
         let patience = settings::patient(patience);
         let begun = Instant::now();
         while into.len() < wanted {
-            self.drain(program, into)?;
+            self.collect(program, into)?;
             if begun.elapsed() > patience {
                 bail!(
                     "{self} gave {} of {wanted} bytes within {} s",

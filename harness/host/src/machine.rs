@@ -60,8 +60,20 @@ pub struct RunSpec {
     pub patience: u32,
     /// How long a stress case goes on.
     pub stress: Duration,
+    /// Who reads the streams of a case that is only run and read.
+    pub reader: Reader,
     /// The programs that boot the guest.
     pub tools: Tools,
+}
+
+/// Who reads the streams of a case that is only run and read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// The agent, by libbpf.
+    #[default]
+    Agent,
+    /// `bpftool prog tracelog`, which the agent calls.
+    Bpftool,
 }
 
 /// Enough for programs and readers that run at the same time.

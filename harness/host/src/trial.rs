@@ -13,7 +13,7 @@ use crate::bpftool;
 use crate::context::Context;
 use crate::feature;
 use crate::kernel;
-use crate::machine::{self, RunRecord, RunSpec, Timeouts, Tools};
+use crate::machine::{self, Reader, RunRecord, RunSpec, Timeouts, Tools};
 use crate::matrix::Matrix;
 use crate::progress::seconds;
 use crate::report::{Environment, RunFolder};
@@ -50,6 +50,8 @@ pub struct Choice<'a> {
     pub stress: Duration,
     /// CPUs of the guest.
     pub cpus: u32,
+    /// Who reads the streams of a case that is only run and read.
+    pub reader: Reader,
 }
 
 impl Default for Choice<'_> {
@@ -58,6 +60,7 @@ impl Default for Choice<'_> {
             filter: None,
             stress: machine::STRESS,
             cpus: machine::CPUS,
+            reader: Reader::Agent,
         }
     }
 }
@@ -72,6 +75,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         filter,
         stress,
         cpus,
+        reader,
     } = *choice;
     check_filter(filter)?;
     let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config);
@@ -97,6 +101,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         timeouts: Timeouts::of(patience, stress),
         patience,
         stress,
+        reader,
         tools: Tools::find(ctx)?,
     };
     let config = fs::read_to_string(&kernel.config).with_context(|| {

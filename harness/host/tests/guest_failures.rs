@@ -103,6 +103,7 @@ impl Guest {
             timeouts: PATIENT,
             patience: 1,
             stress: machine::STRESS,
+            reader: machine::Reader::Agent,
             tools: Tools::find(&CONTEXT).unwrap(),
         };
         Self { dir, spec }

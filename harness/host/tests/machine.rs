@@ -68,6 +68,7 @@ impl Run {
             timeouts: self.timeouts,
             patience: 1,
             stress: machine::STRESS,
+            reader: machine::Reader::Agent,
             tools: Tools {
                 virtme_run: FAKE.into(),
                 qemu: "qemu".into(),

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::Stage;
 use crate::runner;
+use crate::settings;
 use crate::stream::{PATIENCE, Stream};
 
 /// Runs the program as the case wishes, waits for what it expects later, detaches, and reads both
@@ -24,7 +25,10 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     drop(run.link);
     loaded.detach_others();
     let program = loaded.program()?;
-    Stream::Stdout.drain(program.as_fd(), &mut seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut seen.stderr)?;
+    Stream::Stdout.collect(program.as_fd(), &mut seen.stdout)?;
+    Stream::Stderr.collect(program.as_fd(), &mut seen.stderr)?;
+    if settings::by_bpftool() {
+        stage.note("both streams as `bpftool prog tracelog` showed them");
+    }
     Ok(run.retval)
 }

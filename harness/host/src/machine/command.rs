@@ -8,7 +8,7 @@ use super::accel::Accel;
 use super::board::{Board, Init};
 use super::root;
 use super::scratch::Scratch;
-use super::{RunSpec, Tools};
+use super::{Reader, RunSpec, Tools};
 
 /// Enough for the longest streams, several at once; and in a kernel with KASAN for arenas, each of
 /// which takes 512 MiB of shadow for its 4 GiB of addresses, some time longer than the arena is there.
@@ -93,6 +93,9 @@ fn script(spec: &RunSpec) -> String {
         "exec {} --patience {patience} --stress {stress}",
         root::AGENT
     );
+    if spec.reader == Reader::Bpftool {
+        script.push_str(" --bpftool");
+    }
     if let Some(filter) = &spec.filter {
         script.push_str(&format!(" --filter {}", quote_shell(filter)));
     }
@@ -143,6 +146,7 @@ mod tests {
             timeouts: Timeouts::default(),
             patience: 3,
             stress: STRESS,
+            reader: Reader::Agent,
             tools: tools(),
         }
     }
@@ -156,6 +160,18 @@ mod tests {
         assert_eq!(
             script(&spec(Arch::X86_64, None)),
             "exec /bin/bpf-streams-guest --patience 3 --stress 1"
+        );
+    }
+
+    #[test]
+    fn the_agent_is_told_to_read_by_bpftool() {
+        let spec = RunSpec {
+            reader: Reader::Bpftool,
+            ..spec(Arch::X86_64, None)
+        };
+        assert_eq!(
+            script(&spec),
+            "exec /bin/bpf-streams-guest --patience 3 --stress 1 --bpftool"
         );
     }
 

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use crate::compare;
 use crate::console;
 use crate::context::{Arch, Context, PLAIN};
-use crate::machine;
+use crate::machine::{self, Reader};
 use crate::report::{self, Report};
 use crate::snapshot::{Store, Unreferenced};
 use crate::trial::{self, Choice, Trial};
@@ -46,6 +46,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         filter,
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
+        reader: Reader::Agent,
     };
     let trial = trial::run(ctx, &choice)?;
     let store = store(ctx)?;

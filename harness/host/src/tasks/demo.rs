@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make demo`: programs go wrong, and what the kernel says of that on their stderr is shown.
+//! `make demo`: programs go wrong, and what the kernel says of that on their stderr is shown, as
+//! `bpftool prog tracelog` shows it in the guest.
 
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 
 use crate::console;
 use crate::context::Context;
+use crate::machine::Reader;
 use crate::snapshot;
 use crate::trial::{self, Choice, Trial};
 
@@ -27,6 +29,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
     let choice = Choice {
         filter: Some(filter.unwrap_or(CASE)),
+        reader: Reader::Bpftool,
         ..Choice::default()
     };
     let trial = trial::run(ctx, &choice)?;
