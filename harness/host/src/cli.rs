@@ -55,6 +55,8 @@ pub enum Task {
     Tree(tasks::tree::Args),
     /// Write the patches back from the commits of that tree
     Refresh(tasks::refresh::Args),
+    /// Write the series to OUT as mails, as an mbox and as a quilt series
+    Export(tasks::export::Args),
     /// Check that every patch applies, builds alone and is checkpatch-clean
     CheckSeries(tasks::check_series::Args),
     /// Review the snapshots that changed

@@ -25,6 +25,7 @@ const FOREIGN: &[&str] = &[
     "CPUS",
     "JSON",
     "KERNEL",
+    "OUT",
     "STRESS",
     "TEST",
     "TREE",

@@ -17,6 +17,7 @@ pub mod setup;
 pub mod tools;
 
 pub mod base;
+pub mod export;
 pub mod gittree;
 pub mod refresh;
 pub mod series;

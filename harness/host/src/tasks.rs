@@ -18,6 +18,7 @@ pub mod check_series;
 pub mod decode;
 pub mod demo;
 pub mod doctor;
+pub mod export;
 pub mod matrix;
 pub mod nightly;
 pub mod refresh;
@@ -37,6 +38,7 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
         Task::Apply(args) => apply::run(ctx, args),
         Task::Tree(args) => tree::run(ctx, args),
         Task::Refresh(args) => refresh::run(ctx, args),
+        Task::Export(args) => export::run(ctx, args),
         Task::CheckSeries(args) => check_series::run(ctx, args),
         Task::Review(args) => review::run(ctx, args),
         Task::Shell(args) => shell::run(ctx, args),
@@ -56,7 +58,7 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         // it says what is missing
         Task::Doctor(_) => Vec::new(),
         // they only read what lies there
-        Task::Matrix(_) | Task::Report(_) | Task::Review(_) => Vec::new(),
+        Task::Matrix(_) | Task::Report(_) | Task::Review(_) | Task::Export(_) => Vec::new(),
         // each cell sees to its own
         Task::Nightly(_) => Vec::new(),
         Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
