@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! A base: the kernel that a series is for, as `patches/<base>/base.json` describes it.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result};
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use crate::context::Context;
 
 /// `patches/<base>/base.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
     /// What it is, for people.
@@ -19,6 +20,10 @@ pub struct Base {
     /// The point release that the series was last tested with. Debian's package moves on every few
     /// weeks; then the newer one is taken, and a line says so.
     pub tested_with: String,
+    /// Further suites of Debian that hold the package at other point releases, by the name of the
+    /// archive that they are in: the last part of a mirror's address.
+    #[serde(default)]
+    pub other_suites: BTreeMap<String, Vec<String>>,
 }
 
 /// Reads the description of the base that `ctx` asks for.

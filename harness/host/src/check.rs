@@ -5,21 +5,34 @@
 //! What has passed is remembered by what it depends on: a check of a patch by the text of the patch,
 //! a build by the files of the tree. So after a change only what it touches is done again.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::arch::Arch;
+use crate::command::{self, command, shell_in};
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::gittree::GitTree;
+use crate::kconfig::Requests;
 use crate::lock::{self, Lock};
 use crate::series::Series;
 use crate::source::{self, Source};
 
+mod boot;
 mod checkpatch;
 mod compile;
+mod documented;
+mod exported;
 mod form;
+mod libbpf;
+mod points;
+mod sparse;
+mod targets;
+mod warnings;
+mod without;
 
 /// Where the tree of the checks keeps the commits of the series.
 const SERIES: &str = "refs/streams/checked";
@@ -33,6 +46,8 @@ pub struct Findings {
     pub done: usize,
     /// How many had passed before, with the same input.
     pub remembered: usize,
+    /// The versions of the source, beside the newest, that the series was put onto.
+    pub points: Vec<String>,
 }
 
 /// A tree for the checks, with the commits of the series.
@@ -43,20 +58,35 @@ struct Place<'a> {
     ctx: &'a Context,
     tree: GitTree,
     passed: PathBuf,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
-/// Checks every patch of `series`, and the builds that leave a feature out.
-pub fn series(ctx: &Context, series: &Series) -> Result<Findings> {
+/// Checks every patch of `series`, and the whole; `boots` asks for a boot after every patch, too.
+pub fn series(ctx: &Context, series: &Series, boots: bool) -> Result<Findings> {
     let mut findings = Findings::default();
     for (at, patch) in series.patches.iter().enumerate() {
         let wrong = form::check(patch, at + 1, series.patches.len(), &ctx.base);
         findings.wrong.extend(wrong);
     }
     let source = source::find(ctx)?;
-    let place = Place::new(ctx, &source, series)?;
+    let place = match Place::new(ctx, &source, series) {
+        Ok(place) => place,
+        Err(error) if !findings.wrong.is_empty() => {
+            findings.wrong.push(format!("{error:#}"));
+            return Ok(findings);
+        }
+        Err(error) => return Err(error),
+    };
+    exported::check(&place, series, &mut findings)?;
     checkpatch::check(&place, series, &mut findings)?;
+    documented::check(&place, &mut findings)?;
+    libbpf::check(&place, &mut findings)?;
     compile::check(&place, series, &mut findings)?;
+    without::check(&place, &mut findings)?;
+    points::check(&place, &source, series, &mut findings)?;
+    if boots {
+        boot::check(&place, series, &mut findings)?;
+    }
     Ok(findings)
 }
 
@@ -93,8 +123,16 @@ impl<'a> Place<'a> {
             ctx,
             tree,
             passed: ctx.cache_dir("check/passed")?,
-            _lock: lock,
+            _lock: Some(lock),
         })
+    }
+
+    /// What a build for `arch` is asked for.
+    fn context(&self, arch: Arch) -> Context {
+        Context {
+            arch,
+            ..self.ctx.clone()
+        }
     }
 
     /// The commits of the series, after that of the base.
@@ -102,6 +140,53 @@ impl<'a> Place<'a> {
         let range = format!("base..{SERIES}");
         let list = self.tree.run(["rev-list", "--reverse", &range])?;
         Ok(list.lines().map(str::to_owned).collect())
+    }
+
+    /// The files that differ between two commits.
+    fn touched(&self, from: &str, to: &str) -> Result<BTreeSet<String>> {
+        let diff = ["diff", "--name-only", "--no-renames", from, to];
+        Ok(self.tree.run(diff)?.lines().map(str::to_owned).collect())
+    }
+
+    /// What `path` holds in `commit`; nothing where it is not there.
+    fn text(&self, commit: &str, path: &str) -> Result<String> {
+        if self.tree.run(["ls-tree", commit, path])?.is_empty() {
+            return Ok(String::new());
+        }
+        self.tree.run(["show", &format!("{commit}:{path}")])
+    }
+
+    /// Writes those of `paths` that are in `commit` to `dir`, as a tree of their own.
+    fn unpack(&self, commit: &str, paths: &[&str], dir: &Path) -> Result<()> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let tree = self.tree.git(["ls-tree", "-r", "--name-only", commit]);
+        let there = command::output(tree.arg("--").args(paths))?;
+        let tar = dir.join(".tar");
+        let archive = self.tree.git(["archive", "--format=tar", "--output"]);
+        command::output(archive.arg(&tar).arg(commit).arg("--").args(there.lines()))?;
+        let sh = shell_in(dir)?;
+        command::output(command(&sh, "tar").args(["--extract", "--file=.tar"]))?;
+        fs::remove_file(&tar).with_context(|| format!("cannot remove {}", tar.display()))
+    }
+
+    /// Key of a build: the files of the states of the tree that it is about, and how it is built.
+    /// What a patch says is no part of it.
+    fn build_key(
+        &self,
+        what: &str,
+        states: &[&str],
+        ctx: &Context,
+        requests: &Requests,
+    ) -> Result<Digest> {
+        let mut key = Digest::default();
+        key.add("build", what);
+        for state in states {
+            let files = self.tree.run(["rev-parse", &format!("{state}^{{tree}}")])?;
+            key.add("files", files);
+        }
+        key.add("config", requests.text());
+        key.add("arch", ctx.arch.names().name);
+        Ok(key)
     }
 
     /// Carries a check out, unless it has passed with the same input before. `check` returns what
@@ -127,3 +212,6 @@ impl<'a> Place<'a> {
         Ok(passed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,7 @@ pub enum Task {
     Refresh(tasks::refresh::Args),
     /// Write the series to OUT as mails, as an mbox and as a quilt series
     Export(tasks::export::Args),
-    /// Check that every patch applies, builds alone and is checkpatch-clean
+    /// Check that every patch applies, builds alone and can be sent (BOOT=1: and boots)
     CheckSeries(tasks::check_series::Args),
     /// Review the snapshots that changed
     Review(tasks::review::Args),

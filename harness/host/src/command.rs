@@ -21,6 +21,7 @@ const FOREIGN: &[&str] = &[
     "ACCEL",
     "ARCH",
     "BASE",
+    "BOOT",
     "CONFIG",
     "CPUS",
     "JSON",

@@ -133,6 +133,40 @@ impl GitTree {
         Ok(commits)
     }
 
+    /// The commits of `series` on top of `commit`, which is not the base. Nothing is remembered of
+    /// them, and work files stay as they are.
+    pub fn commits_on(&self, commit: &str, series: &Series) -> Result<Vec<String>> {
+        let index = Index::new(self, commit)?;
+        let mut commits = Vec::new();
+        let mut parent = commit.to_owned();
+        for patch in &series.patches {
+            parent = index.commit(patch, &parent)?;
+            commits.push(parent.clone());
+        }
+        Ok(commits)
+    }
+
+    /// Takes the files in `dir`, which are no part of this tree, as a commit called `name`.
+    pub fn take_in(&self, dir: &Path, name: &str) -> Result<()> {
+        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let git_dir = self.run(["rev-parse", "--absolute-git-dir"])?;
+        let outside = GitTree::at(dir)?;
+        let git = |cmd: Cmd<'_>| {
+            command::output(
+                cmd.env("GIT_DIR", &git_dir)
+                    .env("GIT_WORK_TREE", dir)
+                    .env("GIT_INDEX_FILE", scratch.path().join("index")),
+            )
+        };
+        git(outside.git(["add", "--force", "--all"]))?;
+        let written = git(outside.git(["write-tree"]))?;
+        let commit = git(outside
+            .git_as_harness(["commit-tree", &written, "-m", name])
+            .env("GIT_AUTHOR_NAME", COMMITTER)
+            .env("GIT_AUTHOR_EMAIL", COMMITTER_EMAIL))?;
+        self.run(["update-ref", name, &commit]).map(drop)
+    }
+
     /// A git command that commits under the user's name, and under ours where there is none.
     pub fn git_as_user<const N: usize>(&self, args: [&str; N]) -> Result<Cmd<'_>> {
         let known = capture(self.git(["var", "GIT_COMMITTER_IDENT"]))?;

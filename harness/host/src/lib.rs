@@ -30,8 +30,6 @@ pub mod apply;
 
 pub mod bpftool;
 
-pub mod check;
-
 pub mod selftests;
 
 pub mod sysroot;
@@ -42,6 +40,8 @@ pub mod machine;
 pub mod console;
 pub mod feature;
 pub mod verdict;
+
+pub mod check;
 
 pub mod compare;
 pub mod errno;

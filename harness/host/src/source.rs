@@ -14,7 +14,10 @@ use crate::gittree::GitTree;
 use crate::lock::{self, Lock};
 use crate::series::Series;
 
+mod archive;
 mod package;
+
+pub use archive::Archive;
 
 /// What a tree and its git objects take, and the package while it is unpacked.
 const TREE_NEEDS: u64 = 3 << 30;
@@ -113,7 +116,7 @@ impl Source {
 }
 
 /// Unpacks the tarball in the package, and returns the top of the tree.
-fn unpack_deb(scratch: &Path, deb: &Path, package: &str) -> Result<PathBuf> {
+pub fn unpack_deb(scratch: &Path, deb: &Path, package: &str) -> Result<PathBuf> {
     let sh = shell_in(scratch)?;
     command::output(
         command(&sh, "dpkg-deb")
@@ -175,6 +178,7 @@ mod tests {
                 title: String::new(),
                 package: "linux-source-6.12".to_owned(),
                 tested_with: "6.12.117".to_owned(),
+                ..Base::default()
             },
             version: version.to_owned(),
         };

@@ -64,7 +64,7 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
             tools::FOR_PATCHES.iter().collect()
         }
-        Task::CheckSeries(_) => all(&[ctx.arch], &[tools::FOR_SERIES]),
+        Task::CheckSeries(_) => all(&Arch::buildable_here(), &[tools::FOR_SERIES]),
         Task::Test(_) => all(
             &Arch::buildable_here(),
             &[tools::FOR_SERIES, tools::FOR_TESTS],

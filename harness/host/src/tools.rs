@@ -160,6 +160,19 @@ const COMMON: &[Tool] = &[
 pub const FOR_SERIES: &[Tool] = &[
     python("ply", "python3-ply", "checkpatch reads SPDX lines with it"),
     python("git", "python3-git", "the same"),
+    program(
+        "sparse",
+        None,
+        "sparse",
+        "reads the kernel's notes on its pointers and locks",
+    ),
+    program("quilt", None, "quilt", "takes what `make export` writes"),
+    program(
+        "dpkg-source",
+        None,
+        "dpkg-dev",
+        "takes what `make export` writes",
+    ),
 ];
 
 /// What only `make test` needs.

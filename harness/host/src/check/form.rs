@@ -6,6 +6,15 @@ use crate::series::{Patch, number};
 /// How long a subject may be, as `git log --oneline` shows it in 80 columns.
 const SUBJECT: usize = 75;
 
+/// How long a line of the text may be, as checkpatch has it.
+const LINE: usize = 75;
+
+/// Words that look like another mood than the imperative, and are it.
+const IMPERATIVE: &[&str] = &[
+    "Access", "Address", "Bring", "Bypass", "Compress", "Discuss", "Embed", "Express", "Feed",
+    "Guess", "Miss", "Need", "Pass", "Process", "Speed", "Stress", "Suppress",
+];
+
 /// What is wrong with what `patch` says, the one at place `at` of a series of `count`.
 pub fn check(patch: &Patch, at: usize, count: usize, base: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(&patch.text);
@@ -32,6 +41,7 @@ pub fn check(patch: &Patch, at: usize, count: usize, base: &str) -> Vec<String> 
     if says.is_empty() {
         wrong.push("it has no text that says why".to_owned());
     }
+    wrong.extend(long_lines(body));
     if signed.is_empty() {
         wrong.push("it has no Signed-off-by".to_owned());
     }
@@ -39,6 +49,30 @@ pub fn check(patch: &Patch, at: usize, count: usize, base: &str) -> Vec<String> 
         .into_iter()
         .map(|wrong| format!("{}: {wrong}", patch.name))
         .collect()
+}
+
+/// Lines of the text that are too long. What is quoted, as a program's output, is as long as it is;
+/// so is what has no blank to break it at, and a reference to another commit.
+fn long_lines(body: &str) -> Vec<String> {
+    let quoted = |line: &str| line.starts_with([' ', '\t', '>', '|', '$', '#']);
+    let breaks = |line: &str| line.split_whitespace().count() > 1;
+    let tag = |line: &str| {
+        let word = line.split(": ").next().unwrap_or_default();
+        word.ends_with("-by") || ["Fixes", "Link", "Closes"].contains(&word)
+    };
+    body.lines()
+        .filter(|line| line.chars().count() > LINE && breaks(line) && !quoted(line) && !tag(line))
+        .map(|line| format!("a line of its text is longer than {LINE} characters: `{line}`"))
+        .collect()
+}
+
+/// Whether `what` begins with an order, as "Add" and not "Adds", "Added" or "Adding" is.
+fn is_imperative(what: &str) -> bool {
+    let word = what.split_whitespace().next().unwrap_or_default();
+    let other = word.ends_with("ed")
+        || word.ends_with("ing")
+        || (word.ends_with('s') && !word.ends_with("ss"));
+    !other || IMPERATIVE.contains(&word)
 }
 
 /// The subject, with the lines that a mail folds it into joined.
@@ -61,6 +95,11 @@ fn subject_faults(subject: &str) -> Vec<String> {
     let what = subject.rsplit_once(": ").map(|(_, what)| what);
     if !what.is_some_and(|what| what.starts_with(|c: char| c.is_ascii_uppercase())) {
         faults.push(format!("`{subject}` is not `subsystem: What it does`"));
+    }
+    if !what.is_none_or(is_imperative) {
+        faults.push(format!(
+            "`{subject}` does not say what to do, as \"bpf: Add …\" does"
+        ));
     }
     if subject.ends_with('.') {
         faults.push(format!("`{subject}` ends with a full stop"));
@@ -107,6 +146,13 @@ mod tests {
             ("bpf: Let", "bpf: let", "is not `subsystem: What it does`"),
             ("bpf: Let", "Let", "is not `subsystem: What it does`"),
             ("any kfunc", "any kfunc.", "full stop"),
+            ("Let the", "Lets the", "does not say what to do"),
+            ("Let the", "Letting the", "does not say what to do"),
+            (
+                "Because.",
+                &"word ".repeat(16),
+                "a line of its text is longer than 75",
+            ),
             ("any kfunc", &long, "longer than"),
             ("Because.\n\n", "", "no text that says why"),
             ("Signed-off-by", "Acked-by", "no Signed-off-by"),
@@ -114,6 +160,10 @@ mod tests {
             let got = faults("0003-good.patch", &GOOD.replacen(from, to, 1));
             assert_eq!(got.len(), 1, "{from} to {to}: {got:?}");
             assert!(got[0].contains(told), "{got:?}");
+        }
+        for quoted in [format!("  {}", "word ".repeat(16)), "x".repeat(90)] {
+            let got = faults("0003-good.patch", &GOOD.replacen("Because.", &quoted, 1));
+            assert_eq!(got, Vec::<String>::new());
         }
         let got = faults("0004-good.patch", GOOD);
         assert!(got[0].contains("should begin with 0003-"), "{got:?}");

@@ -51,6 +51,7 @@ impl Place {
                 title: String::new(),
                 package: "linux-source-6.12".to_owned(),
                 tested_with: "6.12.117".to_owned(),
+                ..Base::default()
             },
             version: version.to_owned(),
         };

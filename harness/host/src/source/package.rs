@@ -71,6 +71,11 @@ pub fn download(dir: &Path, package: &str, version: &str) -> Result<PathBuf> {
     got.with_context(|| {
         format!("cannot download {package} {version}; if apt's lists are old, `apt-get update`")
     })?;
+    only_deb(dir)
+}
+
+/// The package that was downloaded into `dir`.
+pub fn only_deb(dir: &Path) -> Result<PathBuf> {
     let entries = dir
         .read_dir()
         .with_context(|| format!("cannot read {}", dir.display()))?;
@@ -78,7 +83,7 @@ pub fn download(dir: &Path, package: &str, version: &str) -> Result<PathBuf> {
         .flatten()
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|end| end == "deb"))
-        .with_context(|| format!("apt-get download left no {package} in {}", dir.display()))
+        .with_context(|| format!("apt-get download left no package in {}", dir.display()))
 }
 
 /// The candidate; where apt knows none, its lists may be missing, as on a new machine.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make check-series`: every patch applies, builds alone, is checkpatch-clean.
+//! `make check-series`: every patch applies, builds alone, says what it should; and others can take
+//! the whole.
 
 use std::process::ExitCode;
 
@@ -11,14 +12,26 @@ use crate::series::Series;
 
 /// What `make check-series` takes.
 #[derive(clap::Args, Debug, Default)]
-pub struct Args {}
+pub struct Args {
+    /// Build and boot the kernel after every patch that changes it, too
+    #[arg(long, env = "BOOT", value_name = "0|1", default_value = "0",
+          value_parser = clap::builder::BoolishValueParser::new(),
+          num_args = 0..=1, default_missing_value = "1")]
+    pub boot: bool,
+}
 
 /// Runs the task.
-pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
-    let findings = check::series(ctx, &series)?;
+    let findings = check::series(ctx, &series, args.boot)?;
     for wrong in &findings.wrong {
         println!("{wrong}");
+    }
+    if !findings.points.is_empty() {
+        println!(
+            "check-series: applies to the point releases {}, too",
+            findings.points.join(", ")
+        );
     }
     println!(
         "check-series: {} patches, {} checks done, {} remembered, {} faults",

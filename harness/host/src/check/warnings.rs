@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What compilers and sparse complain of, told apart from what they complained of before.
+
+use std::fmt;
+
+/// A complaint.
+#[derive(Clone, Debug)]
+pub struct Warning {
+    /// The file that it is about, from the top of the tree.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    text: String,
+}
+
+/// Its line is no part of it: that moves with every patch.
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.text)
+    }
+}
+
+/// The complaints in a log of the kernel's make: `file:line:column: warning: text`. sparse calls
+/// some of its own errors, and goes on.
+pub fn read(log: &str) -> Vec<Warning> {
+    log.lines()
+        .filter_map(|line| {
+            let marks = [" warning: ", " error: "];
+            let (place, text) = marks.iter().find_map(|mark| line.split_once(mark))?;
+            let mut place = place.split(':');
+            let file = place.next().unwrap_or_default();
+            Some(Warning {
+                file: file.trim_start_matches("../").to_owned(),
+                line: place.next().and_then(|line| line.parse().ok()).unwrap_or(0),
+                text: text.to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// The complaints that `known` does not hold, each once, as `file: text`.
+pub fn new<'a>(found: impl Iterator<Item = &'a Warning>, known: &[String]) -> Vec<String> {
+    let mut new: Vec<String> = Vec::new();
+    for warning in found {
+        let shown = warning.to_string();
+        if !known.contains(&shown) && !new.contains(&shown) {
+            new.push(shown);
+        }
+    }
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "  CC      kernel/bpf/core.o\n\
+        ../kernel/bpf/core.c:10:5: warning: unused variable ‘a’ [-Wunused-variable]\n\
+        ../kernel/bpf/core.c:10:5: note: here\n\
+        ../kernel/bpf/core.c:12: error: bad constant expression\n";
+
+    #[test]
+    fn a_warning_is_known_by_file_and_text() {
+        let shown =
+            |log: &str| -> Vec<String> { read(log).iter().map(Warning::to_string).collect() };
+        assert_eq!(
+            shown(LOG),
+            [
+                "kernel/bpf/core.c: unused variable ‘a’ [-Wunused-variable]",
+                "kernel/bpf/core.c: bad constant expression"
+            ]
+        );
+        assert_eq!(shown(&LOG.replace(":10:", ":99:")), shown(LOG));
+        assert_eq!(read(LOG)[0].line, 10);
+    }
+
+    #[test]
+    fn what_is_known_is_not_new() {
+        let known = vec!["kernel/bpf/core.c: bad constant expression".to_owned()];
+        let found = [read(LOG), read(LOG)].concat();
+        assert_eq!(
+            new(found.iter(), &known),
+            ["kernel/bpf/core.c: unused variable ‘a’ [-Wunused-variable]"]
+        );
+    }
+}
