@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # The face of the harness: each target is one call of its command line, which has --help and the
-# same words. Variables (BASE, ARCH, CONFIG, ACCEL, TEST, STRESS, CPUS, KERNEL, JSON, TREE, OUT, CELL,
-# SINCE) reach it through the environment, where make puts what was set on its command line.
+# same words. Variables (BASE, ARCH, CONFIG, ACCEL, TEST, STRESS, CPUS, KERNEL, JSON, TREE, OUT, QUICK,
+# BOOT, CELL, SINCE) reach it through the environment, where make puts what was set on its command line.
 
 TASKS := boot-test test apply tree refresh check-series export review shell demo doctor nightly report \
 	matrix snapshots-changed cache-key help

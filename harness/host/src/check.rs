@@ -2,6 +2,8 @@
 //! Checks that every patch of a series is one that can be sent: it applies, says what it should,
 //! is checkpatch-clean and builds alone, without a new warning.
 //!
+//! A quick look is what `make test` takes; the whole takes longer, and asks for more.
+//!
 //! What has passed is remembered by what it depends on: a check of a patch by the text of the patch,
 //! a build by the files of the tree. So after a change only what it touches is done again.
 
@@ -37,6 +39,18 @@ mod without;
 /// Where the tree of the checks keeps the commits of the series.
 const SERIES: &str = "refs/streams/checked";
 
+/// How much is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// What each patch says, that others can take the series, and that each patch builds on the
+    /// architecture that was asked for.
+    Quick,
+    /// Everything that can be found without a guest.
+    Full,
+    /// A boot after every patch, too.
+    Boots,
+}
+
 /// What was found wrong.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -61,8 +75,8 @@ struct Place<'a> {
     _lock: Option<Lock>,
 }
 
-/// Checks every patch of `series`, and the whole; `boots` asks for a boot after every patch, too.
-pub fn series(ctx: &Context, series: &Series, boots: bool) -> Result<Findings> {
+/// Checks every patch of `series`, and the whole.
+pub fn series(ctx: &Context, series: &Series, depth: Depth) -> Result<Findings> {
     let mut findings = Findings::default();
     for (at, patch) in series.patches.iter().enumerate() {
         let wrong = form::check(patch, at + 1, series.patches.len(), &ctx.base);
@@ -80,11 +94,14 @@ pub fn series(ctx: &Context, series: &Series, boots: bool) -> Result<Findings> {
     exported::check(&place, series, &mut findings)?;
     checkpatch::check(&place, series, &mut findings)?;
     documented::check(&place, &mut findings)?;
+    compile::check(&place, series, depth, &mut findings)?;
+    if depth == Depth::Quick {
+        return Ok(findings);
+    }
     libbpf::check(&place, &mut findings)?;
-    compile::check(&place, series, &mut findings)?;
     without::check(&place, &mut findings)?;
     points::check(&place, &source, series, &mut findings)?;
-    if boots {
+    if depth == Depth::Boots {
         boot::check(&place, series, &mut findings)?;
     }
     Ok(findings)
@@ -206,10 +223,16 @@ impl<'a> Place<'a> {
         findings.done += 1;
         let passed = wrong.is_empty();
         if passed {
-            fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))?;
+            self.remember(key)?;
         }
         findings.wrong.extend(wrong);
         Ok(passed)
+    }
+
+    /// Notes that a check has passed.
+    fn remember(&self, key: &Digest) -> Result<()> {
+        let mark = self.passed.join(key.key());
+        fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))
     }
 }
 

@@ -27,6 +27,7 @@ const FOREIGN: &[&str] = &[
     "JSON",
     "KERNEL",
     "OUT",
+    "QUICK",
     "STRESS",
     "TEST",
     "TREE",

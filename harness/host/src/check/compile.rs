@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Every patch builds alone, on every architecture, with `W=1` and no new warning; and sparse has
-//! nothing new to say of the files that it touches.
+//! Every patch builds alone, with `W=1` and no new warning. Where it is not a quick look, it does so on
+//! every architecture, and sparse has nothing new to say of the files that it touches.
 //!
 //! After each patch everything is compiled that lies where the series changes something: what the
 //! patch touches, and what there sees a header that it touches. The whole kernel is linked once a
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Findings, Place, sparse, targets, warnings};
+use super::{Depth, Findings, Place, sparse, targets, warnings};
 use crate::arch::Arch;
 use crate::bpftool;
 use crate::context::Context;
@@ -21,11 +21,20 @@ use crate::kconfig::{self, Requests};
 use crate::kernel::Build;
 use crate::series::Series;
 
-/// Builds every patch on every architecture.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
-    for arch in Arch::buildable_here() {
+/// Builds every patch.
+pub fn check(
+    place: &Place<'_>,
+    series: &Series,
+    depth: Depth,
+    findings: &mut Findings,
+) -> Result<()> {
+    let arches = match depth {
+        Depth::Quick => vec![place.ctx.arch],
+        _ => Arch::buildable_here(),
+    };
+    for arch in arches {
         let ctx = place.context(arch);
-        Bench::new(place, &ctx)?.every_patch(series, findings)?;
+        Bench::new(place, &ctx, depth)?.every_patch(series, findings)?;
     }
     Ok(())
 }
@@ -34,6 +43,7 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
 struct Bench<'a> {
     place: &'a Place<'a>,
     ctx: &'a Context,
+    depth: Depth,
     requests: Requests,
     /// The files that the whole series touches.
     touched: BTreeSet<String>,
@@ -48,10 +58,11 @@ struct Known {
 }
 
 impl<'a> Bench<'a> {
-    fn new(place: &'a Place<'a>, ctx: &'a Context) -> Result<Bench<'a>> {
+    fn new(place: &'a Place<'a>, ctx: &'a Context, depth: Depth) -> Result<Bench<'a>> {
         Ok(Bench {
             place,
             ctx,
+            depth,
             requests: kconfig::load(&kconfig::fragments(ctx)?)?,
             touched: place.touched("base", super::SERIES)?,
             known: None,
@@ -68,13 +79,17 @@ impl<'a> Bench<'a> {
         let mut before = "base".to_owned();
         for (patch, commit) in series.patches.iter().zip(place.commits()?) {
             let states = [before.as_str(), commit.as_str()];
-            let key = place.build_key("patch", &states, self.ctx, &self.requests)?;
+            let key = |what| place.build_key(what, &states, self.ctx, &self.requests);
+            let [quick, full] = [key("patch")?, key("patch and sparse")?];
             let what = format!("{} on {}", patch.name, self.ctx.arch);
-            let passed = place.once(&key, findings, || self.patch(&before, &commit, &what))?;
+            let key = if self.is_quick() { &quick } else { &full };
+            let passed = place.once(key, findings, || self.patch(&before, &commit, &what))?;
             if !passed {
                 // what follows would fail for the same reason
                 return Ok(());
             }
+            // the whole holds the quick look
+            place.remember(&quick)?;
             before = commit;
         }
         Ok(())
@@ -106,7 +121,7 @@ impl<'a> Bench<'a> {
                     .map(|text| format!("{what}: new warning: {text}")),
             );
         }
-        let own = self.sources_of_ours(&touched);
+        let own = self.sources_for_sparse(&touched);
         let found = sparse::run(&build, self.place.tree.dir(), &own, self.ctx.arch, &stage)?;
         // what a patch does not touch is not its fault, as a header that it is the first to include
         let found = found
@@ -127,13 +142,20 @@ impl<'a> Bench<'a> {
 
     /// sparse says the same of a file on every architecture, so that of one is asked; the folders
     /// of the others are left to their own.
-    fn sources_of_ours(&self, touched: &BTreeSet<String>) -> BTreeSet<String> {
+    fn sources_for_sparse(&self, touched: &BTreeSet<String>) -> BTreeSet<String> {
+        if self.is_quick() {
+            return BTreeSet::new();
+        }
         let ours = |file: &&String| self.is_first() || file.starts_with("arch/");
         touched.iter().filter(ours).cloned().collect()
     }
 
+    fn is_quick(&self) -> bool {
+        self.depth == Depth::Quick
+    }
+
     fn is_first(&self) -> bool {
-        Arch::buildable_here().first() == Some(&self.ctx.arch)
+        self.is_quick() || Arch::buildable_here().first() == Some(&self.ctx.arch)
     }
 
     /// What the base makes compilers and sparse say; compiled once for a set of touched files.
@@ -175,6 +197,7 @@ impl<'a> Bench<'a> {
         for file in &self.touched {
             key.add("touched", file);
         }
+        key.add("quick", self.is_quick().to_string());
         Ok(key.key())
     }
 
@@ -200,7 +223,7 @@ impl<'a> Bench<'a> {
         let found = sparse::run(
             build,
             tree,
-            &self.sources_of_ours(&self.touched),
+            &self.sources_for_sparse(&self.touched),
             self.ctx.arch,
             &stage,
         )?;

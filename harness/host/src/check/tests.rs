@@ -115,10 +115,28 @@ impl Fake {
     fn built(&self, patches: &[String]) -> Findings {
         let (place, series) = self.place(patches);
         let mut findings = Findings::default();
-        compile::check(&place, &series, &mut findings).unwrap();
+        compile::check(&place, &series, Depth::Full, &mut findings).unwrap();
         without::check(&place, &mut findings).unwrap();
         findings
     }
+}
+
+#[test]
+fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
+    let fake = fake();
+    let patches = [patch("kernel/bpf/a.c", GOOD, "extern int two;")];
+    let (place, series) = fake.place(&patches);
+    let look = |depth| {
+        let mut findings = Findings::default();
+        compile::check(&place, &series, depth, &mut findings).unwrap();
+        assert_eq!(findings.wrong, Vec::<String>::new());
+        (findings.done, findings.remembered)
+    };
+    let arches = Arch::buildable_here().len();
+    assert_eq!(look(Depth::Quick), (1, 0));
+    assert_eq!(look(Depth::Full), (arches, 0));
+    assert_eq!(look(Depth::Quick), (0, 1));
+    assert_eq!(look(Depth::Full), (0, arches));
 }
 
 /// The one thing that is wrong.

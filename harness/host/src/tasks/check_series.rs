@@ -5,25 +5,39 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::BoolishValueParser as Boolish;
 
-use crate::check;
+use crate::check::{self, Depth};
 use crate::context::Context;
 use crate::series::Series;
 
 /// What `make check-series` takes.
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {
+    /// Only what `make test` asks for: no builds for another architecture or without a feature
+    #[arg(long, env = "QUICK", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
+          num_args = 0..=1, default_missing_value = "1")]
+    pub quick: bool,
     /// Build and boot the kernel after every patch that changes it, too
-    #[arg(long, env = "BOOT", value_name = "0|1", default_value = "0",
-          value_parser = clap::builder::BoolishValueParser::new(),
+    #[arg(long, env = "BOOT", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
           num_args = 0..=1, default_missing_value = "1")]
     pub boot: bool,
+}
+
+impl Args {
+    fn depth(&self) -> Depth {
+        match (self.boot, self.quick) {
+            (true, _) => Depth::Boots,
+            (false, true) => Depth::Quick,
+            (false, false) => Depth::Full,
+        }
+    }
 }
 
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
-    let findings = check::series(ctx, &series, args.boot)?;
+    let findings = check::series(ctx, &series, args.depth())?;
     for wrong in &findings.wrong {
         println!("{wrong}");
     }
