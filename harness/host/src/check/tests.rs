@@ -320,3 +320,23 @@ fn what_nobody_describes_is_named() {
     documented::check(&place, &mut findings).unwrap();
     assert_eq!(findings.wrong, Vec::<String>::new());
 }
+
+#[test]
+fn a_kernel_is_booted_after_the_patches_that_change_it() {
+    let fake = fake();
+    fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
+    let (place, series) = fake.place(&[
+        patch("Documentation/bpf.rst", "nothing", "something"),
+        patch("arch/arm64/net/c.c", GOOD, "extern int two;"),
+    ]);
+    let mut findings = Findings::default();
+    boot::check(&place, &series, &mut findings).unwrap();
+    assert_eq!((findings.done, findings.wrong.len()), (0, 0));
+
+    // its make has no rule for an image
+    let (place, series) = fake.place(&[patch("kernel/bpf/a.c", GOOD, "extern int two;")]);
+    boot::check(&place, &series, &mut findings).unwrap();
+    let wrong = only(&findings);
+    assert!(wrong.starts_with("0001-p.patch: "), "{wrong}");
+    assert!(wrong.contains("does not compile"), "{wrong}");
+}

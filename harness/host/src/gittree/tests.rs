@@ -180,3 +180,33 @@ fn what_is_no_patch_is_named() {
         .unwrap_err();
     assert!(error.to_string().contains("0001-p.patch"), "{error}");
 }
+
+#[test]
+fn other_files_are_taken_in_as_a_commit_that_a_series_goes_onto() {
+    let place = place();
+    let point = place.root.path().join("point");
+    fs::create_dir(&point).unwrap();
+    fs::write(point.join("a.c"), "head\none\ntail\nmore\n").unwrap();
+    place.tree.take_in(&point, "refs/points/6.12.95").unwrap();
+    let files = ["ls-tree", "--name-only", "refs/points/6.12.95"];
+    assert_eq!(place.tree.run(files).unwrap(), "a.c");
+    // nothing of it shows in the tree that took it
+    assert_eq!(place.tree.changes().unwrap(), "");
+    assert!(!point.join(".git").exists());
+
+    let series = place.series(&[patch("a.c", "one", "two")]);
+    let commits = place
+        .tree
+        .commits_on("refs/points/6.12.95", &series)
+        .unwrap();
+    let text = place.tree.run(["show", &format!("{}:a.c", commits[0])]);
+    assert_eq!(text.unwrap(), "head\ntwo\ntail\nmore");
+    let series = place.series(&[patch("b.c", "one", "two")]);
+    let error = place.tree.commits_on("refs/points/6.12.95", &series);
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("0001-p.patch does not apply")
+    );
+}
