@@ -75,36 +75,29 @@ struct Place<'a> {
     _lock: Option<Lock>,
 }
 
-/// Checks every patch of `series`, and the whole.
-pub fn series(ctx: &Context, series: &Series, depth: Depth) -> Result<Findings> {
-    let mut findings = Findings::default();
+/// Checks every patch of `series`, and the whole. Where a check cannot be carried out, `findings` holds
+/// what the ones before it have found.
+pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findings) -> Result<()> {
     for (at, patch) in series.patches.iter().enumerate() {
         let wrong = form::check(patch, at + 1, series.patches.len(), &ctx.base);
         findings.wrong.extend(wrong);
     }
     let source = source::find(ctx)?;
-    let place = match Place::new(ctx, &source, series) {
-        Ok(place) => place,
-        Err(error) if !findings.wrong.is_empty() => {
-            findings.wrong.push(format!("{error:#}"));
-            return Ok(findings);
-        }
-        Err(error) => return Err(error),
-    };
-    exported::check(&place, series, &mut findings)?;
-    checkpatch::check(&place, series, &mut findings)?;
-    documented::check(&place, &mut findings)?;
-    compile::check(&place, series, depth, &mut findings)?;
+    let place = Place::new(ctx, &source, series)?;
+    exported::check(&place, series, findings)?;
+    checkpatch::check(&place, series, findings)?;
+    documented::check(&place, findings)?;
+    compile::check(&place, series, depth, findings)?;
     if depth == Depth::Quick {
-        return Ok(findings);
+        return Ok(());
     }
-    libbpf::check(&place, &mut findings)?;
-    without::check(&place, &mut findings)?;
-    points::check(&place, &source, series, &mut findings)?;
+    libbpf::check(&place, findings)?;
+    without::check(&place, findings)?;
+    points::check(&place, &source, series, findings)?;
     if depth == Depth::Boots {
-        boot::check(&place, series, &mut findings)?;
+        boot::check(&place, series, findings)?;
     }
-    Ok(findings)
+    Ok(())
 }
 
 impl<'a> Place<'a> {

@@ -27,14 +27,25 @@ pub fn check(
 ) -> Result<()> {
     let archive = Archive::open(place.ctx, &source.base)?;
     let newest = base::release_of(&source.version);
-    for version in archive.versions()? {
+    let versions = archive.versions()?;
+    if versions.is_empty() {
+        place.ctx.progress.note(format!(
+            "the mirrors name no version of {}, so the series was put onto {newest} only",
+            source.base.package
+        ));
+    }
+    for version in versions {
         let release = base::release_of(&version);
         if release == newest {
             continue;
         }
         let name = format!("refs/points/{release}");
         if place.tree.commit_of(&name)?.is_none() {
-            fetch(place, &archive, source, &version, &name)?;
+            let fetched = fetch(place, &archive, source, &version, &name);
+            if let Err(error) = fetched {
+                findings.wrong.push(format!("{release}: {error:#}"));
+                continue;
+            }
         }
         let mut key = Digest::default();
         key.add(

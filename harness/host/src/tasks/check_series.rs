@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::builder::BoolishValueParser as Boolish;
 
-use crate::check::{self, Depth};
+use crate::check::{self, Depth, Findings};
 use crate::context::Context;
 use crate::series::Series;
 
@@ -37,10 +37,12 @@ impl Args {
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
-    let findings = check::series(ctx, &series, args.depth())?;
+    let mut findings = Findings::default();
+    let checked = check::series(ctx, &series, args.depth(), &mut findings);
     for wrong in &findings.wrong {
         println!("{wrong}");
     }
+    checked?;
     if !findings.points.is_empty() {
         println!(
             "check-series: applies to the point releases {}, too",
