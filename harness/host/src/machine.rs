@@ -46,8 +46,8 @@ pub struct RunSpec {
     pub objects: PathBuf,
     /// The guest agent.
     pub agent: PathBuf,
-    /// bpftool for the guest.
-    pub bpftool: PathBuf,
+    /// bpftool for the guest; none where no case is run.
+    pub bpftool: Option<PathBuf>,
     /// Only the cases whose name matches this regular expression.
     pub filter: Option<String>,
     /// `console.log` and `channel.raw` are written here while the guest runs.

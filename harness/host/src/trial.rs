@@ -94,7 +94,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         arch: ctx.arch,
         objects: objects.dir,
         agent: agent::build(ctx)?,
-        bpftool: bpftool_for_guest.path,
+        bpftool: Some(bpftool_for_guest.path),
         filter: filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
         cpus,

@@ -95,7 +95,7 @@ impl Guest {
             arch: CONTEXT.arch,
             objects: dir.path().join("objects"),
             // none of the agents here runs it
-            bpftool: agent.clone(),
+            bpftool: Some(agent.clone()),
             agent,
             filter: None,
             run_dir: dir.path().join("run"),

@@ -61,7 +61,7 @@ impl Run {
             arch: Arch::of_this_machine().unwrap(),
             objects: self.path("objects"),
             agent: self.path("agent"),
-            bpftool: self.path("bpftool"),
+            bpftool: Some(self.path("bpftool")),
             filter: None,
             run_dir: self.path("last"),
             cpus: 2,

@@ -14,7 +14,7 @@ use crate::agent;
 use crate::context::Context;
 use crate::kconfig::{self, Requests};
 use crate::kernel::{Build, Kernel};
-use crate::machine::{self, RunSpec, Timeouts, Tools};
+use crate::machine::{self, Reader, RunSpec, Timeouts, Tools};
 use crate::series::Series;
 use crate::verdict::{self, Evidence, Expected, Fault};
 
@@ -74,12 +74,14 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         arch: ctx.arch,
         objects,
         agent: agent::build(ctx)?,
+        bpftool: None,
         filter: None,
         run_dir: scratch.path().join("run"),
         cpus: machine::CPUS,
         timeouts: Timeouts::of(1, Duration::ZERO),
         patience: 1,
         stress: Duration::ZERO,
+        reader: Reader::Agent,
         tools: Tools::find(ctx)?,
     };
     let record = machine::run(ctx, &spec, &mut |_| ())?;

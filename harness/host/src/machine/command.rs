@@ -139,7 +139,7 @@ mod tests {
             arch,
             objects: "objects".into(),
             agent: "agent".into(),
-            bpftool: "bpftool".into(),
+            bpftool: Some("bpftool".into()),
             filter: filter.map(str::to_owned),
             run_dir: "last".into(),
             cpus: 2,

@@ -55,7 +55,9 @@ pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     }
     fill_tools(root, &spec.tools.userland)?;
     copy(&spec.agent, &root.join(AGENT.trim_start_matches('/')))?;
-    copy(&spec.bpftool, &root.join(BPFTOOL))?;
+    if let Some(bpftool) = &spec.bpftool {
+        copy(bpftool, &root.join(BPFTOOL))?;
+    }
     copy_objects(&spec.objects, &root.join("objects"))
 }
 
