@@ -42,10 +42,21 @@ const EXCEPTIONS: &[Exception] = &[
                  expression",
     },
     Exception {
+        files: "include/linux/rqspinlock.h",
+        types: &["NEW_TYPEDEFS", "MACRO_ARG_REUSE"],
+        reason: "rqspinlock_t is a lock like spinlock_t, and named like it; the flags of a lock are \
+                 the name of a local variable, as in spin_lock_irqsave()",
+    },
+    Exception {
         files: "kernel/bpf/core.c",
         types: &["INDENTED_LABEL", "MEMORY_BARRIER"],
         reason: "the interpreter's labels are written like the others there; a barrier that it \
                  executes is a program's, and so is what that pairs with",
+    },
+    Exception {
+        files: "kernel/bpf/rqspinlock.c",
+        types: &["VSPRINTF_SPECIFIER_PX"],
+        reason: "a report has the addresses of locks as they are, to those who may see them",
     },
     Exception {
         files: "tools/lib/bpf/",
