@@ -20,6 +20,10 @@ pub struct Base {
     /// The point release that the series was last tested with. Debian's package moves on every few
     /// weeks; then the newer one is taken, and a line says so.
     pub tested_with: String,
+    /// The oldest point release that the series is for. It is tried on older ones, too, and they are
+    /// told apart; that it does not apply to one is no fault.
+    #[serde(default)]
+    pub applies_since: Option<String>,
     /// Further suites of Debian that hold the package at other point releases, by the name of the
     /// archive that they are in: the last part of a mirror's address.
     #[serde(default)]
@@ -43,6 +47,19 @@ fn parse(text: &str) -> Result<Base> {
     Ok(serde_json::from_str(text)?)
 }
 
+impl Base {
+    /// Whether the series is for this release.
+    pub fn is_for(&self, release: &str) -> bool {
+        let oldest = self.applies_since.as_deref();
+        oldest.is_none_or(|oldest| numbers(release) >= numbers(oldest))
+    }
+}
+
+/// The numbers of a release, which are compared as such.
+fn numbers(release: &str) -> Vec<u32> {
+    release.split('.').map_while(|n| n.parse().ok()).collect()
+}
+
 /// The kernel's release in the version of a Debian package: `6.12.117` of `6.12.117-1~deb12u1`.
 pub fn release_of(package_version: &str) -> &str {
     package_version.split('-').next().unwrap_or(package_version)
@@ -58,6 +75,17 @@ mod tests {
         assert_eq!(parse(text).unwrap().package, "linux-source-6.12");
         assert!(parse(&text.replace("tested_with", "testedwith")).is_err());
         assert!(parse(r#"{"title": "t"}"#).is_err());
+    }
+
+    #[test]
+    fn a_series_is_for_the_releases_since_its_oldest() {
+        let base = Base {
+            applies_since: Some("6.12.99".to_owned()),
+            ..Base::default()
+        };
+        assert!(base.is_for("6.12.99") && base.is_for("6.12.117"));
+        assert!(!base.is_for("6.12.98"));
+        assert!(Base::default().is_for("6.12"));
     }
 
     #[test]

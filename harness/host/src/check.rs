@@ -62,6 +62,8 @@ pub struct Findings {
     pub remembered: usize,
     /// The versions of the source, beside the newest, that the series was put onto.
     pub points: Vec<String>,
+    /// Those that are older than what the series is for, and that it does not apply to.
+    pub too_old: Vec<String>,
 }
 
 /// A tree for the checks, with the commits of the series.

@@ -47,25 +47,37 @@ pub fn check(
                 continue;
             }
         }
-        let mut key = Digest::default();
-        key.add(
-            "point",
-            place.tree.run(["rev-parse", &format!("{name}^{{tree}}")])?,
-        );
-        key.add("series", series.key());
-        let applies = place.once(&key, findings, || {
+        if !source.base.is_for(release) {
             let applied = place.tree.commits_on(&name, series);
-            let misfit = applied.err();
-            Ok(misfit
-                .map(|error| format!("{release} ({version}): {error:#}"))
-                .into_iter()
-                .collect())
-        })?;
-        if applies {
+            let found = match applied {
+                Ok(_) => &mut findings.points,
+                Err(_) => &mut findings.too_old,
+            };
+            found.push(release.to_owned());
+        } else if applies(place, series, release, &name, findings)? {
             findings.points.push(release.to_owned());
         }
     }
     Ok(())
+}
+
+/// Puts the series onto the commit called `name`; that it does not apply is a fault.
+fn applies(
+    place: &Place<'_>,
+    series: &Series,
+    release: &str,
+    name: &str,
+    findings: &mut Findings,
+) -> Result<bool> {
+    let files = place.tree.run(["rev-parse", &format!("{name}^{{tree}}")])?;
+    let mut key = Digest::default();
+    key.add("point", files);
+    key.add("series", series.key());
+    place.once(&key, findings, || {
+        let misfit = place.tree.commits_on(name, series).err();
+        let told = misfit.map(|error| format!("{release}: {error:#}"));
+        Ok(told.into_iter().collect())
+    })
 }
 
 /// Removes what an interrupted run left; this one holds the lock of the folder.

@@ -49,6 +49,12 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             findings.points.join(", ")
         );
     }
+    if !findings.too_old.is_empty() {
+        println!(
+            "check-series: does not apply to {}, which it is not for (applies_since in base.json)",
+            findings.too_old.join(", ")
+        );
+    }
     println!(
         "check-series: {} patches, {} checks done, {} remembered, {} faults",
         series.patches.len(),
