@@ -124,12 +124,13 @@ extern const struct rqspinlock_held rqspinlock_held_locks __ksym;
 #define WAITING 1UL
 
 /*
- * Bound by time: with more CPUs than the host has, most who come next do not run when they do, and
- * have to be waited for.
+ * As many rounds as it takes to see waiting often enough: on a host that is busy, the guest's CPUs run
+ * one after the other for long, and then nobody waits. Bound by time, too: with more CPUs than the host
+ * has, most who come next do not run when they do, and have to be waited for.
  */
-#define FAIR_ROUNDS 3000
-#define FAIR_TIME (1000 * MILLISECOND)
 #define FAIR_ENOUGH 20
+#define FAIR_TIME (10000ULL * MILLISECOND)
+#define FAIR_ROUNDS (1 << 23)
 
 /* The CPU that had the lock last plus 1, and whether it saw that another one was waiting. */
 static volatile __u32 last;
@@ -160,7 +161,7 @@ int fairness(void *ctx)
 	wait_until(arrived >= cpus);
 	until = bpf_ktime_get_ns() + FAIR_TIME;
 	bpf_for(i, 0, FAIR_ROUNDS) {
-		if (bpf_ktime_get_ns() > until)
+		if (releases >= FAIR_ENOUGH || bpf_ktime_get_ns() > until)
 			break;
 		if (bpf_res_spin_lock(&lock)) {
 			failures++;
