@@ -25,6 +25,7 @@ mod libbpf_log;
 mod load;
 mod lockdep;
 mod memory;
+mod poll;
 mod queueing;
 mod runner;
 mod scenario;

@@ -113,11 +113,20 @@ pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Resul
 
 /// Runs a `syscall` program once, by its fd, which threads can share.
 pub fn run_fd(program: BorrowedFd<'_>) -> Result<i64> {
+    run_fd_with(program, &mut [0_u32; 0])
+}
+
+/// The same with a context of plain numbers, which the program may change.
+pub fn run_fd_with<C: Copy>(program: BorrowedFd<'_>, context: &mut C) -> Result<i64> {
     let mut options = libbpf_sys::bpf_test_run_opts {
         sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
         ..Default::default()
     };
-    // SAFETY: the options point to nothing.
+    if size_of::<C>() > 0 {
+        options.ctx_in = (&raw mut *context).cast();
+        options.ctx_size_in = u32::try_from(size_of::<C>())?;
+    }
+    // SAFETY: the context is valid for the call, which writes it back to where it was read from.
     let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
     if ret < 0 {
         return Err(io::Error::from_raw_os_error(-ret)).context("cannot run the program");

@@ -9,9 +9,10 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
 
+use crate::poll::{self, Waiter};
 use crate::{bpftool, settings};
 
 /// As long as anything that runs later in the guest may take, on the slowest emulation.
@@ -76,7 +77,8 @@ impl Stream {
         self.drain(program, into)
     }
 
-    /// Reads until at least `wanted` bytes are there, for at most `patience` of a plain kernel.
+    /// Reads until at least `wanted` bytes are there, for at most `patience` of a plain kernel. Sleeps
+    /// until there is text, where the kernel can say when that is.
     pub fn wait_for(
         self,
         program: BorrowedFd<'_>,
@@ -84,20 +86,72 @@ impl Stream {
         patience: Duration,
         into: &mut Vec<u8>,
     ) -> Result<()> {
+        if into.len() >= wanted {
+            return Ok(());
+        }
+        let waiter = self.waiter(program)?;
+        self.wait_with(program, wanted, patience, into, |rest| {
+            match &waiter {
+                Some(waiter) => drop(waiter.wait(rest).context("cannot wait for the program")?),
+                None => std::thread::yield_now(),
+            }
+            Ok(())
+        })
+    }
+
+    /// The same without giving up the CPU, for what happens only as long as this thread runs.
+    pub fn spin_for(
+        self,
+        program: BorrowedFd<'_>,
+        wanted: usize,
+        patience: Duration,
+        into: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.wait_with(program, wanted, patience, into, |_| Ok(()))
+    }
+
+    /// Reads, and lets `pause` wait in between, for the rest of the patience at most.
+    fn wait_with(
+        self,
+        program: BorrowedFd<'_>,
+        wanted: usize,
+        patience: Duration,
+        into: &mut Vec<u8>,
+        mut pause: impl FnMut(Duration) -> Result<()>,
+    ) -> Result<()> {
         let patience = settings::patient(patience);
         let begun = Instant::now();
-        while into.len() < wanted {
+        loop {
             self.collect(program, into)?;
-            if begun.elapsed() > patience {
+            if into.len() >= wanted {
+                return Ok(());
+            }
+            let Some(rest) = patience.checked_sub(begun.elapsed()) else {
                 bail!(
                     "{self} gave {} of {wanted} bytes within {} s",
                     into.len(),
                     patience.as_secs()
                 );
-            }
-            std::thread::yield_now();
+            };
+            pause(rest)?;
         }
-        Ok(())
+    }
+
+    /// What waits for text of this stream; `None` where the kernel has no such thing.
+    fn waiter(self, program: BorrowedFd<'_>) -> Result<Option<Waiter>> {
+        match Waiter::new(program, self.event()) {
+            Ok(waiter) => Ok(Some(waiter)),
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(None),
+            Err(error) => Err(error).context("cannot wait for the program"),
+        }
+    }
+
+    /// What epoll says when there is text.
+    pub fn event(self) -> u32 {
+        match self {
+            Stream::Stdout => poll::STDOUT,
+            Stream::Stderr => poll::STDERR,
+        }
     }
 
     /// Its name.

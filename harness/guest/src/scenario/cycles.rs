@@ -9,7 +9,7 @@ use super::Stage;
 use crate::cycles::Counter;
 use crate::stream::{PATIENCE, Stream};
 
-/// Counts, waits, which takes cycles, and reads.
+/// Counts, waits without sleeping, which takes cycles, and reads.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
@@ -17,7 +17,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let link = program
         .attach_perf_event(counter.as_raw_fd())
         .context("cannot attach the program to the cycle counter")?;
-    Stream::Stdout.wait_for(program.as_fd(), 1, PATIENCE, &mut stage.seen.stdout)?;
+    Stream::Stdout.spin_for(program.as_fd(), 1, PATIENCE, &mut stage.seen.stdout)?;
     drop(link);
     Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
     Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What the program of `selftests/stress.bpf.c` is told to do when it is run.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-use anyhow::{Context, Result, ensure};
-use libbpf_rs::libbpf_sys;
+use anyhow::{Result, ensure};
+
+use crate::runner;
 
 /// What the program is to do.
 #[derive(Clone, Copy)]
@@ -59,16 +60,5 @@ pub fn returned(program: BorrowedFd<'_>, what: What) -> Result<i32> {
 }
 
 fn run(program: BorrowedFd<'_>, order: &mut Order) -> Result<i32> {
-    let mut options = libbpf_sys::bpf_test_run_opts {
-        sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
-        ctx_in: (&raw mut *order).cast(),
-        ctx_size_in: u32::try_from(size_of::<Order>())?,
-        ..Default::default()
-    };
-    // SAFETY: the order is valid for the call, which writes it back to where it was read from.
-    let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
-    if ret < 0 {
-        return Err(std::io::Error::from_raw_os_error(-ret)).context("cannot run the program");
-    }
-    Ok(options.retval as i32)
+    Ok(i32::try_from(runner::run_fd_with(program, order)?)?)
 }
