@@ -57,6 +57,15 @@ extern void bpf_res_spin_unlock_irqrestore(struct bpf_res_spin_lock *lock, unsig
 extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
 extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
 
+/* Reading streams in a program; an element is what is taken out of one at a time. */
+extern struct bpf_stream *bpf_stream_get(int stream_id) __weak __ksym;
+extern struct bpf_stream *bpf_prog_stream_get(int stream_id, __u32 prog_id) __weak __ksym;
+extern void bpf_prog_stream_put(struct bpf_stream *stream) __weak __ksym;
+extern struct bpf_stream_elem *bpf_stream_next_elem(struct bpf_stream *stream) __weak __ksym;
+extern void bpf_stream_free_elem(struct bpf_stream_elem *elem) __weak __ksym;
+extern int bpf_dynptr_from_mem_slice(struct bpf_mem_slice *mem_slice, __u64 flags,
+				     struct bpf_dynptr *dptr__uninit) __weak __ksym;
+
 /*
  * Calls a static function that is __attribute__((naked)) with one argument. Such a function says that
  * it has none: clang forgets the name of a parameter that only asm uses, and a parameter without a

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::cycles;
 use crate::fault_injection;
-use crate::scenario::cpus;
+use crate::scenario::{cpus, unplugged};
 
 /// Whether a feature is here.
 type Probe = fn() -> bool;
@@ -28,6 +28,8 @@ const FEATURES: &[(&str, Probe)] = &[
     // programs that run at the same time
     ("two_cpus", || has_cpus(2)),
     ("three_cpus", || has_cpus(3)),
+    // a CPU that can be taken away
+    ("cpu_hotplug", || Path::new(unplugged::SWITCH).exists()),
     // a cycle counter, whose overflow interrupts as an NMI
     ("cycle_counter", || cycles::Counter::open().is_ok()),
 ];

@@ -6,7 +6,8 @@ use std::fmt;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use libbpf_rs::{
-    AsRawLibbpf, Link, MapType, Object, OpenObject, ProgramMut, ProgramType, libbpf_sys,
+    AsRawLibbpf, Link, Map, MapCore as _, MapType, Object, OpenObject, ProgramMut, ProgramType,
+    libbpf_sys,
 };
 
 use crate::catalogue::Case;
@@ -56,6 +57,14 @@ impl Loaded {
     /// A program that the case names.
     pub fn other(&self, name: &str) -> Result<ProgramMut<'_>> {
         find(&self.object, name)
+    }
+
+    /// A map of the case's object.
+    pub fn map(&self, name: &str) -> Result<Map<'_>> {
+        self.object
+            .maps()
+            .find(|map| map.name() == name)
+            .with_context(|| format!("the loaded object has no map `{name}`"))
     }
 
     /// Detaches the programs that the case names.

@@ -16,6 +16,7 @@ mod channel;
 mod cycles;
 mod errno;
 mod fault_injection;
+mod fdinfo;
 mod feature;
 mod headroom;
 mod kcsan;

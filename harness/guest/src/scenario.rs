@@ -20,10 +20,12 @@ mod copy;
 pub mod cpus;
 mod crowded;
 mod cycles;
+mod drained;
 mod each_allocation;
 mod each_cpu;
 mod extension;
 mod fill_and_drain;
+mod follower;
 mod instructions;
 mod interrupted;
 mod limit_4096;
@@ -44,6 +46,7 @@ mod parallel_reports;
 mod pieces;
 mod plain;
 mod read_while_writing;
+mod refusals;
 mod reports;
 mod second_fd;
 mod several_readers;
@@ -52,6 +55,9 @@ mod stress;
 mod tally;
 mod tally_reports;
 mod threads;
+pub mod unplugged;
+mod waiting;
+mod while_reading;
 mod without_perfmon;
 
 /// Plays a case; gives what the program returned, where somebody gets to know.
@@ -79,12 +85,17 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("cycles_reports", |stage| {
         tally_reports::after(stage, cycles::play)
     }),
+    ("drained", drained::play),
+    ("drained_by_turns", drained::play_by_turns),
+    ("drained_reports", drained::play_reports),
+    ("drained_while_read", drained::play_shared),
     ("each_allocation", each_allocation::play),
     ("each_cpu", each_cpu::play),
     ("each_cpu_queued", each_cpu::play_queued),
     ("each_cpu_unheard", each_cpu::play_unheard),
     ("extension", extension::play),
     ("fill_and_drain", fill_and_drain::play),
+    ("follower", follower::play),
     ("instructions", instructions::play),
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),
@@ -106,6 +117,14 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("parallel_reports", parallel_reports::play),
     ("piecewise", |stage| pieces::play(stage, 5)),
     ("read_while_writing", read_while_writing::play),
+    ("refusals", refusals::play),
+    ("refusals_busy", |stage| {
+        refusals::play_as_told(stage, "busy")
+    }),
+    ("refusals_nomem", |stage| {
+        refusals::play_as_told(stage, "nomem")
+    }),
+    ("refusals_within_4096", refusals::play_within_4096),
     ("reports", reports::play),
     (
         "reports_while_reading",
@@ -118,6 +137,15 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("stress", stress::play),
     ("stress_without_memory", stress::play_without_memory),
     ("tally", tally::play),
+    ("unplugged", unplugged::play),
+    ("waiting_crowd", waiting::crowd::play),
+    ("waiting_edge", waiting::edge::play),
+    ("waiting_freed", waiting::freed::play),
+    ("waiting_late", waiting::late::play),
+    ("waiting_nmi", waiting::nmi::play),
+    ("waiting_states", waiting::states::play),
+    ("waiting_wake_ups", waiting::wake_ups::play),
+    ("while_reading", while_reading::play),
     ("without_perfmon", without_perfmon::play),
 ];
 

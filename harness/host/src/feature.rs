@@ -30,6 +30,7 @@ const FEATURES: &[(&str, Obliged)] = &[
     ("injected_nmi", Obliged::Arch(Arch::X86_64)),
     ("two_cpus", Obliged::Cpus(2)),
     ("three_cpus", Obliged::Cpus(3)),
+    ("cpu_hotplug", Obliged::Option("CONFIG_HOTPLUG_CPU")),
     // on x86-64 only where KVM passes the counters of the CPU on
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
 ];

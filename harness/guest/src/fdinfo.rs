@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a program's fdinfo says of its streams.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use anyhow::{Context, Result};
+
+use crate::stream::Stream;
+
+/// The figures, by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Figures(BTreeMap<String, u64>);
+
+impl Figures {
+    /// Reads them.
+    pub fn of(program: BorrowedFd<'_>) -> Result<Figures> {
+        let file = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+        parse(&text).with_context(|| format!("in {file}"))
+    }
+
+    /// All of them, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// Messages of the stream that were refused, for whatever reason.
+    pub fn refused_messages(&self, stream: Stream) -> u64 {
+        self.refused(stream, "_msgs")
+    }
+
+    /// Their bytes.
+    pub fn refused_bytes(&self, stream: Stream) -> u64 {
+        self.refused(stream, "_bytes")
+    }
+
+    /// Bytes of the stream that nobody has read.
+    pub fn pending(&self, stream: Stream) -> u64 {
+        let name = format!("{stream}_pending_bytes");
+        self.0.get(&name).copied().unwrap_or(0)
+    }
+
+    fn refused(&self, stream: Stream, unit: &str) -> u64 {
+        let prefix = format!("{stream}_refused_");
+        self.iter()
+            .filter(|(name, _)| name.starts_with(&prefix) && name.ends_with(unit))
+            .map(|(_, value)| value)
+            .sum()
+    }
+}
+
+fn parse(fdinfo: &str) -> Result<Figures> {
+    let mut figures = BTreeMap::new();
+    for line in fdinfo.lines() {
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
+        if name.starts_with("stdout_") || name.starts_with("stderr_") {
+            let value = value
+                .trim()
+                .parse()
+                .with_context(|| format!("no number: {line:?}"))?;
+            figures.insert(name.to_owned(), value);
+        }
+    }
+    Ok(Figures(figures))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_the_streams_are_found_and_added_up() {
+        let figures = parse(
+            "prog_id:\t7\nstdout_pending_bytes:\t5\nstdout_refused_full_msgs:\t2\n\
+             stdout_refused_full_bytes:\t30\nstdout_refused_busy_msgs:\t1\n\
+             stderr_refused_full_msgs:\t9\n",
+        )
+        .unwrap();
+        assert_eq!(figures.pending(Stream::Stdout), 5);
+        assert_eq!(figures.refused_messages(Stream::Stdout), 3);
+        assert_eq!(figures.refused_bytes(Stream::Stdout), 30);
+        assert_eq!(figures.refused_messages(Stream::Stderr), 9);
+        assert!(parse("stdout_pending_bytes:\tmany\n").is_err());
+    }
+}

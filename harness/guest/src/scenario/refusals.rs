@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a program's fdinfo says was refused, before and after everything is read.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Result, ensure};
+
+use super::{Stage, tally_reports};
+use crate::fdinfo::Figures;
+use crate::runner;
+use crate::stream::Stream;
+use crate::sysctl::Limit;
+
+/// Notes every figure that is not 0.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    note(stage, fd, "before")?;
+    let retval = runner::run_fd(fd)?;
+    note(stage, fd, "after the run")?;
+    let mut text = Vec::new();
+    Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
+    Stream::Stderr.drain(fd, &mut text)?;
+    let notes = tally_reports::tally(&text, &mut stage.seen.stderr)?;
+    stage.seen.notes.extend(notes);
+    note(stage, fd, "after all was read")?;
+    Ok(Some(retval))
+}
+
+/// The same with room for 4096 bytes of unread text a stream.
+pub fn play_within_4096(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let limit = Limit::keep()?;
+    limit.set(4096)?;
+    play(stage)
+}
+
+/// Where the number is not the same in every run: the program, and those it names, are told by as
+/// many errors as it returns, and all for this reason.
+pub fn play_as_told(stage: &mut Stage<'_>, reason: &str) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let told = runner::run_fd(program.as_fd())?;
+    ensure!(told > 0, "nothing was refused");
+    let mut counted = 0;
+    let mut programs = vec![program];
+    for name in &stage.wishes.with {
+        programs.push(loaded.other(name)?);
+    }
+    for program in &programs {
+        for (name, count) in Figures::of(program.as_fd())?.iter() {
+            if !name.contains("_refused_") || !name.ends_with("_msgs") {
+                continue;
+            }
+            ensure!(count == 0 || name.contains(reason), "{name} is {count}");
+            counted += count;
+        }
+    }
+    ensure!(
+        u64::try_from(told)? == counted,
+        "the programs were told of {told} refusals, {counted} were counted"
+    );
+    stage.note(format!(
+        "as many refusals were counted ({reason}) as the programs were told of"
+    ));
+    Ok(None)
+}
+
+fn note(stage: &mut Stage<'_>, program: BorrowedFd<'_>, when: &str) -> Result<()> {
+    let figures = Figures::of(program)?;
+    let shown = figures.iter().count();
+    stage.note(format!("{when}: {shown} figures"));
+    for (name, value) in figures.iter().filter(|(_, value)| *value > 0) {
+        stage.note(format!("  {name}: {value}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Takes a CPU away, on which the program prints when nothing that it queues is run any more, and
+//! holds that who waits is woken all the same.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Stage;
+use crate::poll::{self, Waiter};
+use crate::runner;
+use crate::settings;
+use crate::stream::Stream;
+
+/// What takes the second CPU away, and brings it back.
+pub const SWITCH: &str = "/sys/devices/system/cpu/cpu1/online";
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Twice, as what got stuck the first time would show the second time.
+const TIMES: usize = 2;
+
+/// Attaches, takes the CPU away, waits, reads, and brings it back.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let waiter = Waiter::new(program.as_fd(), poll::STDOUT | poll::EDGE)
+        .context("cannot wait for the program with epoll")?;
+    let link = runner::attach(&program)?;
+    for _ in 0..TIMES {
+        let unplugged = Unplugged::take()?;
+        let events = waiter
+            .wait(settings::patient(PATIENCE))
+            .context("epoll_wait")?;
+        ensure!(events != 0, "a wake-up was lost with the CPU");
+        stage.note(format!("woken: {}", poll::describe(events)));
+        Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+        drop(unplugged);
+    }
+    drop(link);
+    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Ok(None)
+}
+
+/// The second CPU is away until this is dropped.
+struct Unplugged;
+
+impl Unplugged {
+    fn take() -> Result<Unplugged> {
+        fs::write(SWITCH, "0").with_context(|| format!("cannot write 0 to {SWITCH}"))?;
+        Ok(Unplugged)
+    }
+}
+
+impl Drop for Unplugged {
+    fn drop(&mut self) {
+        if let Err(error) = fs::write(SWITCH, "1") {
+            // the cases after this one run on fewer CPUs: the console's reader must know
+            eprintln!("bpf-streams-guest: cannot write 1 to {SWITCH}: {error}");
+        }
+    }
+}

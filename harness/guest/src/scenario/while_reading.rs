@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The program `reader` is attached to what the kernel calls for each piece of text that a system
+//! call has read. It wants to read its own stdout then, which that system call is reading.
+
+use std::os::fd::AsFd;
+
+use anyhow::Result;
+
+use super::Stage;
+use crate::runner;
+use crate::stream::Stream;
+
+/// Reads the case's own stdout, which makes `reader` print, and then that of `reader`.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let mut loaded = stage.load()?;
+    let retval = {
+        let program = loaded.program()?;
+        let retval = runner::run_fd(program.as_fd())?;
+        Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+        let mut text = Vec::new();
+        let reader = loaded.other("reader")?;
+        Stream::Stdout.drain(reader.as_fd(), &mut text)?;
+        stage.note(format!(
+            "stdout of reader: {:?}",
+            String::from_utf8_lossy(&text)
+        ));
+        retval
+    };
+    loaded.detach_others();
+    let reader = loaded.other("reader")?;
+    Stream::Stderr.drain(reader.as_fd(), &mut stage.seen.stderr)?;
+    Ok(Some(retval))
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "An element is acquired and must be released; a dynptr or slice of it is dead after the release
+ * (the verifier says so)": none of these programs may load.
+ */
+#include "selftest.h"
+
+extern int bpf_dynptr_clone(const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit) __ksym;
+extern __u32 bpf_dynptr_size(const struct bpf_dynptr *p) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *p, __u32 offset, void *buffer__opt,
+			      __u32 buffer__szk) __ksym;
+
+/* Takes the next element of the program's own stdout, or returns. */
+#define next_elem()                                                           \
+	({                                                                    \
+		struct bpf_stream *__stream = bpf_stream_get(BPF_STDOUT);     \
+		struct bpf_stream_elem *__elem;                               \
+									      \
+		if (!__stream)                                                \
+			return 0;                                             \
+		__elem = bpf_stream_next_elem(__stream);                      \
+		if (!__elem)                                                  \
+			return 0;                                             \
+		__elem;                                                       \
+	})
+
+SEC("syscall")
+int element_not_freed(void *ctx)
+{
+	return next_elem()->mem_slice.len;
+}
+
+SEC("syscall")
+int element_freed_twice(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+
+	bpf_stream_free_elem(elem);
+	bpf_stream_free_elem(elem);
+	return 0;
+}
+
+SEC("syscall")
+int element_may_be_null(void *ctx)
+{
+	struct bpf_stream *stream = bpf_stream_get(BPF_STDOUT);
+
+	if (stream)
+		bpf_stream_free_elem(bpf_stream_next_elem(stream));
+	return 0;
+}
+
+SEC("syscall")
+int element_read_after_free(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+
+	bpf_stream_free_elem(elem);
+	return elem->mem_slice.len;
+}
+
+SEC("syscall")
+int slice_after_free(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	struct bpf_mem_slice *slice = &elem->mem_slice;
+	struct bpf_dynptr text;
+
+	bpf_stream_free_elem(elem);
+	return bpf_dynptr_from_mem_slice(slice, 0, &text);
+}
+
+SEC("syscall")
+int dynptr_after_free(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	struct bpf_dynptr text;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	bpf_stream_free_elem(elem);
+	return bpf_dynptr_size(&text);
+}
+
+SEC("syscall")
+int clone_after_free(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	struct bpf_dynptr text, clone;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	bpf_dynptr_clone(&text, &clone);
+	bpf_stream_free_elem(elem);
+	return bpf_dynptr_size(&clone);
+}
+
+/* The dynptr is in the frame of the caller. */
+static __noinline int free_it(struct bpf_stream_elem *elem)
+{
+	bpf_stream_free_elem(elem);
+	return 0;
+}
+
+SEC("syscall")
+int dynptr_after_free_in_subprogram(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	struct bpf_dynptr text;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	free_it(elem);
+	return bpf_dynptr_size(&text);
+}
+
+SEC("syscall")
+int memory_after_free(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	struct bpf_dynptr text;
+	char *byte;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	byte = bpf_dynptr_slice(&text, 0, NULL, 1);
+	bpf_stream_free_elem(elem);
+	return byte ? *byte : 0;
+}
+
+/* The dynptr that the memory was found by has become another one meanwhile. */
+SEC("syscall")
+int memory_after_free_without_dynptr(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	static char other[8];
+	struct bpf_dynptr text;
+	char *byte;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	byte = bpf_dynptr_slice(&text, 0, NULL, 1);
+	bpf_dynptr_from_mem(other, sizeof(other), 0, &text);
+	bpf_stream_free_elem(elem);
+	return byte ? *byte : 0;
+}
+
+SEC("syscall")
+int memory_written_to(void *ctx)
+{
+	struct bpf_stream_elem *elem = next_elem();
+	struct bpf_dynptr text;
+	char *byte;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	byte = bpf_dynptr_slice(&text, 0, NULL, 1);
+	if (byte)
+		*byte = '!';
+	bpf_stream_free_elem(elem);
+	return 0;
+}
+
+/* An argument of the function that is traced is trusted, and nobody says for how long. */
+SEC("fexit/bpf_stream_free_elem")
+int BPF_PROG(slice_of_an_argument, struct bpf_stream_elem *elem)
+{
+	struct bpf_dynptr text;
+
+	bpf_dynptr_from_mem_slice(&elem->mem_slice, 0, &text);
+	return bpf_dynptr_size(&text);
+}
+
+SEC("syscall")
+int stream_may_be_null(void *ctx)
+{
+	struct bpf_stream_elem *elem = bpf_stream_next_elem(bpf_stream_get(BPF_STDOUT));
+
+	if (elem)
+		bpf_stream_free_elem(elem);
+	return 0;
+}
+
+SEC("syscall")
+int stream_not_given_back(void *ctx)
+{
+	return bpf_prog_stream_get(BPF_STDOUT, 1) ? 1 : 0;
+}
+
+SEC("syscall")
+int stream_after_put(void *ctx)
+{
+	struct bpf_stream *stream = bpf_prog_stream_get(BPF_STDOUT, 1);
+	struct bpf_stream_elem *elem;
+
+	if (!stream)
+		return 0;
+	bpf_prog_stream_put(stream);
+	elem = bpf_stream_next_elem(stream);
+	if (elem)
+		bpf_stream_free_elem(elem);
+	return 0;
+}
+
+/* Nobody acquired the program's own. */
+SEC("syscall")
+int own_stream_given_back(void *ctx)
+{
+	struct bpf_stream *stream = bpf_stream_get(BPF_STDOUT);
+
+	if (stream)
+		bpf_prog_stream_put(stream);
+	return 0;
+}
+
+/* "Syscall programs only", and where they may sleep. */
+SEC("tc")
+int another_program_in_tc(struct __sk_buff *skb)
+{
+	struct bpf_stream *stream = bpf_prog_stream_get(BPF_STDOUT, 1);
+
+	if (stream)
+		bpf_prog_stream_put(stream);
+	return 0;
+}
+
+extern void bpf_rcu_read_lock(void) __weak __ksym;
+extern void bpf_rcu_read_unlock(void) __weak __ksym;
+
+SEC("syscall")
+int another_program_in_rcu_section(void *ctx)
+{
+	struct bpf_stream *stream;
+
+	bpf_rcu_read_lock();
+	stream = bpf_prog_stream_get(BPF_STDOUT, 1);
+	bpf_rcu_read_unlock();
+	if (stream)
+		bpf_prog_stream_put(stream);
+	return 0;
+}
+
+/* The scenario gives up every capability but CAP_BPF and CAP_NET_ADMIN for the load. */
+SEC("tc")
+__scenario(without_perfmon)
+int without_perfmon(struct __sk_buff *skb)
+{
+	return bpf_stream_get(BPF_STDOUT) ? 1 : 0;
+}

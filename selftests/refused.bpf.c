@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "Nothing is lost silently: for each stream the count of messages and bytes refused, shown in the
+ * prog fd's fdinfo with the bytes pending", by the reason, never reset by a read, and kernel reports
+ * that did not fit count, too. The scenarios note what fdinfo shows, or hold it against what the
+ * program was told.
+ */
+#include "arena.h"
+
+static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
+
+_Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print takes");
+
+/* 4096 bytes of room: 4 are left when 5 are printed, three times. */
+SEC("syscall")
+__scenario(refusals_within_4096)
+int full(void *ctx)
+{
+	int i, refused = 0;
+
+	bpf_for(i, 0, 4)
+		bpf_stream_vprintk(BPF_STDERR, kilobyte, NULL, 0);
+	bpf_for(i, 0, 3)
+		refused += bpf_stream_printk(BPF_STDERR, "lost\n") == -28 /* ENOSPC */;
+	bpf_stream_printk(BPF_STDOUT, "fits\n");
+	return refused;
+}
+
+/* Errors that are the program's own are no refusals. */
+SEC("syscall")
+__scenario(refusals)
+int mistakes(void *ctx)
+{
+	int failed = 0;
+
+	failed += bpf_stream_printk(BPF_STDOUT, "%01024d", 1) < 0;
+	failed += bpf_stream_printk(BPF_STDOUT, "%z", 1) < 0;
+	failed += bpf_stream_printk(3, "no such stream\n") < 0;
+	failed += bpf_stream_printk(BPF_STDOUT, "") < 0;
+	return failed;
+}
+
+/* 600 reports, of which 512 fit; reading makes room, and does not reset the count. */
+SEC("syscall")
+__scenario(refusals)
+int reports(void *ctx)
+{
+	void *pointer = in_arena(PAGE(1));
+	int i;
+
+	bpf_for(i, 0, 600)
+		touch(pointer);
+	return 0;
+}
+
+/* A program that can print nothing has no figures. */
+SEC("syscall")
+__scenario(refusals)
+int without_streams(void *ctx)
+{
+	return 0;
+}
+
+/* With interrupts off, no page comes when those that the CPU has are used up. */
+SEC("syscall")
+__scenario(refusals_nomem)
+int no_memory(void *ctx)
+{
+	unsigned long flags;
+	int i, refused = 0;
+
+	bpf_local_irq_save(&flags);
+	bpf_for(i, 0, 500)
+		refused += bpf_stream_vprintk(BPF_STDOUT, kilobyte, NULL, 0) == -12 /* ENOMEM */;
+	bpf_local_irq_restore(&flags);
+	return refused;
+}
+
+/*
+ * Each of these runs whenever a print gives its formatting buffer back, unless it is running on this
+ * CPU already, so the fourth print that is under way finds no buffer. They all print to streams of
+ * their own, and count together what they were told.
+ */
+static int busy;
+
+static __always_inline int print_within(void)
+{
+	if (bpf_stream_printk(BPF_STDOUT, "%d\n", 1) == -16 /* EBUSY */)
+		__sync_fetch_and_add(&busy, 1);
+	return 0;
+}
+
+SEC("fentry/bpf_bprintf_cleanup")
+__aux
+int second(void *ctx)
+{
+	return print_within();
+}
+
+SEC("fentry/bpf_bprintf_cleanup")
+__aux
+int third(void *ctx)
+{
+	return print_within();
+}
+
+SEC("fentry/bpf_bprintf_cleanup")
+__aux
+int fourth(void *ctx)
+{
+	return print_within();
+}
+
+SEC("syscall")
+__with(second)
+__with(third)
+__with(fourth)
+__scenario(refusals_busy)
+int nested_too_deep(void *ctx)
+{
+	print_within();
+	return busy;
+}
+
+/* What the scenario wants printed (guest/src/scenario/follower.rs). */
+struct lines {
+	__u32 writer;
+	__u32 first;
+	__u32 count;
+};
+
+/* Every line is tried once; a number that is not read was refused. */
+SEC("syscall")
+__needs(two_cpus)
+__scenario(follower)
+int followed(struct lines *lines)
+{
+	__u32 i;
+	int err;
+
+	bpf_for(i, 0, lines->count) {
+		err = bpf_stream_printk(BPF_STDOUT, "%07d %07d\n", lines->writer,
+					lines->first + i);
+		if (err && err != -28 /* ENOSPC */ && err != -12 /* ENOMEM */)
+			return err;
+	}
+	return 0;
+}
