@@ -111,3 +111,15 @@ int BPF_PROG(dying_cpu, unsigned int cpu, int target, int idx, void *function)
 				  cpu == bpf_get_smp_processor_id() ? "yes" : "no");
 	return 0;
 }
+
+/* The same on its way in, before it is online. */
+SEC("tp_btf/cpuhp_enter")
+__needs(cpu_hotplug)
+__scenario(plugged_in)
+int BPF_PROG(starting_cpu, unsigned int cpu, int target, int idx, void *function)
+{
+	if (idx == CPUHP_AP_SCHED_STARTING && target > idx)
+		bpf_stream_printk(BPF_STDOUT, "said by the CPU that comes: %s\n",
+				  cpu == bpf_get_smp_processor_id() ? "yes" : "no");
+	return 0;
+}

@@ -116,6 +116,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("others", others::play),
     ("parallel_reports", parallel_reports::play),
     ("piecewise", |stage| pieces::play(stage, 5)),
+    ("plugged_in", unplugged::play_plugged_in),
     ("read_while_writing", read_while_writing::play),
     ("refusals", refusals::play),
     ("refusals_busy", |stage| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Takes a CPU away, on which the program prints when nothing that it queues is run any more, and
-//! holds that who waits is woken all the same.
+//! Takes a CPU away and brings it back. The program prints on it when it does not count as online,
+//! and nothing that it queues need be run; who waits is woken all the same.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -22,22 +22,42 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Twice, as what got stuck the first time would show the second time.
 const TIMES: usize = 2;
 
-/// Attaches, takes the CPU away, waits, reads, and brings it back.
+/// Waits for what is printed on the way out while the CPU is away.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_with(stage, |stage, wait| {
+        let _unplugged = Unplugged::take()?;
+        wait(stage)
+    })
+}
+
+/// Waits for what is printed on the way in when the CPU is back.
+pub fn play_plugged_in(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_with(stage, |stage, wait| {
+        drop(Unplugged::take()?);
+        wait(stage)
+    })
+}
+
+/// Attaches, and waits and reads when `turn` says so, twice.
+fn play_with(
+    stage: &mut Stage<'_>,
+    turn: fn(&mut Stage<'_>, &dyn Fn(&mut Stage<'_>) -> Result<()>) -> Result<()>,
+) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
     let waiter = Waiter::new(program.as_fd(), poll::STDOUT | poll::EDGE)
         .context("cannot wait for the program with epoll")?;
     let link = runner::attach(&program)?;
-    for _ in 0..TIMES {
-        let unplugged = Unplugged::take()?;
+    let wait = |stage: &mut Stage<'_>| {
         let events = waiter
             .wait(settings::patient(PATIENCE))
             .context("epoll_wait")?;
         ensure!(events != 0, "a wake-up was lost with the CPU");
         stage.note(format!("woken: {}", poll::describe(events)));
-        Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-        drop(unplugged);
+        Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)
+    };
+    for _ in 0..TIMES {
+        turn(stage, &wait)?;
     }
     drop(link);
     Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
