@@ -300,7 +300,7 @@ static int expired(void *map, __u32 *key, struct element *element)
 
 /* "From any context": the callback of a timer reads, in softirq. */
 SEC("syscall")
-__await_stderr(20)
+__await_stderr(19)
 int softirq(void *ctx)
 {
 	struct element *element;

@@ -155,7 +155,7 @@ int memory_written_to(void *ctx)
 	return 0;
 }
 
-/* An argument of the function that is traced is trusted, and nobody says for how long. */
+/* An argument of the function that is traced: the program did not acquire it. */
 SEC("fexit/bpf_stream_free_elem")
 int BPF_PROG(slice_of_an_argument, struct bpf_stream_elem *elem)
 {

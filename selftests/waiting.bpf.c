@@ -58,11 +58,11 @@ int late(struct wanted *wanted)
 	return print_wanted(wanted);
 }
 
-/* Ten thousand times, one prints while another is about to wait. */
+/* Again and again, one prints while another is about to wait. */
 SEC("syscall")
 __needs(two_cpus)
 __scenario(waiting_wake_ups)
-int ten_thousand(struct wanted *wanted)
+int wake_ups(struct wanted *wanted)
 {
 	return print_wanted(wanted);
 }
@@ -98,28 +98,26 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 }
 
 /*
- * A CPU prints on its way out, after it ran its irq_works for the last time, when it dies for RCU:
- * what it queued then would not be run before it is back.
+ * A CPU prints on its way out, when it dies for RCU: after it ran its irq_works for the last time,
+ * so that what it queued would not be run before it is back. (Tracepoints leave such CPUs out.)
  */
-SEC("tp_btf/cpuhp_enter")
+SEC("fentry/rcutree_dying_cpu")
 __needs(cpu_hotplug)
 __scenario(unplugged)
-int BPF_PROG(dying_cpu, unsigned int cpu, int target, int idx, void *function)
+int BPF_PROG(dying_cpu, unsigned int cpu)
 {
-	if (idx == CPUHP_AP_RCUTREE_DYING && target < idx)
-		bpf_stream_printk(BPF_STDOUT, "said by the CPU that goes: %s\n",
-				  cpu == bpf_get_smp_processor_id() ? "yes" : "no");
+	bpf_stream_printk(BPF_STDOUT, "said by the CPU that goes: %s\n",
+			  cpu == bpf_get_smp_processor_id() ? "yes" : "no");
 	return 0;
 }
 
 /* The same on its way in, before it is online. */
-SEC("tp_btf/cpuhp_enter")
+SEC("fentry/sched_cpu_starting")
 __needs(cpu_hotplug)
 __scenario(plugged_in)
-int BPF_PROG(starting_cpu, unsigned int cpu, int target, int idx, void *function)
+int BPF_PROG(starting_cpu, unsigned int cpu)
 {
-	if (idx == CPUHP_AP_SCHED_STARTING && target > idx)
-		bpf_stream_printk(BPF_STDOUT, "said by the CPU that comes: %s\n",
-				  cpu == bpf_get_smp_processor_id() ? "yes" : "no");
+	bpf_stream_printk(BPF_STDOUT, "said by the CPU that comes: %s\n",
+			  cpu == bpf_get_smp_processor_id() ? "yes" : "no");
 	return 0;
 }

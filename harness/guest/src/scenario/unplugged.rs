@@ -3,7 +3,7 @@
 //! and nothing that it queues need be run; who waits is woken all the same.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -24,44 +24,53 @@ const TIMES: usize = 2;
 
 /// Waits for what is printed on the way out while the CPU is away.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_with(stage, |stage, wait| {
+    play_with(stage, |stage, program| {
+        let waiter = waiter(program)?;
         let _unplugged = Unplugged::take()?;
-        wait(stage)
+        expect(stage, program, &waiter)
     })
 }
 
-/// Waits for what is printed on the way in when the CPU is back.
+/// Waits for what is printed on the way in when the CPU is back. Begins to wait when it is away: no
+/// wake-up of its going may be taken for one of its coming.
 pub fn play_plugged_in(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_with(stage, |stage, wait| {
-        drop(Unplugged::take()?);
-        wait(stage)
+    play_with(stage, |stage, program| {
+        let unplugged = Unplugged::take()?;
+        let waiter = waiter(program)?;
+        drop(unplugged);
+        expect(stage, program, &waiter)
     })
 }
 
-/// Attaches, and waits and reads when `turn` says so, twice.
+/// Attaches the program, and takes turns.
 fn play_with(
     stage: &mut Stage<'_>,
-    turn: fn(&mut Stage<'_>, &dyn Fn(&mut Stage<'_>) -> Result<()>) -> Result<()>,
+    turn: fn(&mut Stage<'_>, BorrowedFd<'_>) -> Result<()>,
 ) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
-    let waiter = Waiter::new(program.as_fd(), poll::STDOUT | poll::EDGE)
-        .context("cannot wait for the program with epoll")?;
     let link = runner::attach(&program)?;
-    let wait = |stage: &mut Stage<'_>| {
-        let events = waiter
-            .wait(settings::patient(PATIENCE))
-            .context("epoll_wait")?;
-        ensure!(events != 0, "a wake-up was lost with the CPU");
-        stage.note(format!("woken: {}", poll::describe(events)));
-        Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)
-    };
     for _ in 0..TIMES {
-        turn(stage, &wait)?;
+        turn(stage, program.as_fd())?;
     }
     drop(link);
     Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
     Ok(None)
+}
+
+fn waiter(program: BorrowedFd<'_>) -> Result<Waiter> {
+    Waiter::new(program, poll::STDOUT | poll::EDGE)
+        .context("cannot wait for the program with epoll")
+}
+
+/// Waits for the text, and reads it.
+fn expect(stage: &mut Stage<'_>, program: BorrowedFd<'_>, waiter: &Waiter) -> Result<()> {
+    let events = waiter
+        .wait(settings::patient(PATIENCE))
+        .context("epoll_wait")?;
+    ensure!(events != 0, "a wake-up was lost with the CPU");
+    stage.note(format!("woken: {}", poll::describe(events)));
+    Stream::Stdout.drain(program, &mut stage.seen.stdout)
 }
 
 /// The second CPU is away until this is dropped.

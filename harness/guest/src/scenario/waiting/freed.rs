@@ -9,7 +9,7 @@ use super::{print, waiter};
 use crate::poll;
 use crate::scenario::{Stage, copy};
 
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 50;
 
 /// Prints with somebody waiting and closes the program at once, again and again.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
