@@ -92,7 +92,7 @@ pub fn play_shared(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         }
     };
     let (printed, text) = thread::scope(|scope| {
-        let writers = [(); WRITERS].map(|()| scope.spawn(&write));
+        let writers = [(); WRITERS].map(|()| scope.spawn(write));
         let reader = scope.spawn(read);
         let mut text = Vec::new();
         while writing.load(Ordering::Acquire) > 0 {
