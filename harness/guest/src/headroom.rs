@@ -17,7 +17,7 @@ use crate::settings;
 const SHARE: (u64, u64) = (3, 4);
 
 /// How long the kernel may take to free what nobody uses.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -72,14 +72,14 @@ fn run(stage: &mut Stage<'_>) -> Result<String> {
     let mut reports = Vec::new();
     Stream::Stderr.drain(fd, &mut reports)?;
     let reports = String::from_utf8(reports).context("stderr")?;
-    let count = reports
+    let begins: Vec<&str> = reports
         .lines()
         .filter(|line| line.starts_with(BEGIN))
-        .count();
+        .collect();
     ensure!(
         failures.iter().all(|&failures| failures >= 0)
-            && failures.iter().sum::<i64>() == count as i64,
-        "{count} reports, but failures that the program counted: {failures:?}"
+            && failures.iter().sum::<i64>() == begins.len() as i64,
+        "reports {begins:?}, but failures that the program counted: {failures:?}"
     );
     Ok(reports)
 }

@@ -11,7 +11,11 @@ use crate::runner;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
 
-/// Notes every figure that is not 0.
+/// Ends the line that a reader gets for reports that were left out, which was never in the stream.
+const NOTICE_END: &[u8] = b" further reports were suppressed\n";
+
+/// Notes every figure that is not 0. How long reports are differs from machine to machine: of stderr's
+/// unread bytes it holds that they are those that are read then.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
@@ -19,9 +23,15 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     note(stage, fd, "before")?;
     let retval = runner::run_fd(fd)?;
     note(stage, fd, "after the run")?;
+    let pending = Figures::of(fd)?.pending(Stream::Stderr);
     let mut text = Vec::new();
     Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
     Stream::Stderr.drain(fd, &mut text)?;
+    let read = text.len() - notice(&text).len();
+    ensure!(
+        usize::try_from(pending)? == read,
+        "{pending} bytes were pending in stderr, and {read} were read then"
+    );
     let notes = tally_reports::tally(&text, &mut stage.seen.stderr)?;
     stage.seen.notes.extend(notes);
     note(stage, fd, "after all was read")?;
@@ -66,12 +76,28 @@ pub fn play_as_told(stage: &mut Stage<'_>, reason: &str) -> Result<Option<i64>> 
     Ok(None)
 }
 
+/// The line about reports that were left out, if the text ends with it.
+fn notice(text: &[u8]) -> &[u8] {
+    if !text.ends_with(NOTICE_END) {
+        return &[];
+    }
+    let begin = text[..text.len() - 1]
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |end| end + 1);
+    &text[begin..]
+}
+
 fn note(stage: &mut Stage<'_>, program: BorrowedFd<'_>, when: &str) -> Result<()> {
     let figures = Figures::of(program)?;
     let shown = figures.iter().count();
     stage.note(format!("{when}: {shown} figures"));
     for (name, value) in figures.iter().filter(|(_, value)| *value > 0) {
-        stage.note(format!("  {name}: {value}"));
+        if name == "stderr_pending_bytes" {
+            stage.note("  stderr_pending_bytes: those that are read then");
+        } else {
+            stage.note(format!("  {name}: {value}"));
+        }
     }
     Ok(())
 }
