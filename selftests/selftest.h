@@ -144,14 +144,14 @@ static __always_inline __u32 preempt_count(void)
 #endif
 
 /*
- * Wait, for some seconds at most, until another CPU, or what interrupts this one, makes it true. No
+ * Wait, for half a minute at most, until another CPU, or what interrupts this one, makes it true. No
  * call in it is forbidden under a lock. (A bpf_for() goes round 1 << 23 times at most.)
  */
 #define wait_until(condition)                                                      \
 	({                                                                         \
 		int __i, __j;                                                      \
 										   \
-		bpf_for(__i, 0, 100) {                                             \
+		bpf_for(__i, 0, 1000) {                                            \
 			if (condition)                                             \
 				break;                                             \
 			bpf_for(__j, 0, 1 << 20)                                   \
