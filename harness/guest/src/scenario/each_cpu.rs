@@ -19,6 +19,10 @@ use crate::stream::Stream;
 const BEGIN: &str = "ERROR: ";
 const END: &str = "\n\n";
 
+/// The report of a loop that was ended. It goes round once more after that, and may get then what it
+/// waited for: so there can be such a report without a failure.
+const LOOP: &str = "ERROR: Timeout detected for may_goto instruction";
+
 /// Runs, reads, counts; shows the first report. That of the other way of waiting says the same,
 /// but for which CPU it was.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
@@ -76,9 +80,11 @@ fn run(stage: &mut Stage<'_>) -> Result<String> {
         .lines()
         .filter(|line| line.starts_with(BEGIN))
         .collect();
+    let loops = begins.iter().filter(|&&begin| begin == LOOP).count();
+    let failed = usize::try_from(failures.iter().sum::<i64>())?;
     ensure!(
         failures.iter().all(|&failures| failures >= 0)
-            && failures.iter().sum::<i64>() == begins.len() as i64,
+            && (begins.len() - loops..=begins.len()).contains(&failed),
         "reports {begins:?}, but failures that the program counted: {failures:?}"
     );
     Ok(reports)
