@@ -34,15 +34,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         let path = path.strip_prefix(&ctx.repo).unwrap_or(path);
         path.display().to_string()
     };
-    println!(
-        "{} patches for {}:\n  {}/  a cover letter and its replies: git send-email {0}/*.patch\n  \
-         {}  without the cover letter: git am {1}\n  \
-         {}/  patches and series: QUILT_PATCHES={2} quilt push -a",
-        series.patches.len(),
-        ctx.base,
+    let (mails, mbox, quilt) = (
         shown(&exported.mails),
         shown(&exported.mbox),
         shown(&exported.quilt),
     );
+    println!("{} patches for {}:", series.patches.len(), ctx.base);
+    println!("  {mails}/  a cover letter and its replies: git send-email {mails}/*.patch");
+    println!("  {mbox}  without the cover letter: git am {mbox}");
+    println!("  {quilt}/  patches and series: QUILT_PATCHES={quilt} quilt push -a");
     Ok(ExitCode::SUCCESS)
 }
