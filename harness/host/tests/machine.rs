@@ -235,10 +235,11 @@ fn a_request_is_answered_when_qemu_has_carried_it_out() {
 boot()
 commands = monitor.makefile()
 assert json.loads(commands.readline()) == {{"execute": "qmp_capabilities"}}
-tell_qmp({{"return": {{}}}})
 say({{"event": "request", "request": "nmi"}})
-assert json.loads(commands.readline()) == {{"execute": "inject-nmi"}}
-tell_qmp({result})
+# the answer to the command before comes after the request
+assert json.loads(commands.readline()) == {{"execute": "inject-nmi", "id": "nmi"}}
+tell_qmp({{"return": {{}}}})
+tell_qmp({{"id": "nmi", **{result}}})
 console(channel.makefile().readline())
 shut_down("guest-shutdown")
 "#

@@ -14,13 +14,17 @@ pub enum Said {
     Version(String),
     /// The guest is about to go, for this reason of QEMU's list.
     Shutdown(String),
-    /// A command was carried out.
-    Return,
-    /// A command was refused.
-    Error(String),
+    /// The NMI was injected.
+    Injected,
+    /// The NMI was refused, for this reason.
+    Refused(String),
     /// Anything else.
     Other,
 }
+
+/// Goes with the command that injects an NMI and comes back with its answer, which may come right
+/// behind that of another command.
+const NMI: &str = "nmi";
 
 /// Understands a line.
 pub fn understand(line: &[u8]) -> Said {
@@ -40,26 +44,29 @@ pub fn understand(line: &[u8]) -> Said {
         let reason = value.pointer("/data/reason").and_then(Value::as_str);
         return Said::Shutdown(reason.unwrap_or("unknown").to_owned());
     }
+    if value.get("id").is_none_or(|id| id != NMI) {
+        return Said::Other;
+    }
     match value.pointer("/error/desc").and_then(Value::as_str) {
-        Some(error) => Said::Error(error.to_owned()),
-        None if value.get("return").is_some() => Said::Return,
+        Some(error) => Said::Refused(error.to_owned()),
+        None if value.get("return").is_some() => Said::Injected,
         None => Said::Other,
     }
 }
 
 /// Lets the monitor take commands; nothing else is understood before this.
 pub fn begin(monitor: &mut UnixStream) -> Result<()> {
-    command(monitor, "qmp_capabilities")
+    command(monitor, &json!({ "execute": "qmp_capabilities" }))
 }
 
 /// Sends an NMI to every CPU of the guest.
 pub fn inject_nmi(monitor: &mut UnixStream) -> Result<()> {
-    command(monitor, "inject-nmi")
+    command(monitor, &json!({ "execute": "inject-nmi", "id": NMI }))
 }
 
-fn command(monitor: &mut UnixStream, name: &str) -> Result<()> {
-    writeln!(monitor, "{}", json!({ "execute": name }))
-        .with_context(|| format!("cannot send {name} to QEMU's monitor"))
+fn command(monitor: &mut UnixStream, command: &Value) -> Result<()> {
+    writeln!(monitor, "{command}")
+        .with_context(|| format!("cannot send {command} to QEMU's monitor"))
 }
 
 #[cfg(test)]
@@ -74,10 +81,19 @@ mod tests {
         let shutdown = br#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN",
             "data": {"guest": true, "reason": "guest-reset"}}"#;
         assert_eq!(understand(shutdown), Said::Shutdown("guest-reset".into()));
-        let error = br#"{"error": {"class": "CommandNotFound", "desc": "no such command"}}"#;
-        assert_eq!(understand(error), Said::Error("no such command".into()));
-        assert_eq!(understand(br#"{"return": {}}"#), Said::Return);
-        for other in [&br#"{"event": "RESUME"}"#[..], b"", b"\xff"] {
+        let error = br#"{"id": "nmi", "error": {"class": "CommandNotFound", "desc": "no such"}}"#;
+        assert_eq!(understand(error), Said::Refused("no such".into()));
+        assert_eq!(
+            understand(br#"{"return": {}, "id": "nmi"}"#),
+            Said::Injected
+        );
+        let of_another_command = br#"{"return": {}}"#;
+        for other in [
+            &of_another_command[..],
+            br#"{"event": "RESUME"}"#,
+            b"",
+            b"\xff",
+        ] {
             assert_eq!(understand(other), Said::Other);
         }
     }

@@ -28,8 +28,6 @@ pub struct Session<'a> {
     monitor: Lines,
     to_guest: Option<UnixStream>,
     to_qemu: Option<UnixStream>,
-    /// The guest waits for an answer.
-    asked: bool,
     closed: Vec<Port>,
     status: Option<ExitStatus>,
     shutdown: Option<String>,
@@ -67,7 +65,6 @@ impl<'a> Session<'a> {
             monitor: Lines::default(),
             to_guest: None,
             to_qemu: None,
-            asked: false,
             closed: Vec::new(),
             status: None,
             shutdown: None,
@@ -182,9 +179,8 @@ impl<'a> Session<'a> {
             Some(monitor) => qmp::inject_nmi(monitor).map_err(|error| format!("{error:#}")),
             None => Err("QEMU has not connected its monitor".to_owned()),
         };
-        match sent {
-            Ok(()) => self.asked = true,
-            Err(reason) => self.answer(&FromHost::Refused { reason }),
+        if let Err(reason) = sent {
+            self.answer(&FromHost::Refused { reason });
         }
     }
 
@@ -192,15 +188,14 @@ impl<'a> Session<'a> {
         match qmp::understand(&line.0) {
             Said::Version(version) => self.recorded.qemu_version = version,
             Said::Shutdown(reason) => self.shutdown = Some(reason),
-            Said::Return if self.asked => self.answer(&FromHost::Done),
-            Said::Error(reason) if self.asked => self.answer(&FromHost::Refused { reason }),
-            Said::Return | Said::Error(_) | Said::Other => {}
+            Said::Injected => self.answer(&FromHost::Done),
+            Said::Refused(reason) => self.answer(&FromHost::Refused { reason }),
+            Said::Other => {}
         }
     }
 
     /// Answers the guest. One that is gone meanwhile needs no answer, and its end is seen elsewhere.
     fn answer(&mut self, answer: &FromHost) {
-        self.asked = false;
         if let Some(guest) = &mut self.to_guest
             && let Ok(mut line) = serde_json::to_vec(answer)
         {
