@@ -13,13 +13,15 @@ use crate::settings::Settings;
 const USAGE: &str = "\
 usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--patience N] [--stress SECONDS] [--bpftool]
                          [--list]
+       bpf-streams-guest --test-progs PROGRAM
 
   --objects DIR   folder of the *.bpf.o files (default: /objects)
   --filter REGEX  only the cases whose name matches
   --patience N    how many times longer than in a plain kernel everything may take (default: 1)
   --stress SECONDS  how long a stress case goes on (default: 1)
   --bpftool       read the streams by bpftool where a case is only run and read
-  --list          print the names of the cases instead of running them";
+  --list          print the names of the cases instead of running them
+  --test-progs PROGRAM  run the tests of this test_progs of the kernel's tree, and no objects";
 
 /// What the agent was asked to do.
 pub struct Args {
@@ -31,6 +33,8 @@ pub struct Args {
     pub settings: Settings,
     /// Print the names of the cases and stop.
     pub list: bool,
+    /// Run the tests of this program instead of objects.
+    pub test_progs: Option<PathBuf>,
 }
 
 /// Parses this process's command line.
@@ -40,6 +44,7 @@ pub fn parse() -> Result<Args> {
         filter: None,
         settings: Settings::default(),
         list: false,
+        test_progs: None,
     };
     let mut parser = Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -52,6 +57,7 @@ pub fn parse() -> Result<Args> {
             }
             Arg::Long("bpftool") => args.settings.bpftool = true,
             Arg::Long("list") => args.list = true,
+            Arg::Long("test-progs") => args.test_progs = Some(parser.value()?.into()),
             Arg::Long("help") => {
                 println!("{USAGE}");
                 std::process::exit(0);

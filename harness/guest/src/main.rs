@@ -33,6 +33,7 @@ mod scenario;
 mod settings;
 mod stream;
 mod sysctl;
+mod test_progs;
 mod trigger;
 mod variables;
 mod wishes;
@@ -52,6 +53,9 @@ fn run() -> Result<()> {
     let args = args::parse()?;
     settings::set(args.settings);
     memory::keep();
+    if let Some(program) = &args.test_progs {
+        return agent::run_test_progs(program);
+    }
     libbpf_log::capture();
     let catalogue = catalogue::read(&args.objects, args.filter.as_ref())?;
     if args.list {
