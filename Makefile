@@ -3,8 +3,8 @@
 # same words. Variables (BASE, ARCH, CONFIG, ACCEL, TEST, STRESS, CPUS, KERNEL, JSON, TREE, OUT, QUICK,
 # BOOT, CELL, SINCE) reach it through the environment, where make puts what was set on its command line.
 
-TASKS := boot-test test apply tree refresh check-series export review shell demo doctor nightly report \
-	matrix snapshots-changed cache-key help
+TASKS := boot-test tree-tests test apply tree refresh check-series export review shell demo \
+	doctor nightly report matrix snapshots-changed cache-key help
 
 # the harness calls other makes, the kernel's among them: our flags are none of their business
 unexport MAKEFLAGS MFLAGS MAKELEVEL

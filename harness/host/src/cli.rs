@@ -49,6 +49,8 @@ pub enum Task {
     BootTest(tasks::boot_test::Args),
     /// Everything that must hold: formatting, lints, unit and failure tests, the series, boot-test
     Test(tasks::test::Args),
+    /// Run the selftests that the series adds to the kernel's tree, by the tree's own test_progs
+    TreeTests(tasks::tree_tests::Args),
     /// Put the series onto a kernel tree, all of it or nothing
     Apply(tasks::apply::Args),
     /// A git tree of the base with the series as commits, to work in

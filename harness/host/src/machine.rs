@@ -48,6 +48,8 @@ pub struct RunSpec {
     pub agent: PathBuf,
     /// bpftool for the guest; none where no case is run.
     pub bpftool: Option<PathBuf>,
+    /// A `test_progs` of the kernel's tree; where there is one, its tests are run instead of cases.
+    pub test_progs: Option<PathBuf>,
     /// Only the cases whose name matches this regular expression.
     pub filter: Option<String>,
     /// `console.log` and `channel.raw` are written here while the guest runs.

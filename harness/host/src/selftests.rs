@@ -18,6 +18,7 @@ use crate::bpftool::Bpftool;
 use crate::context::Context;
 use crate::digest::Digest;
 
+pub mod in_tree;
 mod prune;
 mod vmlinux_h;
 

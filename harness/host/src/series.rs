@@ -35,6 +35,19 @@ pub struct Patch {
     pub prefix_key: String,
 }
 
+impl Patch {
+    /// The paths of the files that it adds to the tree.
+    pub fn added(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines
+            .windows(2)
+            .filter(|pair| pair[0] == "--- /dev/null")
+            .filter_map(|pair| pair[1].strip_prefix("+++ b/").map(str::to_owned))
+            .collect()
+    }
+}
+
 impl Series {
     /// Reads the series in `dir`. Every patch there must be listed, and every one listed be there:
     /// a patch that is silently left out is the worst kind of missing.
@@ -128,6 +141,15 @@ mod tests {
             fs::write(dir.path().join(name), text).unwrap();
         }
         dir
+    }
+
+    #[test]
+    fn a_patch_tells_the_files_that_it_adds() {
+        let text = "a\n---\n b | 2 ++\n\n--- /dev/null\n+++ b/new/file.c\n@@ -0,0 +1 @@\n+x\n\
+                    --- a/old.c\n+++ b/old.c\n--- a/gone.c\n+++ /dev/null\n";
+        let dir = dir(&[("series", "0001-a.patch\n"), ("0001-a.patch", text)]);
+        let series = Series::load(dir.path()).unwrap();
+        assert_eq!(series.patches[0].added(), ["new/file.c"]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod shell;
 pub mod snapshots_changed;
 pub mod test;
 pub mod tree;
+pub mod tree_tests;
 
 /// Carries a task out. The exit code is the verdict; an error is what kept it from being reached.
 pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
@@ -36,6 +37,7 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
         Task::BootTest(args) => boot_test::run(ctx, args),
         Task::Test(args) => test::run(ctx, args),
         Task::Apply(args) => apply::run(ctx, args),
+        Task::TreeTests(args) => tree_tests::run(ctx, args),
         Task::Tree(args) => tree::run(ctx, args),
         Task::Refresh(args) => refresh::run(ctx, args),
         Task::Export(args) => export::run(ctx, args),

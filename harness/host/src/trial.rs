@@ -95,6 +95,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         objects: objects.dir,
         agent: agent::build(ctx)?,
         bpftool: Some(bpftool_for_guest.path),
+        test_progs: None,
         filter: filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
         cpus,

@@ -97,6 +97,7 @@ impl Guest {
             // none of the agents here runs it
             bpftool: Some(agent.clone()),
             agent,
+            test_progs: None,
             filter: None,
             run_dir: dir.path().join("run"),
             cpus: machine::CPUS,

@@ -62,6 +62,7 @@ impl Run {
             objects: self.path("objects"),
             agent: self.path("agent"),
             bpftool: Some(self.path("bpftool")),
+            test_progs: None,
             filter: None,
             run_dir: self.path("last"),
             cpus: 2,

@@ -75,6 +75,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         objects,
         agent: agent::build(ctx)?,
         bpftool: None,
+        test_progs: None,
         filter: None,
         run_dir: scratch.path().join("run"),
         cpus: machine::CPUS,

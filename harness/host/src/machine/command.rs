@@ -96,6 +96,9 @@ fn script(spec: &RunSpec) -> String {
     if spec.reader == Reader::Bpftool {
         script.push_str(" --bpftool");
     }
+    if spec.test_progs.is_some() {
+        script.push_str(&format!(" --test-progs {}", root::TEST_PROGS));
+    }
     if let Some(filter) = &spec.filter {
         script.push_str(&format!(" --filter {}", quote_shell(filter)));
     }
@@ -140,6 +143,7 @@ mod tests {
             objects: "objects".into(),
             agent: "agent".into(),
             bpftool: Some("bpftool".into()),
+            test_progs: None,
             filter: filter.map(str::to_owned),
             run_dir: "last".into(),
             cpus: 2,
@@ -160,6 +164,14 @@ mod tests {
         assert_eq!(
             script(&spec(Arch::X86_64, None)),
             "exec /bin/bpf-streams-guest --patience 3 --stress 1"
+        );
+        let of_tree = RunSpec {
+            test_progs: Some("out/test_progs".into()),
+            ..spec(Arch::X86_64, None)
+        };
+        assert_eq!(
+            script(&of_tree),
+            "exec /bin/bpf-streams-guest --patience 3 --stress 1 --test-progs /bin/test_progs"
         );
     }
 

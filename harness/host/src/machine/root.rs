@@ -43,6 +43,9 @@ pub const AGENT: &str = "/bin/bpf-streams-guest";
 /// Where the agent finds bpftool.
 const BPFTOOL: &str = "bin/bpftool";
 
+/// Where a `test_progs` of the kernel's tree lies in the guest.
+pub const TEST_PROGS: &str = "/bin/test_progs";
+
 /// Fills `root`.
 pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     for folder in FOLDERS {
@@ -57,6 +60,9 @@ pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     copy(&spec.agent, &root.join(AGENT.trim_start_matches('/')))?;
     if let Some(bpftool) = &spec.bpftool {
         copy(bpftool, &root.join(BPFTOOL))?;
+    }
+    if let Some(program) = &spec.test_progs {
+        copy(program, &root.join(TEST_PROGS.trim_start_matches('/')))?;
     }
     copy_objects(&spec.objects, &root.join("objects"))
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 
-use super::{boot_test, check_series, decode};
+use super::{boot_test, check_series, decode, tree_tests};
 use crate::command::{capture, command, output, shell_in, told};
 use crate::context::{Arch, Context};
 use crate::progress::seconds;
@@ -65,6 +65,8 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         };
         let boot_test = || passed(boot_test::run(&guest, &boot_test::Args::default())?);
         outcomes.push(take(ctx, format!("boot-test on {arch}"), boot_test));
+        let tree_tests = || passed(tree_tests::run(&guest, &tree_tests::Args::default())?);
+        outcomes.push(take(ctx, format!("the tree's tests on {arch}"), tree_tests));
         let decode = || decode::run(&guest);
         outcomes.push(take(ctx, format!("{} on {arch}", decode::SCRIPT), decode));
     }
