@@ -130,10 +130,7 @@ struct lines {
 };
 
 /* Every line is tried once; a number that is not read was refused. */
-SEC("syscall")
-__needs(two_cpus)
-__scenario(follower)
-int followed(struct lines *lines)
+static __always_inline int print_lines(struct lines *lines)
 {
 	__u32 i;
 	int err;
@@ -145,4 +142,20 @@ int followed(struct lines *lines)
 			return err;
 	}
 	return 0;
+}
+
+SEC("syscall")
+__needs(two_cpus)
+__scenario(follower)
+int followed(struct lines *lines)
+{
+	return print_lines(lines);
+}
+
+SEC("syscall")
+__needs(two_cpus)
+__scenario(follower_bpftool)
+int followed_by_bpftool(struct lines *lines)
+{
+	return print_lines(lines);
 }

@@ -29,6 +29,7 @@ mod memory;
 mod poll;
 mod queueing;
 mod runner;
+mod running;
 mod scenario;
 mod settings;
 mod stream;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What `bpftool prog tracelog` shows of a program.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use libbpf_rs::Program;
+use libbpf_rs::{Program, libbpf_sys};
 
 use super::Stage;
 use crate::bpftool;
@@ -15,6 +15,8 @@ use crate::runner;
 use crate::stream::Stream;
 
 pub mod busy;
+pub mod counts;
+pub mod follow;
 pub mod refused;
 
 /// The file system that programs are pinned in, mounted here while this lives.
@@ -37,6 +39,21 @@ impl Pins {
             std::io::Error::last_os_error()
         );
         Ok(Pins)
+    }
+
+    /// Opens the program that is pinned there.
+    fn open() -> Result<OwnedFd> {
+        let path = CString::new(Pins::PROGRAM)?;
+        // SAFETY: the text ends with a zero.
+        let fd = unsafe { libbpf_sys::bpf_obj_get(path.as_ptr()) };
+        ensure!(
+            fd >= 0,
+            "cannot open {}: {}",
+            Pins::PROGRAM,
+            std::io::Error::from_raw_os_error(-fd)
+        );
+        // SAFETY: a new fd that nobody else owns.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
 
@@ -112,6 +129,35 @@ pub fn play_json(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         }
     }
     Ok(retval)
+}
+
+/// Runs the program, and has bpftool show as JSON what it printed, a line too long for a string.
+pub fn play_long_line(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let id = id_of(program.as_fd())?;
+    let run = runner::run(&program, 1, None)?;
+    let words = ["--json", "prog", "tracelog", "stdout", "id", &id];
+    let output = bpftool::call(&mut bpftool::command(&words))?;
+    let shown: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("what bpftool shows is no JSON")?;
+    let parts: Vec<&str> = shown["lines"]
+        .as_array()
+        .context("what bpftool shows has no lines")?
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    stage.note(format!("{} strings, {}", parts.len(), output.status));
+    let text = parts.concat();
+    ensure!(
+        text.chars().all(|char| char == '\u{20ac}'),
+        "characters are torn where the line was split"
+    );
+    stage.note(format!(
+        "joined: {} characters, all whole",
+        text.chars().count()
+    ));
+    Ok(run.retval)
 }
 
 /// Notes what the help says of it.

@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use libbpf_rs::Program;
 
-use super::{Stage, cpus, lines, threads};
+use super::{Stage, bpftool, cpus, lines, threads};
 use crate::fdinfo::Figures;
 use crate::poll::{self, Waiter};
 use crate::runner;
@@ -37,13 +38,8 @@ struct Lines {
     count: u32,
 }
 
-/// What a thread did.
-enum Did {
-    /// Printed so many lines.
-    Wrote(u32),
-    /// Read so many of each writer.
-    Read(BTreeMap<u32, u32>),
-}
+/// What a thread does, and how many lines it has printed.
+type Work<'a> = Box<dyn FnOnce() -> Result<u32> + Send + 'a>;
 
 /// Writes and follows for as long as the host says, then balances the books.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
@@ -52,35 +48,74 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
+    let mut books = Books::default();
+    let printed = write_and(fd, |writing| follow(fd, writing, &mut books))?;
+    let figures = Figures::of(fd)?;
+    ensure!(
+        figures.pending(Stream::Stdout) == 0,
+        "all is read, and {} bytes are pending",
+        figures.pending(Stream::Stdout)
+    );
+    let refused = (
+        figures.refused_messages(Stream::Stdout),
+        figures.refused_bytes(Stream::Stdout),
+    );
+    balance(stage, refused, printed, &books)
+}
+
+/// The same with bpftool as the follower, which ends when the program is gone.
+pub fn play_bpftool(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let limit = Limit::keep()?;
+    limit.set(ROOM)?;
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    let id = Program::id_from_fd(fd).context("cannot get the program's id")?;
+    let mut bpftool = bpftool::follow::follow(&[], Stream::Stdout, &["id", &id.to_string()])?;
+    let mut books = Books::default();
+    let printed = write_and(fd, |writing| {
+        while writing.load(Ordering::Acquire) > 0 {
+            bpftool.listen(NAP)?;
+            books.read(bpftool.said(Stream::Stdout))?;
+        }
+        Ok(())
+    })?;
+    let figures = Figures::of(fd)?;
+    drop(loaded);
+    let status = bpftool.end()?;
+    books.read(bpftool.said(Stream::Stdout))?;
+    books.close(bpftool.said(Stream::Stdout))?;
+    stage.note(format!("bpftool: {status}"));
+    let told = refused_in(&String::from_utf8_lossy(bpftool.said(Stream::Stderr)))?;
+    ensure!(
+        told.0 == figures.refused_messages(Stream::Stdout),
+        "{} were refused, bpftool said {}",
+        figures.refused_messages(Stream::Stdout),
+        told.0
+    );
+    balance(stage, told, printed, &books)
+}
+
+/// Has the program print on as many CPUs as there are writers, and does the other work meanwhile,
+/// which gets to know how many of them go on. Gives the number of lines.
+fn write_and(
+    fd: BorrowedFd<'_>,
+    work: impl FnOnce(&AtomicUsize) -> Result<()> + Send,
+) -> Result<u64> {
     let until = Instant::now() + settings::stress();
-    let writing = AtomicUsize::new(WRITERS as usize);
-    type Work<'a> = Box<dyn FnOnce() -> Result<Did> + Send + 'a>;
-    let mut works: Vec<Work<'_>> = vec![Box::new(|| follow(fd, &writing))];
+    let writing = &AtomicUsize::new(WRITERS as usize);
+    let mut works: Vec<Work<'_>> = vec![Box::new(|| work(writing).map(|()| 0))];
     for writer in 0..WRITERS {
-        let writing = &writing;
         works.push(Box::new(move || {
             let wrote = write(fd, writer, until);
             writing.fetch_sub(1, Ordering::Release);
             wrote
         }));
     }
-    let mut printed = 0;
-    let mut read = 0;
-    for did in threads::at_once(works)? {
-        match did {
-            Did::Wrote(count) => printed += u64::from(count),
-            Did::Read(writers) => {
-                read = writers.values().map(|count| u64::from(*count)).sum();
-            }
-        }
-    }
-    balance(&Figures::of(fd)?, printed, read)?;
-    stage.note("read + refused = printed, by the numbers of the lines and by their bytes");
-    stage.note("some were refused, and the follower was told how many");
-    Ok(None)
+    Ok(threads::at_once(works)?.into_iter().map(u64::from).sum())
 }
 
-fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<Did> {
+fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
     cpus::stay_on(writer)?;
     let mut first = 0;
     while Instant::now() < until {
@@ -93,12 +128,11 @@ fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<Did> {
         ensure!(returned == 0, "the program returned {returned}");
         first += AT_ONCE;
     }
-    Ok(Did::Wrote(first))
+    Ok(first)
 }
 
-fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize) -> Result<Did> {
+fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, books: &mut Books) -> Result<()> {
     let waiter = Waiter::new(program, poll::STDOUT).context("cannot wait for the program")?;
-    let mut books = Books::default();
     let mut text = Vec::new();
     loop {
         // looked at first: what is printed before it is 0 is found by the read below
@@ -107,8 +141,7 @@ fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize) -> Result<Did> {
         Stream::Stdout.drain(program, &mut text)?;
         books.read(&mut text)?;
         if !more_may_come {
-            ensure!(text.is_empty(), "the last line is torn: {text:?}");
-            return Ok(Did::Read(books.counts));
+            return books.close(&text);
         }
     }
 }
@@ -138,12 +171,22 @@ impl Books {
         text.drain(..whole);
         Ok(())
     }
+
+    /// Has a look at what is left when all was read.
+    fn close(&self, rest: &[u8]) -> Result<()> {
+        ensure!(rest.is_empty(), "the last line is torn: {rest:?}");
+        Ok(())
+    }
 }
 
 /// Numbers that were not read are those that were refused: there are as many of them.
-fn balance(figures: &Figures, printed: u64, read: u64) -> Result<()> {
-    let refused = figures.refused_messages(Stream::Stdout);
-    let bytes = figures.refused_bytes(Stream::Stdout);
+fn balance(
+    stage: &mut Stage<'_>,
+    (refused, bytes): (u64, u64),
+    printed: u64,
+    books: &Books,
+) -> Result<Option<i64>> {
+    let read: u64 = books.counts.values().map(|count| u64::from(*count)).sum();
     ensure!(
         read + refused == printed,
         "{read} lines were read and {refused} refused, {printed} were printed"
@@ -153,20 +196,47 @@ fn balance(figures: &Figures, printed: u64, read: u64) -> Result<()> {
         "{refused} refused lines have {bytes} bytes"
     );
     ensure!(
-        figures.pending(Stream::Stdout) == 0,
-        "all is read, and {} bytes are pending",
-        figures.pending(Stream::Stdout)
-    );
-    ensure!(
         refused > 0 && read > 0,
         "{read} lines were read, {refused} refused"
     );
-    Ok(())
+    stage.note("read + refused = printed, by the numbers of the lines and by their bytes");
+    stage.note("some were refused, and the follower was told how many");
+    Ok(None)
+}
+
+/// Messages and bytes that bpftool said were refused: by each reason, what it said last.
+fn refused_in(said: &str) -> Result<(u64, u64)> {
+    let mut by_reason = BTreeMap::new();
+    for line in said.lines() {
+        let (figures, reason) = line
+            .split_once(" so far: ")
+            .with_context(|| format!("bpftool said `{line}`"))?;
+        let numbers: Vec<u64> = figures
+            .split(|char: char| !char.is_ascii_digit())
+            .filter_map(|digits| digits.parse().ok())
+            .collect();
+        let &[_id, messages, bytes] = numbers.as_slice() else {
+            bail!("bpftool said `{line}`");
+        };
+        by_reason.insert(reason.to_owned(), (messages, bytes));
+    }
+    Ok(by_reason
+        .values()
+        .fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_said_last_of_a_reason_counts() {
+        let said = "stdout of program 7 refused 1 message (16 bytes) so far: no room\n\
+                    stdout of program 7 refused 3 messages (48 bytes) so far: no room\n\
+                    stdout of program 7 refused 2 messages (32 bytes) so far: no memory\n";
+        assert_eq!(refused_in(said).unwrap(), (5, 80));
+        assert!(refused_in("what else\n").is_err());
+    }
 
     #[test]
     fn gaps_are_no_mistake_and_going_back_is() {

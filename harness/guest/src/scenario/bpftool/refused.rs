@@ -17,7 +17,7 @@ use crate::settings;
 use crate::stream::{PATIENCE, Stream};
 
 /// Nobody's, who has no capabilities.
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// Runs the program, makes the calls that must be refused, and reads the text.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
@@ -36,6 +36,9 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         &["stdout", "tag", "0000000000000000"],
         &["stdout", "pinned", "/tmp/nowhere"],
         &["stdout", "id", id, "twice"],
+        &["stdout", "id", id, "twice", "--follow"],
+        &["--follow"],
+        &["--follow", "stdout"],
     ] {
         // the id differs from run to run
         let what = words.join(" ").replace(id.as_str(), "ID");
@@ -121,7 +124,7 @@ pub fn play_several(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// A program that was pinned goes a while after the file system that it was pinned in.
-fn wait_until_gone(id: &str) -> Result<()> {
+pub fn wait_until_gone(id: &str) -> Result<()> {
     let number = id.parse()?;
     let begun = Instant::now();
     while Program::fd_from_id(number).is_ok() {

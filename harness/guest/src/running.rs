@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! A command that goes on while what it says is read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::settings;
+use crate::stream::Stream;
+
+/// As long as anything may take that is waited for. Several bpftools that follow a program have a
+/// chance to find it gone every four seconds, and may miss some where the machine is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// As much as a pipe takes.
+const PIECE: usize = 64 << 10;
+
+/// A command that was started; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: Pipe,
+    stderr: Pipe,
+}
+
+/// One of its streams.
+#[derive(Debug, Default)]
+struct Pipe {
+    /// Until it has ended.
+    file: Option<File>,
+    /// What was read and not taken.
+    said: Vec<u8>,
+}
+
+impl Running {
+    /// Starts the command.
+    pub fn start(command: &mut Command) -> Result<Running> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {command:?}"))?;
+        let stdout = Pipe::new(child.stdout.take());
+        let stderr = Pipe::new(child.stderr.take());
+        Ok(Running {
+            child,
+            stdout,
+            stderr,
+        })
+    }
+
+    /// What it has said and nobody has taken; may be emptied.
+    pub fn said(&mut self, stream: Stream) -> &mut Vec<u8> {
+        &mut self.pipe(stream).said
+    }
+
+    /// Waits, for a bounded time, until so many bytes were said and not taken.
+    pub fn hear(&mut self, stream: Stream, wanted: usize) -> Result<()> {
+        self.hear_until(stream, |said| said.len() >= wanted)
+    }
+
+    /// The same, until a line was said to its end.
+    pub fn hear_line(&mut self, stream: Stream) -> Result<()> {
+        self.hear_until(stream, |said| said.ends_with(b"\n"))
+    }
+
+    fn hear_until(&mut self, stream: Stream, is_enough: impl Fn(&[u8]) -> bool) -> Result<()> {
+        let begun = Instant::now();
+        while !is_enough(self.said(stream)) {
+            ensure!(
+                self.pipe(stream).file.is_some(),
+                "the command has ended: {}",
+                self.transcript()
+            );
+            self.listen(self.rest(begun)?)?;
+        }
+        Ok(())
+    }
+
+    /// Waits at most that long for something to be said, and reads it.
+    pub fn listen(&mut self, patience: Duration) -> Result<()> {
+        let mut fds = [self.stdout.poll_fd(), self.stderr.poll_fd()];
+        let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: two elements, valid for reads and writes; a negative fd is left out.
+        let ret = unsafe { libc::poll(fds.as_mut_ptr(), 2, millis) };
+        if ret < 0 {
+            let error = io::Error::last_os_error();
+            ensure!(
+                error.kind() == io::ErrorKind::Interrupted,
+                "cannot wait for the command: {error}"
+            );
+            return Ok(());
+        }
+        for (pipe, fd) in [&mut self.stdout, &mut self.stderr].into_iter().zip(fds) {
+            if fd.revents != 0 {
+                pipe.read()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) -> Result<()> {
+        // SAFETY: takes numbers only; the child was not waited for, so the number is still its own.
+        let ret = unsafe { libc::kill(self.pid()?, signal) };
+        ensure!(
+            ret == 0,
+            "cannot send signal {signal}: {}",
+            io::Error::last_os_error()
+        );
+        Ok(())
+    }
+
+    /// Stops it, and comes back when it stands still.
+    pub fn stop(&self) -> Result<()> {
+        self.signal(libc::SIGSTOP)?;
+        let mut status = 0;
+        // SAFETY: the status is valid for writes.
+        let ret = unsafe { libc::waitpid(self.pid()?, &raw mut status, libc::WUNTRACED) };
+        ensure!(
+            ret > 0 && libc::WIFSTOPPED(status),
+            "the command has ended instead of being stopped"
+        );
+        Ok(())
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) -> Result<()> {
+        self.signal(libc::SIGCONT)
+    }
+
+    /// Reads its stream no more.
+    pub fn close(&mut self, stream: Stream) {
+        self.pipe(stream).file = None;
+    }
+
+    /// Reads all that it says and waits, for a bounded time, until it ends.
+    pub fn end(&mut self) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        while self.stdout.file.is_some() || self.stderr.file.is_some() {
+            self.listen(self.rest(begun)?)?;
+        }
+        self.child.wait().context("cannot wait for the command")
+    }
+
+    fn pid(&self) -> Result<libc::pid_t> {
+        libc::pid_t::try_from(self.child.id()).context("a process with an odd number")
+    }
+
+    fn pipe(&mut self, stream: Stream) -> &mut Pipe {
+        match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn rest(&self, begun: Instant) -> Result<Duration> {
+        let patience = settings::patient(PATIENCE);
+        match patience.checked_sub(begun.elapsed()) {
+            Some(rest) => Ok(rest),
+            None => bail!(
+                "the command goes on after {} s: {}",
+                patience.as_secs(),
+                self.transcript()
+            ),
+        }
+    }
+
+    fn transcript(&self) -> String {
+        format!(
+            "it said `{}` and `{}`",
+            String::from_utf8_lossy(&self.stdout.said),
+            String::from_utf8_lossy(&self.stderr.said)
+        )
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // both fail only for a child that has ended
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Pipe {
+    fn new(end: Option<impl Into<OwnedFd>>) -> Pipe {
+        Pipe {
+            file: end.map(|end| File::from(end.into())),
+            said: Vec::new(),
+        }
+    }
+
+    fn poll_fd(&self) -> libc::pollfd {
+        libc::pollfd {
+            fd: self.file.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+            events: libc::POLLIN,
+            revents: 0,
+        }
+    }
+
+    /// Reads once, which does not wait where there is something.
+    fn read(&mut self) -> Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let mut buffer = [0; PIECE];
+        let count = file
+            .read(&mut buffer)
+            .context("cannot read what the command says")?;
+        self.said.extend_from_slice(&buffer[..count]);
+        if count == 0 {
+            self.file = None;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Running {
+        Running::start(Command::new("sh").args(["-c", script])).unwrap()
+    }
+
+    #[test]
+    fn a_command_is_heard_while_it_runs_and_to_its_end() {
+        let mut running = shell("echo one; echo two >&2; kill -STOP $$; echo three; exit 4");
+        running.hear(Stream::Stdout, 4).unwrap();
+        running.hear(Stream::Stderr, 4).unwrap();
+        assert_eq!(running.said(Stream::Stdout), b"one\n");
+        running.said(Stream::Stdout).clear();
+        running.stop().unwrap();
+        running.go_on().unwrap();
+        assert_eq!(running.end().unwrap().code(), Some(4));
+        assert_eq!(running.said(Stream::Stdout), b"three\n");
+        assert_eq!(running.said(Stream::Stderr), b"two\n");
+    }
+
+    #[test]
+    fn one_that_has_ended_says_no_more() {
+        let error = shell("echo one").hear(Stream::Stdout, 5).unwrap_err();
+        assert!(error.to_string().contains("`one\n`"), "{error}");
+    }
+}

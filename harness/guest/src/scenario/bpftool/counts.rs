@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What bpftool says of text that a stream has refused.
+
+use std::os::fd::AsFd;
+
+use anyhow::{Context, Result};
+
+use super::follow::{follow, note_end};
+use super::{Stage, id_of};
+use crate::bpftool;
+use crate::runner;
+use crate::running::Running;
+use crate::stream::Stream;
+use crate::sysctl::Limit;
+
+/// Room for four of the program's long texts, and none for a short one.
+const ROOM: u32 = 4096;
+
+/// Bytes of what fits.
+const TEXT: usize = 4 * 1001;
+
+/// Stands in each line of the program's, but for a last one of a byte.
+const OF_PROGRAM: &str = "where a text was cut";
+
+/// Runs the program, which is refused three texts each time, and notes what bpftool says of them.
+pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let limit = Limit::keep()?;
+    limit.set(ROOM)?;
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let id = id_of(program.as_fd())?;
+    for stream in Stream::ALL {
+        // another time nothing is printed, and the counts are still there
+        for (times, options) in [(1, &[][..]), (0, &["--json"])] {
+            runner::run(&program, times, None)?;
+            let words = ["prog", "tracelog", stream.name(), "id", &id];
+            let output = bpftool::call(&mut bpftool::command(&[options, &words].concat()))?;
+            stage.note(format!("{stream} {options:?}: {}", output.status));
+            note_said(stage, &id, "stdout", &output.stdout);
+            note_said(stage, &id, "stderr", &output.stderr);
+        }
+    }
+    Ok(None)
+}
+
+/// Follows the program while it is refused text.
+pub fn play_followed(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let limit = Limit::keep()?;
+    limit.set(ROOM)?;
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let id = id_of(program.as_fd())?;
+    let mut follower = follow(&[], Stream::Stdout, &["id", &id])?;
+    let mut as_json = follow(&["--json"], Stream::Stderr, &["id", &id])?;
+    for _ in 0..2 {
+        // nobody reads while the program prints, so that it is refused the same each time
+        follower.stop()?;
+        as_json.stop()?;
+        runner::run(&program, 1, None)?;
+        follower.go_on()?;
+        as_json.go_on()?;
+        follower.hear(Stream::Stdout, TEXT)?;
+        as_json.hear(Stream::Stdout, TEXT)?;
+        follower.hear_line(Stream::Stderr)?;
+        note_taken(stage, &id, "while it is followed", &mut follower);
+        as_json.said(Stream::Stdout).clear();
+    }
+    follower.signal(libc::SIGINT)?;
+    as_json.signal(libc::SIGINT)?;
+    note_end(stage, "plain, at the end", &mut follower)?;
+    let status = as_json.end()?;
+    let said = std::mem::take(as_json.said(Stream::Stdout));
+    let at_end = String::from_utf8_lossy(&said);
+    let (_, refused) = at_end
+        .split_once("],\"refused\":")
+        .with_context(|| format!("no counts in `{at_end}`"))?;
+    stage.note(format!("JSON, at the end: {status}"));
+    stage.note(format!("  \"refused\":{refused}"));
+    Ok(None)
+}
+
+fn note_taken(stage: &mut Stage<'_>, id: &str, what: &str, follower: &mut Running) {
+    stage.note(what);
+    for stream in Stream::ALL {
+        let text = std::mem::take(follower.said(stream));
+        note_said(stage, id, stream.name(), &text);
+    }
+}
+
+/// Notes what was said; of the program's own lines only that they are there.
+fn note_said(stage: &mut Stage<'_>, id: &str, whose: &str, text: &[u8]) {
+    let text = String::from_utf8_lossy(text).replace(&format!("program {id} "), "program ID ");
+    let (lines, others): (Vec<_>, Vec<_>) =
+        text.lines().partition(|line| line.contains(OF_PROGRAM));
+    if !lines.is_empty() {
+        stage.note(format!("  {whose}: {} lines of the program's", lines.len()));
+    }
+    for line in others {
+        stage.note(format!("  {whose}: {line}"));
+    }
+}

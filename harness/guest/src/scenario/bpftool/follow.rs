@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! `bpftool prog tracelog --follow`: it shows what comes, and when it ends.
+
+use std::fs::{self, Permissions};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::refused::{NOBODY, wait_until_gone};
+use super::{Pins, Stage, id_of, note_lines};
+use crate::bpftool;
+use crate::runner;
+use crate::running::Running;
+use crate::settings;
+use crate::stream::Stream;
+
+/// bpftool lets go of a program that was silent for a second: it has done so once by then, at least.
+const SILENCE: Duration = Duration::from_millis(2500);
+
+/// Follows both streams of a program that its pin holds alone, until it is not there any more.
+pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let pins = Pins::mount()?;
+    let loaded = stage.load()?;
+    let mut program = loaded.program()?;
+    program
+        .pin(Pins::PROGRAM)
+        .context("cannot pin the program")?;
+    let id = id_of(program.as_fd())?;
+    let mut followers = Vec::new();
+    for stream in Stream::ALL {
+        followers.push((stream, follow(&[], stream, &["id", &id])?));
+    }
+    runner::run_fd(program.as_fd())?;
+    hear_both(&mut followers, 1)?;
+    drop(loaded);
+    thread::sleep(settings::patient(SILENCE));
+    // were it gone, it could not be opened; had the followers ended, they would not be heard
+    runner::run_fd(Pins::open()?.as_fd())?;
+    hear_both(&mut followers, 2)?;
+    // these they show though nobody but they holds the program any more
+    for (_, follower) in &followers {
+        follower.stop()?;
+    }
+    runner::run_fd(Pins::open()?.as_fd())?;
+    drop(pins);
+    for (_, follower) in &followers {
+        follower.go_on()?;
+    }
+    for (stream, mut follower) in followers {
+        note_end(stage, stream.name(), &mut follower)?;
+    }
+    wait_until_gone(&id)?;
+    Ok(None)
+}
+
+/// Waits until each follower has shown so many lines of its stream.
+fn hear_both(followers: &mut [(Stream, Running)], lines: usize) -> Result<()> {
+    for (stream, follower) in followers {
+        follower.hear(*stream, lines * LINE.len())?;
+    }
+    Ok(())
+}
+
+/// As long as each of the lines of `gone` and `signals`.
+const LINE: &str = "line 1 to stdout\n";
+
+/// What makes a follower end.
+enum End {
+    Signal(i32),
+    /// Nobody reads what it shows.
+    Unread,
+}
+
+/// Has followers end before the program does; what was printed then is still there.
+pub fn play_signals(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let id = id_of(program.as_fd())?;
+    for (what, options, end) in [
+        ("SIGINT", &[][..], End::Signal(libc::SIGINT)),
+        ("SIGTERM", &[], End::Signal(libc::SIGTERM)),
+        ("SIGHUP", &[], End::Signal(libc::SIGHUP)),
+        ("SIGINT with --json", &["--json"], End::Signal(libc::SIGINT)),
+        ("nobody reads it", &[], End::Unread),
+    ] {
+        runner::run_fd(program.as_fd())?;
+        let mut follower = follow(options, Stream::Stdout, &["id", &id])?;
+        follower.hear(Stream::Stdout, LINE.len())?;
+        match end {
+            End::Signal(signal) => follower.signal(signal)?,
+            End::Unread => follower.close(Stream::Stdout),
+        }
+        note_end(stage, what, &mut follower)?;
+    }
+    runner::run_fd(program.as_fd())?;
+    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    Ok(None)
+}
+
+/// Nobody, who may not open programs by their id, follows one by its pin until that is removed.
+pub fn play_by_pin(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let _pins = Pins::mount()?;
+    let loaded = stage.load()?;
+    let mut program = loaded.program()?;
+    program
+        .pin(Pins::PROGRAM)
+        .context("cannot pin the program")?;
+    fs::set_permissions(Pins::PROGRAM, Permissions::from_mode(0o666))
+        .context("cannot let everybody open the pin")?;
+    let mut command = command(&[], Stream::Stdout, &["pinned", Pins::PROGRAM]);
+    let mut follower = Running::start(command.uid(NOBODY).gid(NOBODY))?;
+    runner::run_fd(program.as_fd())?;
+    follower.hear(Stream::Stdout, LINE.len())?;
+    thread::sleep(settings::patient(SILENCE));
+    runner::run_fd(program.as_fd())?;
+    follower.hear(Stream::Stdout, 2 * LINE.len())?;
+    program
+        .unpin(Pins::PROGRAM)
+        .context("cannot unpin the program")?;
+    note_end(stage, "by pin", &mut follower)?;
+    Ok(None)
+}
+
+/// Starts to follow; the option stands behind what it is of, as users would put it.
+pub fn follow(options: &[&str], stream: Stream, program: &[&str]) -> Result<Running> {
+    Running::start(&mut command(options, stream, program))
+}
+
+fn command(options: &[&str], stream: Stream, program: &[&str]) -> std::process::Command {
+    let words = ["prog", "tracelog", stream.name()];
+    bpftool::command(&[options, &words, program, &["--follow"]].concat())
+}
+
+/// Waits for the end, and notes what was said that nobody has taken.
+pub fn note_end(stage: &mut Stage<'_>, what: &str, follower: &mut Running) -> Result<()> {
+    let status = follower.end()?;
+    stage.note(format!("{what}: {status}"));
+    for stream in Stream::ALL {
+        let text = std::mem::take(follower.said(stream));
+        note_lines(stage, stream.name(), &text);
+    }
+    ensure!(status.success(), "following ended with {status}");
+    Ok(())
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * "bpftool prog tracelog --follow uses poll, ends on Ctrl-C and when the program goes, and prints what
+ * was refused". The scenarios run the programs, and note what bpftool said and when it ended.
+ */
+#include "selftest.h"
+
+static int runs;
+
+static __always_inline int print_line(void)
+{
+	runs++;
+	bpf_stream_printk(BPF_STDOUT, "line %d to stdout\n", runs);
+	bpf_stream_printk(BPF_STDERR, "line %d to stderr\n", runs);
+	return 0;
+}
+
+/* Two follow it, one each stream, and neither holds it for the other. */
+SEC("syscall")
+__scenario(bpftool_follow_gone)
+int gone(void *ctx)
+{
+	return print_line();
+}
+
+/* Followers end in good order. */
+SEC("syscall")
+__scenario(bpftool_follow_signals)
+int signals(void *ctx)
+{
+	return print_line();
+}
+
+/* Who has no right to open programs by their id. */
+SEC("syscall")
+__scenario(bpftool_follow_by_pin)
+int by_pin(void *ctx)
+{
+	return print_line();
+}
+
+/* With 4096 bytes of room: four long texts, which end within a line, and three that do not fit. */
+static __always_inline int fill(int stream)
+{
+	int i, refused = 0;
+
+	bpf_for(i, 0, 4)
+		bpf_stream_printk(stream, TEXT_1000 "x");
+	bpf_for(i, 0, 3)
+		refused += bpf_stream_printk(stream, TEXT_100) == -28 /* ENOSPC */;
+	return refused;
+}
+
+SEC("syscall")
+__scenario(bpftool_counts)
+int counts(void *ctx)
+{
+	return fill(BPF_STDOUT) + fill(BPF_STDERR);
+}
+
+SEC("syscall")
+__scenario(bpftool_counts_followed)
+int counts_followed(void *ctx)
+{
+	return fill(BPF_STDOUT) + fill(BPF_STDERR);
+}
+
+#define EURO_20 "€€€€€€€€€€€€€€€€€€€€"
+#define EURO_100 EURO_20 EURO_20 EURO_20 EURO_20 EURO_20
+
+/* 400,000 characters of three bytes in one line: more than is kept until it ends. */
+SEC("syscall")
+__scenario(bpftool_long_line)
+int long_line(void *ctx)
+{
+	int i, err = 0;
+
+	bpf_for(i, 0, 2000)
+		err = err ?: bpf_stream_printk(BPF_STDOUT, EURO_100 EURO_100);
+	return err;
+}
