@@ -18,7 +18,7 @@ static int returned[DEEPEST + 1];
 static __always_inline int print_within(void)
 {
 	__u32 here = ++depth;
-	int ret = bpf_stream_printk(BPF_STDOUT, "depth %d\n", here);
+	int ret = bpf_stream_printk(BPF_STDOUT, "depth %1d\n", here);
 
 	if (here <= DEEPEST)
 		returned[here] = ret;
@@ -29,7 +29,8 @@ static __always_inline int print_within(void)
 /*
  * Each of these runs whenever a print is about to give its formatting buffer back, unless it is
  * running on this CPU already: so one prints while the first has its buffer, another while that
- * one has, and the last while three have.
+ * one has, and the last while three have. (A print of the common conversions gives it back in
+ * another way, so these have a width.)
  */
 SEC("fentry/bpf_bprintf_cleanup")
 __aux
@@ -58,7 +59,7 @@ __with(third)
 __with(fourth)
 int too_deep(void *ctx)
 {
-	int ret = bpf_stream_printk(BPF_STDOUT, "depth %d\n", 1);
+	int ret = bpf_stream_printk(BPF_STDOUT, "depth %1d\n", 1);
 
 	bpf_stream_printk(BPF_STDERR, "depth 1: %s, 2: %s, 3: %s, 4: %s\n", result(ret),
 			  result(returned[2]), result(returned[3]), result(returned[4]));

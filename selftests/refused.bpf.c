@@ -85,7 +85,8 @@ static int busy;
 
 static __always_inline int print_within(void)
 {
-	if (bpf_stream_printk(BPF_STDOUT, "%d\n", 1) == -16 /* EBUSY */)
+	/* with a width: the common conversions give the buffer back in another way */
+	if (bpf_stream_printk(BPF_STDOUT, "%1d\n", 1) == -16 /* EBUSY */)
 		__sync_fetch_and_add(&busy, 1);
 	return 0;
 }
