@@ -60,6 +60,11 @@ const EXCEPTIONS: &[Exception] = &[
         reason: "a report has the addresses of locks as they are, to those who may see them",
     },
     Exception {
+        files: "mm/maccess.c",
+        types: &["CAMELCASE"],
+        reason: "the label for what cannot be read is called Efault in all of its functions",
+    },
+    Exception {
         files: "tools/testing/selftests/bpf/",
         types: &["ASSIGN_IN_IF", "COMPLEX_MACRO", "LONG_LINE", "VOLATILE"],
         reason: "test_loader.c and bpf_misc.h are written that way, on one line a tag; a macro for a \
