@@ -215,11 +215,11 @@ int abba(void *ctx)
 	bpf_res_spin_unlock(&first->lock);
 	after = bpf_ktime_get_ns();
 
-	/* one of them, or both, must have given way */
-	if (arrive(&arrived) + 1 == cpus + 2 && !err && !counter)
-		bpf_stream_printk(BPF_STDOUT, "nobody gave way\n");
+	/* one of them, or both, must have given way; who comes last looks, so this is said before */
 	if (err)
-		counter++;
+		__sync_fetch_and_add(&counter, 1);
+	if (arrive(&arrived) + 1 == cpus + 2 && !counter)
+		bpf_stream_printk(BPF_STDOUT, "nobody gave way\n");
 	if (err && err != -EDEADLK)
 		bpf_stream_printk(BPF_STDOUT, "wrong error: %d\n", err);
 	if (err && after - before > 250 * MILLISECOND)
