@@ -15,8 +15,12 @@ use crate::context::Context;
 pub struct Base {
     /// What it is, for people.
     pub title: String,
-    /// Debian's package of its source; it holds `/usr/src/<package>.tar.xz`.
+    /// Debian's package of its source; it holds `/usr/src/<package>.tar.xz`. With a `*` at its end
+    /// it stands for the newest of that name: for a base that moves on with the packages.
     pub package: String,
+    /// Debian's suite that has it, where that is another than the machine is set to.
+    #[serde(default)]
+    pub suite: Option<String>,
     /// The point release that the series was last tested with. Debian's package moves on every few
     /// weeks; then the newer one is taken, and a line says so.
     pub tested_with: String,
@@ -30,6 +34,18 @@ pub struct Base {
     pub other_suites: BTreeMap<String, Vec<String>>,
 }
 
+/// The base that is not changed by a series but compared with: programs that were written for it are
+/// to behave the same on the others. A selftest names it by `__not_in_mainline(…)`.
+pub const REFERENCE: &str = "mainline";
+
+impl Base {
+    /// What the names of all packages that it may mean begin with.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.package.trim_end_matches('*')
+    }
+}
+
 /// Reads the description of the base that `ctx` asks for.
 pub fn load(ctx: &Context) -> Result<Base> {
     let path = ctx.patches().join("base.json");
@@ -37,7 +53,7 @@ pub fn load(ctx: &Context) -> Result<Base> {
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&text).with_context(|| {
         format!(
-            "{} is no description of a base; it needs title, package and tested_with",
+            "{} is no description of a base; it needs title, package and tested_with, and may have suite",
             path.display()
         )
     })
@@ -75,6 +91,10 @@ mod tests {
         assert_eq!(parse(text).unwrap().package, "linux-source-6.12");
         assert!(parse(&text.replace("tested_with", "testedwith")).is_err());
         assert!(parse(r#"{"title": "t"}"#).is_err());
+        let moving = text.replace("6.12\"", "7.*\", \"suite\": \"s\"");
+        let moving = parse(&moving).unwrap();
+        assert_eq!(moving.family(), "linux-source-7.");
+        assert_eq!(moving.suite.as_deref(), Some("s"));
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn of_series(ctx: &Context, foreign: Option<&Foreign>) -> Result<Bpftool> {
     let source = source::find(ctx)?;
     let series = Series::load(&ctx.patches())?;
     let mut key = Digest::default();
-    key.add("version", &source.version);
+    key.add("version", &source.package.version);
     key.add("series", series.key());
     // which of the entries a series has: to be asked without the tree
     let of_series = cache.join(format!("series-{}", named(&key.key(), foreign)));

@@ -84,6 +84,10 @@ pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findi
         let wrong = form::check(patch, at + 1, series.patches.len(), &ctx.base);
         findings.wrong.extend(wrong);
     }
+    if series.patches.is_empty() {
+        // the builds would say something of the base alone
+        return Ok(());
+    }
     let source = source::find(ctx)?;
     let place = Place::new(ctx, &source, series)?;
     exported::check(&place, series, findings)?;
@@ -102,6 +106,19 @@ pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findi
     Ok(())
 }
 
+/// Removes the base's trees of other versions, which are of no use any more.
+fn remove_older(dir: &Path, family: &str) -> Result<()> {
+    let entries = dir.read_dir().into_iter().flatten().flatten();
+    for entry in entries {
+        let of_base = entry.file_name().to_string_lossy().starts_with(family);
+        if of_base && entry.path().join(".git").exists() {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Place<'a> {
     fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Place<'a>> {
         let dir = ctx.cache_dir("check")?;
@@ -112,17 +129,11 @@ impl<'a> Place<'a> {
             Some(patch) => format!("refs/series/{}", patch.prefix_key),
             None => "refs/tags/base".to_owned(),
         };
-        let top = dir.join(format!("{}_{}", source.base.package, source.version));
+        let top = dir.join(source.folder());
         let tree = if top.is_dir() {
             GitTree::at(&top)?
         } else {
-            // a tree of an older version is of no use any more
-            let trees = dir.read_dir().into_iter().flatten().flatten();
-            for old in trees.filter(|entry| entry.path().join(".git").exists()) {
-                let old = old.path();
-                fs::remove_dir_all(&old)
-                    .with_context(|| format!("cannot remove {}", old.display()))?;
-            }
+            remove_older(&dir, source.base.family())?;
             let new = tempfile::tempdir_in(&dir)
                 .with_context(|| format!("cannot write to {}", dir.display()))?;
             GitTree::copy(cached.git.dir(), new.path())?;

@@ -18,12 +18,15 @@ pub struct Requests {
     values: BTreeMap<String, String>,
 }
 
+/// What a base calls otherwise than `kernel-config/` does, where it does: beside its patches.
+const OF_BASE: &str = "kernel.config";
+
 /// The fragments that make the configuration that `ctx` asks for, the general one first.
 pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     let dir = ctx.repo.join("kernel-config");
     let config = Some(ctx.config.as_str()).filter(|&config| config != PLAIN);
     let names = ["base", ctx.arch.names().name].into_iter().chain(config);
-    let paths: Vec<PathBuf> = names
+    let mut paths: Vec<PathBuf> = names
         .map(|name| dir.join(format!("{name}.config")))
         .collect();
     for path in &paths {
@@ -33,6 +36,7 @@ pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
             path.display()
         );
     }
+    paths.extend(Some(ctx.patches().join(OF_BASE)).filter(|path| path.is_file()));
     Ok(paths)
 }
 

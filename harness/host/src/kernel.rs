@@ -34,6 +34,8 @@ pub struct Kernel {
     pub config: PathBuf,
     /// The tree it was built from, where the user gave one.
     pub source: Option<PathBuf>,
+    /// Debian's package of the source and its version, where it was built from base and series.
+    pub package: Option<String>,
     /// The folder that holds the three files.
     pub build_dir: PathBuf,
     /// `uname -r`, for example `6.12.117-bpf-streams`.
@@ -101,7 +103,11 @@ fn of_series(ctx: &Context) -> Result<Kernel> {
     tree.git
         .check_out(commits.last().map_or("base", String::as_str))?;
     let build = Build::new(ctx, tree.git.dir());
-    let what = format!("{} with {} patches", source.version, series.patches.len());
+    let what = format!(
+        "{} with {} patches",
+        source.package.version,
+        series.patches.len()
+    );
     let built = build.kernel(&requests, &what)?;
     store.publish(&built)
 }

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::arch::Arch;
+use crate::base::REFERENCE;
 use crate::context::PLAIN;
 
 /// One cell of the matrix: what `make boot-test BASE=… ARCH=… CONFIG=…` runs.
@@ -202,7 +203,8 @@ fn bases(patches: &Path) -> Result<Vec<String>> {
         .into_iter()
         .filter(|name| patches.join(name).join("base.json").is_file())
         .collect();
-    names.sort();
+    // what the repository is about comes first
+    names.sort_by_key(|name| (name == REFERENCE, name.clone()));
     Ok(names)
 }
 

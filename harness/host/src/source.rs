@@ -15,9 +15,11 @@ use crate::lock::{self, Lock};
 use crate::series::Series;
 
 mod archive;
+mod lists;
 mod package;
 
 pub use archive::Archive;
+pub use package::Package;
 
 /// What a tree and its git objects take, and the package while it is unpacked.
 const TREE_NEEDS: u64 = 3 << 30;
@@ -27,8 +29,8 @@ const TREE_NEEDS: u64 = 3 << 30;
 pub struct Source {
     /// The base.
     pub base: Base,
-    /// Version of the package, for example `6.12.117-1~deb12u1`.
-    pub version: String,
+    /// The package that there is of it, for example `linux-source-6.12` at `6.12.117-1~deb12u1`.
+    pub package: Package,
 }
 
 /// A tree of the cache, held by this run.
@@ -43,24 +45,36 @@ pub struct HeldTree {
 /// a line says so.
 pub fn find(ctx: &Context) -> Result<Source> {
     let base = base::load(ctx)?;
-    let version = package::version(ctx, &base.package)?;
-    let release = base::release_of(&version);
+    let package = package::find(ctx, &base)?;
+    let release = base::release_of(&package.version);
     if release != base.tested_with {
         ctx.progress.note(format!(
             "Debian's {} is at {release} now; the series was last tested with {} (tested_with in \
              patches/{}/base.json)",
-            base.package, base.tested_with, ctx.base
+            package.name, base.tested_with, ctx.base
         ));
     }
-    Ok(Source { base, version })
+    Ok(Source { base, package })
 }
 
 impl Source {
+    /// The kernel's release, for example `6.12.117`.
+    #[must_use]
+    pub fn release(&self) -> &str {
+        base::release_of(&self.package.version)
+    }
+
+    /// The name of a folder for what is of this source.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{}_{}", self.package.name, self.package.version)
+    }
+
     /// The tree of this source, held for this run alone. It is fetched and unpacked where it is not
     /// in the cache yet.
     pub fn hold_tree(&self, ctx: &Context) -> Result<HeldTree> {
         let trees = ctx.cache_dir("trees")?;
-        let name = format!("{}_{}", self.base.package, self.version);
+        let name = self.folder();
         let dir = trees.join(&name);
         let lock = lock::take(&trees.join(format!("{name}.lock")), ctx.progress)?;
         if !dir.is_dir() {
@@ -75,14 +89,14 @@ impl Source {
     /// The commits of the series on this source.
     pub fn apply(&self, tree: &GitTree, series: &Series) -> Result<Vec<String>> {
         tree.commits(series).map_err(|error| {
-            let release = base::release_of(&self.version);
+            let release = self.release();
             if release == self.base.tested_with {
                 return error;
             }
             error.context(format!(
                 "the base has moved: Debian's {} is at {release}, the series was last tested with {}; \
                  the patch has to be brought up to it",
-                self.base.package, self.base.tested_with
+                self.package.name, self.base.tested_with
             ))
         })
     }
@@ -90,27 +104,24 @@ impl Source {
     /// Fetches the package and makes a tree of it at `dir`, which appears when all of it is there.
     fn unpack(&self, ctx: &Context, trees: &Path, dir: &Path) -> Result<()> {
         disk::ensure_free(trees, TREE_NEEDS, "the kernel's source")?;
-        remove_leftovers(trees, &self.base.package)?;
-        let stage = ctx.progress.stage(
-            "source",
-            format!("getting {} {}", self.base.package, self.version),
-        );
+        remove_leftovers(trees, self.base.family())?;
+        let name = &self.package.name;
+        let stage = ctx
+            .progress
+            .stage("source", format!("getting {}", self.package));
         let scratch = tempfile::Builder::new()
-            .prefix(&format!("{}-unpacking-", self.base.package))
+            .prefix(&format!("{name}-unpacking-"))
             .tempdir_in(trees)
             .with_context(|| format!("cannot make a folder in {}", trees.display()))?;
-        let deb = package::download(scratch.path(), &self.base.package, &self.version)?;
-        stage.update(format!("unpacking {}", self.base.package));
-        let top = unpack_deb(scratch.path(), &deb, &self.base.package)?;
-        stage.update(format!("putting {} under git", self.base.package));
-        let release = base::release_of(&self.version);
-        GitTree::import(
-            &top,
-            &format!("Linux {release}, {} {}", self.base.package, self.version),
-        )?;
+        let deb = package::download(ctx, scratch.path(), &self.base, &self.package)?;
+        stage.update(format!("unpacking {name}"));
+        let top = unpack_deb(scratch.path(), &deb, name)?;
+        stage.update(format!("putting {name} under git"));
+        let release = self.release();
+        GitTree::import(&top, &format!("Linux {release}, {}", self.package))?;
         fs::rename(&top, dir)
             .with_context(|| format!("cannot move the tree to {}", dir.display()))?;
-        stage.done(format!("{} {}", self.base.package, self.version));
+        stage.done(&self.package);
         Ok(())
     }
 }
@@ -139,16 +150,18 @@ pub fn unpack_deb(scratch: &Path, deb: &Path, package: &str) -> Result<PathBuf> 
 }
 
 /// Removes what interrupted runs left, and the trees of older versions: nobody goes back to them,
-/// and each takes gigabytes.
-fn remove_leftovers(trees: &Path, package: &str) -> Result<()> {
+/// and each takes gigabytes. `family` is what the names of the base's packages begin with.
+fn remove_leftovers(trees: &Path, family: &str) -> Result<()> {
     let entries = trees
         .read_dir()
         .with_context(|| format!("cannot read {}", trees.display()))?;
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let unpacking = name.starts_with(&format!("{package}-unpacking-"));
-        let older = name.starts_with(&format!("{package}_")) && entry.path().is_dir();
-        if unpacking || (older && is_free(trees, &name)) {
+        if !name.starts_with(family) || !entry.path().is_dir() {
+            continue;
+        }
+        let unpacking = name.contains("-unpacking-");
+        if unpacking || (name.contains('_') && is_free(trees, &name)) {
             fs::remove_dir_all(entry.path())
                 .with_context(|| format!("cannot remove {}", entry.path().display()))?;
         }
@@ -180,7 +193,10 @@ mod tests {
                 tested_with: "6.12.117".to_owned(),
                 ..Base::default()
             },
-            version: version.to_owned(),
+            package: Package {
+                name: "linux-source-6.12".to_owned(),
+                version: version.to_owned(),
+            },
         };
         format!("{:#}", source.apply(&tree, &series).unwrap_err())
     }

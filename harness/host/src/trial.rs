@@ -120,6 +120,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
     };
     let environment = Environment {
         kernel: kernel.release.clone(),
+        package: kernel.package,
         compiler: kernel.compiler,
         clang: objects.compiler,
         qemu: record.qemu_version.clone(),

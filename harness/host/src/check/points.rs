@@ -26,7 +26,7 @@ pub fn check(
     findings: &mut Findings,
 ) -> Result<()> {
     let archive = Archive::open(place.ctx, &source.base)?;
-    let newest = base::release_of(&source.version);
+    let newest = base::release_of(&source.package.version);
     let versions = archive.versions()?;
     if versions.is_empty() {
         place.ctx.progress.note(format!(

@@ -78,6 +78,7 @@ pub fn from_build_folder(dir: &Path, arch: Arch) -> Result<Kernel> {
         vmlinux: find(["vmlinux", "vmlinux"])?,
         config,
         source: None,
+        package: None,
         build_dir: dir.to_owned(),
         release: written.map_or(release, |text| text.trim().to_owned()),
         compiler,

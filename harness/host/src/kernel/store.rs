@@ -37,6 +37,8 @@ struct Record {
 pub struct Store {
     kernels: PathBuf,
     key: String,
+    /// The package of the source, which the kernel is said to be of.
+    package: String,
 }
 
 impl Store {
@@ -48,8 +50,8 @@ impl Store {
         requests: &Requests,
     ) -> Result<Store> {
         let mut digest = Digest::default();
-        digest.add("package", &source.base.package);
-        digest.add("version", &source.version);
+        digest.add("package", &source.package.name);
+        digest.add("version", &source.package.version);
         digest.add("series", series.key());
         digest.add("config", requests.text());
         for variable in kconfig::make_variables(ctx)? {
@@ -62,6 +64,7 @@ impl Store {
         Ok(Store {
             kernels: ctx.cache_dir("kernels")?,
             key: digest.key(),
+            package: source.package.to_string(),
         })
     }
 
@@ -85,6 +88,7 @@ impl Store {
             vmlinux: dir.join("vmlinux"),
             config: dir.join("config"),
             source: None,
+            package: Some(self.package.clone()),
             build_dir: dir,
             release: record.release,
             compiler: record.compiler,

@@ -6,7 +6,7 @@ use crate::base::Base;
 use crate::context::{AccelChoice, Arch, PLAIN};
 use crate::kconfig::Requests;
 use crate::progress::Progress;
-use crate::source::Source;
+use crate::source::{Package, Source};
 
 const CONFIG: &str = "#\n# Automatically generated file; DO NOT EDIT.\n\
     # Linux/x86 6.12.117 Kernel Configuration\n#\n\
@@ -50,10 +50,14 @@ impl Place {
             base: Base {
                 title: String::new(),
                 package: "linux-source-6.12".to_owned(),
+                suite: None,
                 tested_with: "6.12.117".to_owned(),
                 ..Base::default()
             },
-            version: version.to_owned(),
+            package: Package {
+                name: "linux-source-6.12".to_owned(),
+                version: version.to_owned(),
+            },
         };
         let series = Series {
             dir: PathBuf::new(),
@@ -73,6 +77,10 @@ fn a_kernel_is_found_under_what_went_into_it_and_nothing_else() {
     let kernel = store.publish(&built).unwrap();
     assert_eq!(kernel.release, "6.12.117-bpf-streams");
     assert!(place.store("6.12.117-1", "CONFIG_BPF=y\n").find().is_some());
+    assert_eq!(
+        kernel.package.as_deref(),
+        Some("linux-source-6.12 6.12.117-1")
+    );
     assert!(place.store("6.12.118-1", "CONFIG_BPF=y\n").find().is_none());
     assert!(place.store("6.12.117-1", "CONFIG_BPF=n\n").find().is_none());
 }

@@ -23,6 +23,9 @@ pub struct Environment {
     pub config: String,
     /// `uname -r` of the kernel.
     pub kernel: String,
+    /// Debian's package of the kernel's source and its version, where it was built from base and
+    /// series.
+    pub package: Option<String>,
     /// What built the kernel.
     pub compiler: String,
     /// What built the selftests.
@@ -37,6 +40,8 @@ pub struct Environment {
     pub commit: Option<String>,
     /// Whether the clone held changes that no commit has.
     pub dirty: Option<bool>,
+    /// The regular expression that selected cases, where one did.
+    pub selection: Option<String>,
     /// The line that repeats the run.
     pub repeat: String,
 }
@@ -58,6 +63,7 @@ impl Environment {
             base: ctx.base.clone(),
             arch: ctx.arch.to_string(),
             config: ctx.config.clone(),
+            selection: filter.map(str::to_owned),
             commit,
             dirty,
             repeat: format!(

@@ -177,7 +177,7 @@ impl Job<'_> {
     /// does bpftool.
     fn key(&self, source: &Source, header: &Path, bpftool: &Bpftool) -> Result<String> {
         let mut key = Digest::default();
-        key.add("version", &source.version);
+        key.add("version", &source.package.version);
         key.add("series", self.series.key());
         for path in [header, &bpftool.path] {
             key.add("made", path.as_os_str().as_encoded_bytes());

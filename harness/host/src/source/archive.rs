@@ -5,19 +5,14 @@
 //! would install stays what it is.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use xshell::{Cmd, Shell};
 
+use super::lists::Own;
 use crate::base::{self, Base};
-use crate::command::{self, capture, command, shell_in, told};
+use crate::command::{self, command, shell_in};
 use crate::context::Context;
-
-/// How long lists of packages are taken as they are.
-const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The places that this machine takes Debian's packages from, a line each.
 const PLACE: &str = "$(REPO_URI) $(RELEASE)";
@@ -25,17 +20,13 @@ const PLACE: &str = "$(REPO_URI) $(RELEASE)";
 /// Debian's suites, as far as a base is concerned.
 #[derive(Debug)]
 pub struct Archive {
-    dir: PathBuf,
+    lists: Own,
     package: String,
 }
 
 impl Archive {
     /// The archive as the mirrors have it, which are asked once a day.
     pub fn open(ctx: &Context, base: &Base) -> Result<Archive> {
-        let archive = Archive {
-            dir: ctx.cache_dir(format!("archive/{}", base.package))?,
-            package: base.package.clone(),
-        };
         let sh = shell_in("/")?;
         let places = command::output(command(&sh, "apt-get").args([
             "indextargets",
@@ -49,71 +40,41 @@ impl Archive {
             !sources.is_empty(),
             "apt knows no source of Debian's packages; `apt-get update`, or look at /etc/apt"
         );
-        archive.update(ctx, &sources)?;
-        Ok(archive)
+        let package = base.package.clone();
+        let lists = Own::open(ctx, &package, "the mirrors' suites".to_owned())?;
+        if !(lists.are_of_today() && lists.are_of(&sources))
+            && let Err(error) = lists.update(&sources)
+        {
+            // a machine without a network still has the lists of an earlier day, and a mirror need not
+            // have every suite
+            ctx.progress.note(format!(
+                "the mirrors do not answer for every suite; what is known of them is taken: {error:#}"
+            ));
+        }
+        Ok(Archive { lists, package })
     }
 
     /// A version of each release, the newest first.
     pub fn versions(&self) -> Result<Vec<String>> {
         let sh = shell_in("/")?;
-        let said = command::output(self.apt(&sh, "apt-cache").args(["madison", &self.package]))?;
+        let said = command::output(
+            self.lists
+                .command(&sh, "apt-cache")
+                .args(["madison", &self.package]),
+        )?;
         Ok(one_a_release(&said))
     }
 
     /// Downloads a version of the package into `dir`.
     pub fn download(&self, dir: &Path, version: &str) -> Result<PathBuf> {
         let sh = shell_in(dir)?;
-        let cmd = self.apt(&sh, "apt-get").args(["--quiet", "download"]);
+        let cmd = self
+            .lists
+            .command(&sh, "apt-get")
+            .args(["--quiet", "download"]);
         command::output(cmd.arg(format!("{}={version}", self.package)))
             .with_context(|| format!("cannot download {} {version}", self.package))?;
         super::package::only_deb(dir)
-    }
-
-    /// Gets the lists of packages, unless those that are there are of today and of these sources.
-    fn update(&self, ctx: &Context, sources: &str) -> Result<()> {
-        let list = self.dir.join("sources.list");
-        let same = fs::read_to_string(&list).is_ok_and(|old| old == sources);
-        let stamp = self.dir.join("updated");
-        let age = fs::metadata(&stamp)
-            .and_then(|meta| meta.modified())
-            .map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-        if same && age.is_ok_and(|age| age < FRESH) {
-            return Ok(());
-        }
-        for dir in ["lists/partial", "cache/archives/partial"] {
-            let dir = self.dir.join(dir);
-            fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        }
-        fs::write(&list, sources).with_context(|| format!("cannot write {}", list.display()))?;
-        let stage = ctx.progress.stage("source", "asking the mirrors");
-        let sh = shell_in("/")?;
-        let out = capture(self.apt(&sh, "apt-get").args(["--quiet", "update"]))?;
-        if out.status.success() {
-            fs::write(&stamp, "").with_context(|| format!("cannot write {}", stamp.display()))?;
-            stage.done("asked the mirrors");
-        } else {
-            // a machine without a network still has the lists of an earlier day
-            drop(stage);
-            ctx.progress.note(format!(
-                "the mirrors do not answer for every suite; what is known of them is taken:{}",
-                told(&out)
-            ));
-        }
-        Ok(())
-    }
-
-    /// A program of apt's that sees our sources and lists only.
-    fn apt<'s>(&self, sh: &'s Shell, program: &str) -> Cmd<'s> {
-        let option = |name: &str, value: PathBuf| format!("{name}={}", value.display());
-        [
-            option("Dir::Etc::SourceList", self.dir.join("sources.list")),
-            option("Dir::Etc::SourceParts", PathBuf::from("/dev/null")),
-            option("Dir::State::Lists", self.dir.join("lists")),
-            option("Dir::Cache", self.dir.join("cache")),
-            "Acquire::Languages=none".to_owned(),
-        ]
-        .iter()
-        .fold(command(sh, program), |cmd, option| cmd.args(["-o", option]))
     }
 }
 

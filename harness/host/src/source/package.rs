@@ -1,75 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Debian's package of the source: which version apt knows, and how to get it.
+//! Debian's package of the source: which one and which version there is, and how to get it.
 //!
 //! Mirrors, proxies and keys are the machine's own: whatever its apt is set to.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::apt;
-use crate::command::{self, command, shell_in};
+use super::lists::Lists;
+use crate::base::Base;
+use crate::command::{self, shell_in};
 use crate::context::Context;
 
-/// Where apt keeps what it knows of its mirrors; it changes with `apt-get update` and only then.
-const APT_LISTS: &str = "/var/lib/apt/lists";
+/// A package, and the version of it that apt would install.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Its name, for example `linux-source-6.12`.
+    pub name: String,
+    /// For example `6.12.117-1~deb12u1`.
+    pub version: String,
+}
 
-/// The version that was found last, and what apt's lists looked like then. While they look the
+impl fmt::Display for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+/// The package that was found last, and what apt's lists looked like then. While they look the
 /// same, apt need not be asked: that takes most of a second.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {
-    version: String,
+    package: Package,
     lists: u128,
 }
 
-/// The version of `package` that apt would install; where apt has forgotten it, the one that is in
-/// the cache.
-pub fn version(ctx: &Context, package: &str) -> Result<String> {
-    let memory = ctx.cache_dir("sources")?.join(format!("{package}.json"));
-    let lists = lists_stamp();
+/// The package of the base's source; where apt has forgotten it, the one that is in the cache.
+pub fn find(ctx: &Context, base: &Base) -> Result<Package> {
+    let memory = ctx
+        .cache_dir("sources")?
+        .join(format!("{}.json", base.package.replace('*', "newest")));
+    let lists = Lists::of(ctx, base.suite.as_deref())?;
     let remembered: Option<Remembered> = fs::read(&memory)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
     if let Some(known) = &remembered
-        && known.lists == lists
+        && known.lists == lists.stamp()
     {
-        return Ok(known.version.clone());
+        return Ok(known.package.clone());
     }
-    let version = match (candidate_now(package)?, remembered) {
-        (Some(version), _) => version,
-        (None, Some(known)) => return Ok(known.version),
-        (None, None) => bail!(
-            "apt knows no package {package}; run `apt-get update`, and see that its sources hold \
-             a Debian suite that has it (12 and its updates do)"
-        ),
+    let package = match (newest_now(&lists, base)?, remembered) {
+        (Some(package), _) => package,
+        (None, Some(known)) => return Ok(known.package),
+        (None, None) => bail!("apt knows no package {}; {}", base.package, lists.advice()),
     };
     let remembered = Remembered {
-        version: version.clone(),
-        lists: lists_stamp(),
+        package: package.clone(),
+        lists: lists.stamp(),
     };
     let text = serde_json::to_string(&remembered)?;
     fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
-    Ok(version)
+    Ok(package)
 }
 
 /// Downloads the package into `dir`.
-pub fn download(dir: &Path, package: &str, version: &str) -> Result<PathBuf> {
+pub fn download(ctx: &Context, dir: &Path, base: &Base, package: &Package) -> Result<PathBuf> {
+    let lists = Lists::of(ctx, base.suite.as_deref())?;
     let sh = shell_in(dir)?;
     let get = || {
-        let cmd = command(&sh, "apt-get").args(["--quiet", "download"]);
-        command::output(cmd.arg(format!("{package}={version}")))
+        let cmd = lists.command(&sh, "apt-get").args(["--quiet", "download"]);
+        command::output(cmd.arg(format!("{}={}", package.name, package.version)))
     };
     // mirrors drop old versions, and then lists of yesterday name files that are gone
     let mut got = get();
-    if got.is_err() && apt::can_install() {
-        apt::update()?;
+    if got.is_err() && lists.update()? {
         got = get();
     }
     got.with_context(|| {
-        format!("cannot download {package} {version}; if apt's lists are old, `apt-get update`")
+        format!("cannot download {package}; if apt's lists are old, `apt-get update`")
     })?;
     only_deb(dir)
 }
@@ -86,20 +97,44 @@ pub fn only_deb(dir: &Path) -> Result<PathBuf> {
         .with_context(|| format!("apt-get download left no package in {}", dir.display()))
 }
 
-/// The candidate; where apt knows none, its lists may be missing, as on a new machine.
-fn candidate_now(package: &str) -> Result<Option<String>> {
-    let known = candidate(package)?;
-    if known.is_some() || !apt::can_install() {
+/// The package; where apt knows none, its lists may be missing, as on a new machine.
+fn newest_now(lists: &Lists, base: &Base) -> Result<Option<Package>> {
+    let known = newest(lists, base)?;
+    if known.is_some() || !lists.update()? {
         return Ok(known);
     }
-    apt::update()?;
-    candidate(package)
+    newest(lists, base)
 }
 
-fn candidate(package: &str) -> Result<Option<String>> {
+/// The newest package that the base's name stands for, at the version that apt would install.
+fn newest(lists: &Lists, base: &Base) -> Result<Option<Package>> {
     let sh = shell_in("/")?;
-    let text = command::output(command(&sh, "apt-cache").args(["policy", package]))?;
-    Ok(parse_candidate(&text))
+    let names = lists.command(&sh, "apt-cache").arg("pkgnames");
+    let names = command::output(names.arg(base.family()))?;
+    let Some(name) = newest_name(&names, base) else {
+        return Ok(None);
+    };
+    let policy = lists.command(&sh, "apt-cache").args(["policy", &name]);
+    let version = parse_candidate(&command::output(policy)?);
+    Ok(version.map(|version| Package { name, version }))
+}
+
+/// Of `names`, a line each, the one that the base means: that very name, or the one with the highest
+/// number in place of the `*`.
+fn newest_name(names: &str, base: &Base) -> Option<String> {
+    if !base.package.ends_with('*') {
+        let is_there = names.lines().any(|name| name == base.package);
+        return is_there.then(|| base.package.clone());
+    }
+    names
+        .lines()
+        .filter_map(|name| {
+            let number = name.strip_prefix(base.family())?;
+            let parts: Result<Vec<u32>, _> = number.split('.').map(str::parse).collect();
+            Some((parts.ok()?, name))
+        })
+        .max()
+        .map(|(_, name)| name.to_owned())
 }
 
 fn parse_candidate(policy: &str) -> Option<String> {
@@ -108,12 +143,6 @@ fn parse_candidate(policy: &str) -> Option<String> {
         .find_map(|line| line.trim().strip_prefix("Candidate: "))
         .filter(|version| *version != "(none)")
         .map(str::to_owned)
-}
-
-fn lists_stamp() -> u128 {
-    let changed = fs::metadata(APT_LISTS).and_then(|meta| meta.modified());
-    let since = changed.map(|time| time.duration_since(UNIX_EPOCH).unwrap_or_default());
-    since.unwrap_or_default().as_nanos()
 }
 
 #[cfg(test)]
@@ -130,5 +159,25 @@ mod tests {
         );
         assert_eq!(parse_candidate("x:\n  Candidate: (none)\n"), None);
         assert_eq!(parse_candidate(""), None);
+    }
+
+    #[test]
+    fn the_newest_of_a_family_is_the_one_with_the_highest_number() {
+        let base = |package: &str| Base {
+            package: package.to_owned(),
+            ..Base::default()
+        };
+        let names = "linux-source-7.9\nlinux-source-7.10\nlinux-source-7.9-rt\nlinux-source-7.\n";
+        let found = |package: &str| newest_name(names, &base(package));
+        assert_eq!(
+            found("linux-source-7.*").as_deref(),
+            Some("linux-source-7.10")
+        );
+        assert_eq!(
+            found("linux-source-7.9").as_deref(),
+            Some("linux-source-7.9")
+        );
+        assert_eq!(found("linux-source-7.1"), None);
+        assert_eq!(found("linux-source-8.*"), None);
     }
 }

@@ -44,7 +44,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         "{shown}: {} with {} patches as commits, on the branch `series`\n  \
          work there and commit; `make boot-test KERNEL={shown}` builds and tests it as it is;\n  \
          `make refresh` writes the commits back to patches/{}",
-        source.version,
+        source.package.version,
         series.patches.len(),
         ctx.base
     );

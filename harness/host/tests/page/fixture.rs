@@ -140,6 +140,7 @@ fn environment(arch: &str, config: &str) -> Environment {
         arch: arch.to_owned(),
         config: config.to_owned(),
         kernel: "6.12.117-bpf-streams".to_owned(),
+        package: Some("linux-source-6.12 6.12.117-1~deb12u1".to_owned()),
         compiler: "gcc (Debian 12.2.0-14+deb12u1) 12.2.0".to_owned(),
         clang: "Debian clang version 19.1.7 (3~deb12u1)".to_owned(),
         qemu: "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)".to_owned(),
@@ -147,6 +148,7 @@ fn environment(arch: &str, config: &str) -> Environment {
         accelerator: "software emulation".to_owned(),
         commit: Some("7241f47c0ffee7241f47c0ffee7241f47c0ffee7".to_owned()),
         dirty: Some(false),
+        selection: None,
         repeat: format!("make boot-test BASE=v6.12 ARCH={arch} CONFIG={config}"),
     }
 }
