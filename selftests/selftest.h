@@ -37,6 +37,12 @@ char _license[] SEC("license") = "GPL";
 #define __scenario(name) __streams("scenario", #name)
 /* run only where this is, several times for several; the names: harness/guest/src/feature.rs */
 #define __needs(feature) __streams("needs", #feature)
+/*
+ * mainline does otherwise, for this reason: there the case is run and its text shown beside ours
+ * (make compare), but it is not held against the snapshot. Once mainline does the same, this is an
+ * error.
+ */
+#define __not_in_mainline(reason) __streams("not_in_mainline", reason)
 
 /*
  * The five-parameter form, as programs that were built for 6.18 and 6.19 call it. The one with

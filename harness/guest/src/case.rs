@@ -46,6 +46,11 @@ pub fn run(case: &Case, headroom: &Headroom, channel: &mut Channel) -> CaseRepor
         outcome,
         stdout: Bytes(seen.stdout),
         stderr: Bytes(seen.stderr),
+        not_in_mainline: case
+            .wishes
+            .as_ref()
+            .ok()
+            .and_then(|wishes| wishes.not_in_mainline.clone()),
         notes: seen.notes,
         micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
     }

@@ -37,6 +37,7 @@ pub fn run(program: &Path, name: &str) -> CaseReport {
         outcome,
         stdout: Bytes(stdout),
         stderr: Bytes(stderr),
+        not_in_mainline: None,
         notes: Vec::new(),
         micros,
     }

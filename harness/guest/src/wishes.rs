@@ -29,6 +29,8 @@ pub struct Wishes {
     pub scenario: Option<String>,
     /// Run only where these features are; see `feature.rs`.
     pub needs: Vec<String>,
+    /// Why mainline does otherwise; told to the host, which knows what is run.
+    pub not_in_mainline: Option<String>,
 }
 
 impl Default for Wishes {
@@ -42,6 +44,7 @@ impl Default for Wishes {
             await_stderr: 0,
             scenario: None,
             needs: Vec::new(),
+            not_in_mainline: None,
         }
     }
 }
@@ -61,6 +64,7 @@ impl Wishes {
             "await_stderr" => self.await_stderr = number(attribute, value)?,
             "scenario" => self.scenario = Some(value.to_owned()),
             "needs" => self.needs.push(value.to_owned()),
+            "not_in_mainline" => self.not_in_mainline = Some(value.to_owned()),
             _ => return Err(format!("the agent knows no attribute `{key}`")),
         }
         Ok(())
@@ -131,6 +135,7 @@ mod tests {
             await_stderr: 7,
             scenario: Some("fill".into()),
             needs: vec!["nmi".into(), "two_cpus".into()],
+            not_in_mainline: Some("it has no such = sign".into()),
         };
         let attributes = [
             "aux=1",
@@ -143,6 +148,7 @@ mod tests {
             "scenario=fill",
             "needs=two_cpus",
             "needs=nmi",
+            "not_in_mainline=it has no such = sign",
         ];
         assert_eq!(wishes_of(&attributes), Ok(expected));
     }

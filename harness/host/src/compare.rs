@@ -5,6 +5,7 @@
 use reports::{Broken, Item};
 use wire::{CaseReport, Outcome};
 
+use crate::base::REFERENCE;
 use crate::snapshot::{self, Comparison, Pending, Store};
 use crate::verdict::Verdict;
 
@@ -19,6 +20,9 @@ pub struct CaseResult {
     pub failure: Option<String>,
     /// The feature that it needs and the guest lacks, where it was left out for that.
     pub not_here: Option<String>,
+    /// Why it is not held against its snapshot, where mainline was run and its file says that it
+    /// does otherwise there.
+    pub not_in_mainline: Option<String>,
     /// The text that was approved, where the case has failed and there is one.
     pub approved: Option<String>,
     /// What the kernel itself wrote to its stderr.
@@ -35,7 +39,13 @@ impl CaseResult {
     /// Whether the case was reported, carried out, and did what was approved.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.report.is_some() && self.failure.is_none() && self.not_here.is_none()
+        self.report.is_some() && self.failure.is_none() && !self.left_out()
+    }
+
+    /// Whether the case has neither passed nor failed: what it shows is not to be had here.
+    #[must_use]
+    pub fn left_out(&self) -> bool {
+        self.not_here.is_some() || self.not_in_mainline.is_some()
     }
 }
 
@@ -50,15 +60,22 @@ fn not_here(report: &CaseReport) -> Option<String> {
 /// The result of every announced case, in the order in which they were announced.
 #[must_use]
 pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
+    let in_mainline = store.of_run.contains(REFERENCE);
     let result = |name: &String| {
         let report = verdict.report(name).cloned();
+        let marked = report
+            .as_ref()
+            .and_then(|report| report.not_in_mainline.clone())
+            .filter(|_| in_mainline);
         let (failure, kernel) = match &report {
+            Some(report) if marked.is_some() => (stale_mark(report, store), Vec::new()),
             Some(report) => judge(report, store),
             None => (Some("it was never reported".to_owned()), Vec::new()),
         };
         CaseResult {
             name: name.clone(),
             not_here: report.as_ref().and_then(not_here),
+            not_in_mainline: marked.filter(|_| failure.is_none()),
             approved: failure.as_ref().and_then(|_| store.approved(name)),
             report,
             failure,
@@ -66,6 +83,20 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
         }
     };
     verdict.announced.iter().map(result).collect()
+}
+
+/// What is wrong with a case's `__not_in_mainline`, if mainline does the same after all: then the
+/// case has to be held against its snapshot there, too.
+fn stale_mark(report: &CaseReport, store: &Store) -> Option<String> {
+    let approved = store.approved(&report.case)?;
+    let text = snapshot::render(report).ok()?;
+    (text.trim_end() == approved).then(|| {
+        format!(
+            "its file says `__not_in_mainline`, but mainline did just what its snapshot holds; \
+             remove the mark in {}",
+            source(&report.case)
+        )
+    })
 }
 
 /// Why a case has failed, if it has, and what the kernel wrote to its stderr, if that can be
@@ -96,6 +127,9 @@ fn failure(report: &CaseReport, store: &Store) -> Option<String> {
         Ok(text) => text,
         Err(too_large) => return Some(too_large.to_string()),
     };
+    if store.of_run.contains(REFERENCE) {
+        return in_mainline(report, &text, store);
+    }
     match store.compare(&report.case, &source(&report.case), &text) {
         Comparison::Same => None,
         Comparison::Missing(pending) => Some(format!(
@@ -107,6 +141,22 @@ fn failure(report: &CaseReport, store: &Store) -> Option<String> {
             review(&pending)
         )),
         Comparison::Unusable(why) => Some(format!("its snapshot cannot be used: {why}")),
+    }
+}
+
+/// Mainline's text is held against what was approved of ours, and is itself nothing to approve.
+fn in_mainline(report: &CaseReport, text: &str, store: &Store) -> Option<String> {
+    match store.approved(&report.case) {
+        None => Some(
+            "it has no snapshot: nobody has reviewed it yet; run it with the series first"
+                .to_owned(),
+        ),
+        Some(approved) if approved == text.trim_end() => None,
+        Some(_) => Some(format!(
+            "mainline does otherwise than its snapshot holds; mend ours, or say \
+             `__not_in_mainline(\"why\")` in {}",
+            source(&report.case)
+        )),
     }
 }
 
@@ -137,6 +187,7 @@ mod tests {
             outcome,
             stdout: Bytes(stdout.to_vec()),
             stderr: Bytes::default(),
+            not_in_mainline: None,
             notes: Vec::new(),
             micros: 1,
         }
@@ -144,13 +195,18 @@ mod tests {
 
     /// The result of `a__x` whose snapshot was approved as `approved`.
     fn result(report: Option<CaseReport>, approved: &str) -> CaseResult {
+        result_on(&[], report, approved)
+    }
+
+    /// The same in a run of these names.
+    fn result_on(of_run: &[&str], report: Option<CaseReport>, approved: &str) -> CaseResult {
         let dir = tempfile::tempdir().unwrap();
         let snapshot = format!("---\nsource: x\n---\n{approved}");
         std::fs::write(dir.path().join("a__x.snap"), snapshot).unwrap();
         let store = Store {
             dir: dir.path().to_owned(),
             known: [].into(),
-            of_run: [].into(),
+            of_run: of_run.iter().map(|&name| name.to_owned()).collect(),
         };
         let verdict = Verdict {
             announced: vec!["a__x".to_owned()],
@@ -210,6 +266,37 @@ mod tests {
         let result = result(Some(left_out), "");
         assert!(!result.passed() && !result.failed());
         assert_eq!(result.not_here.as_deref(), Some("moon"));
+    }
+
+    #[test]
+    fn what_mainline_does_otherwise_has_neither_passed_nor_failed_there() {
+        let mut marked = report(Outcome::Ran { retval: Some(1) }, b"");
+        marked.not_in_mainline = Some("it has none".to_owned());
+        let approved = "returned: 0\n\nstdout: empty\n\nstderr: empty\n";
+        let mainline = result_on(&["mainline"], Some(marked.clone()), approved);
+        assert!(!mainline.passed() && !mainline.failed());
+        assert_eq!(mainline.not_in_mainline.as_deref(), Some("it has none"));
+        let ours = result_on(&["v6.12"], Some(marked), approved);
+        assert!(ours.failed() && ours.not_in_mainline.is_none());
+    }
+
+    #[test]
+    fn mainlines_text_is_held_against_ours_and_never_offered_for_review() {
+        let ran = |stdout| Some(report(Outcome::Ran { retval: Some(0) }, stdout));
+        let approved = "returned: 0\n\nstdout: empty\n\nstderr: empty";
+        assert!(result_on(&["mainline"], ran(b""), approved).passed());
+        let other = result_on(&["mainline"], ran(b"more"), approved);
+        assert!(why(&other).contains("or say `__not_in_mainline(\"why\")` in selftests/a.bpf.c"));
+    }
+
+    #[test]
+    fn a_mark_that_mainline_has_caught_up_with_is_a_failure() {
+        let mut marked = report(Outcome::Ran { retval: Some(0) }, b"");
+        marked.not_in_mainline = Some("it has none".to_owned());
+        let approved = "returned: 0\n\nstdout: empty\n\nstderr: empty\n";
+        let result = result_on(&["mainline"], Some(marked), approved);
+        assert!(why(&result).contains("remove the mark in selftests/a.bpf.c"));
+        assert!(result.failed() && result.not_in_mainline.is_none());
     }
 
     #[test]

@@ -54,14 +54,14 @@ impl Report {
     /// The table of cases.
     #[must_use]
     pub fn table(&self) -> String {
-        let width = self
-            .cases
-            .iter()
-            .map(|case| case.name.len())
-            .max()
-            .unwrap_or(0);
+        let widest = |text: fn(&CaseResult) -> &str| {
+            let widths = self.cases.iter().map(|case| text(case).len());
+            widths.max().unwrap_or(0)
+        };
+        let width = widest(|case| &case.name);
+        let verdicts = widest(verdict_of).max("verdict".len() + 1);
         let mut out = format!(
-            "{:width$}  {:8}  {:>8}  {:>13}  {:>6}  {:>6}\n",
+            "{:width$}  {:verdicts$}  {:>8}  {:>13}  {:>6}  {:>6}\n",
             "case", "verdict", "ms", "returned", "stdout", "stderr"
         );
         for case in &self.cases {
@@ -70,8 +70,8 @@ impl Report {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
-                "{:width$}  {verdict:8}  {:>8}  {:>13}  {:>6}  {:>6}",
-                case.name, row.millis, row.returned, row.stdout, row.stderr
+                "{:width$}  {verdict:verdicts$}  {:>8}  {:>13}  {:>6}  {:>6}{}",
+                case.name, row.millis, row.returned, row.stdout, row.stderr, row.why
             );
         }
         out
@@ -156,12 +156,20 @@ impl Report {
             .iter()
             .filter_map(|case| case.not_here.as_deref())
             .collect();
-        if missing.is_empty() {
-            return String::new();
-        }
         let features: BTreeSet<&str> = missing.iter().copied().collect();
         let features: Vec<&str> = features.into_iter().collect();
-        format!(", {} not here ({})", missing.len(), features.join(", "))
+        let mut out = String::new();
+        if !missing.is_empty() {
+            out = format!(", {} not here ({})", missing.len(), features.join(", "));
+        }
+        let differing = self
+            .cases
+            .iter()
+            .filter(|case| case.not_in_mainline.is_some());
+        match differing.count() {
+            0 => out,
+            count => format!("{out}, {count} not in mainline"),
+        }
     }
 
     /// The same for machines, and for a nightly report. `console` are its last lines.
@@ -176,6 +184,8 @@ fn verdict_of(case: &CaseResult) -> &'static str {
         "FAILED"
     } else if case.not_here.is_some() {
         "not here"
+    } else if case.not_in_mainline.is_some() {
+        "not in mainline"
     } else {
         "ok"
     }
@@ -223,6 +233,8 @@ struct Row {
     returned: String,
     stdout: String,
     stderr: String,
+    /// Why mainline does otherwise, where it was run and does.
+    why: String,
 }
 
 impl Row {
@@ -234,6 +246,7 @@ impl Row {
                 returned: none(),
                 stdout: none(),
                 stderr: none(),
+                why: String::new(),
             };
         };
         Self {
@@ -248,6 +261,10 @@ impl Row {
             },
             stdout: report.stdout.0.len().to_string(),
             stderr: report.stderr.0.len().to_string(),
+            why: case
+                .not_in_mainline
+                .as_ref()
+                .map_or_else(String::new, |why| format!("  {why}")),
         }
     }
 }

@@ -19,7 +19,7 @@ mod bytes;
 pub use bytes::Bytes;
 
 /// Raised whenever a line changes its meaning; host and guest refuse each other when they differ.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Name of the virtio-serial port, as in `/sys/class/virtio-ports/*/name`.
 pub const PORT: &str = "bpf-streams.0";
@@ -98,6 +98,9 @@ pub struct CaseReport {
     pub stdout: Bytes,
     /// What was read from the program's stderr (stream 2) after the case.
     pub stderr: Bytes,
+    /// Why it does otherwise in mainline, where its file says so (`__not_in_mainline`); for the host
+    /// alone, the case is run all the same.
+    pub not_in_mainline: Option<String>,
     /// What the case's scenario observed, a line each; part of the snapshot.
     pub notes: Vec<String>,
     /// Wall time of the case in the guest, in microseconds.

@@ -86,7 +86,7 @@ pub struct Mark<'a> {
     pub cell: String,
     pub state: State,
     pub outcome: &'a str,
-    pub needs: Option<&'a str>,
+    pub why: Option<String>,
     pub time: String,
     pub bytes: String,
 }
@@ -96,7 +96,7 @@ pub struct Mark<'a> {
 pub enum State {
     Passed,
     Failed,
-    /// It was left out for a feature that the guest lacks.
+    /// It was left out for a feature that the guest lacks, or because mainline does otherwise.
     LeftOut,
     /// The cell knows nothing of it.
     Absent,
@@ -339,7 +339,7 @@ fn selftest<'a>(records: &'a [CellRecord], case: &'a str, program: &'a str) -> S
 fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
     let state = match case {
         Some(case) if case.failed() => State::Failed,
-        Some(case) if case.not_here.is_some() => State::LeftOut,
+        Some(case) if case.left_out() => State::LeftOut,
         Some(_) => State::Passed,
         None => State::Absent,
     };
@@ -350,7 +350,7 @@ fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
         outcome: case.map_or("not run", |case| {
             case.outcome.as_deref().unwrap_or("not reported")
         }),
-        needs: case.and_then(|case| case.not_here.as_deref()),
+        why: case.and_then(why_left_out),
         time: case
             .and_then(|case| case.micros)
             .map_or_else(String::new, time),
@@ -365,6 +365,12 @@ fn mark<'a>(record: &CellRecord, case: Option<&'a CaseOutcome>) -> Mark<'a> {
             },
         ),
     }
+}
+
+fn why_left_out(case: &CaseOutcome) -> Option<String> {
+    let needs = case.not_here.as_ref().map(|what| format!("needs {what}"));
+    let not_there = |why: &String| format!("not in mainline: {why}");
+    needs.or_else(|| case.not_in_mainline.as_ref().map(not_there))
 }
 
 fn numbered_cases(records: &[CellRecord]) -> impl Iterator<Item = (usize, &CaseOutcome)> {

@@ -42,6 +42,8 @@ pub struct CaseOutcome {
     pub failure: Option<String>,
     /// The feature that it needs and the guest lacks, where it was left out for that.
     pub not_here: Option<String>,
+    /// Why mainline does otherwise, where it was run and the case's file says so.
+    pub not_in_mainline: Option<String>,
     /// How it ended, in a few words; this and what follows only where it was reported.
     pub outcome: Option<String>,
     /// Bytes read from its stdout.
@@ -63,7 +65,7 @@ impl RunResult {
     #[must_use]
     pub fn counts(&self) -> String {
         let good = self.cases.iter().filter(|case| case.passed).count();
-        let left_out = self.cases.iter().filter(|case| case.not_here.is_some());
+        let left_out = self.cases.iter().filter(|case| case.left_out());
         match (left_out.count(), self.cases.len()) {
             (0, all) => format!("{good} of {all}"),
             (left_out, all) => format!("{good} of {}, {left_out} left out", all - left_out),
@@ -96,10 +98,17 @@ impl RunResult {
 
 impl CaseOutcome {
     /// Whether it was not reported, not carried out, or did what was not approved; a case that was
-    /// left out for a feature that the guest lacks has neither passed nor failed.
+    /// left out has neither passed nor failed.
     #[must_use]
     pub fn failed(&self) -> bool {
-        !self.passed && self.not_here.is_none()
+        !self.passed && !self.left_out()
+    }
+
+    /// Whether what it shows is not to be had here: a feature that the guest lacks, or mainline does
+    /// otherwise.
+    #[must_use]
+    pub fn left_out(&self) -> bool {
+        self.not_here.is_some() || self.not_in_mainline.is_some()
     }
 
     fn of(case: &CaseResult) -> Self {
@@ -110,6 +119,7 @@ impl CaseOutcome {
             passed: case.passed(),
             failure: case.failure.clone(),
             not_here: case.not_here.clone(),
+            not_in_mainline: case.not_in_mainline.clone(),
             outcome: report.map(|report| describe(&report.outcome)),
             stdout_bytes: report.map(|report| report.stdout.0.len()),
             stderr_bytes: report.map(|report| report.stderr.0.len()),

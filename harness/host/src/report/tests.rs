@@ -16,11 +16,13 @@ fn case(name: &str, failure: Option<&str>) -> CaseResult {
             outcome: Outcome::Ran { retval: Some(-28) },
             stdout: Bytes(b"ffff888103a1c008\n\xff\n".to_vec()),
             stderr: Bytes(Vec::new()),
+            not_in_mainline: None,
             notes: Vec::new(),
             micros: 1234,
         }),
         failure: failure.map(str::to_owned),
         not_here: None,
+        not_in_mainline: None,
         approved: None,
         kernel: Vec::new(),
     }
@@ -70,6 +72,7 @@ fn the_table_has_a_row_for_each_case() {
         report: None,
         failure: Some("never".to_owned()),
         not_here: None,
+        not_in_mainline: None,
         approved: None,
         kernel: Vec::new(),
     });
@@ -281,6 +284,21 @@ fn a_case_that_was_left_out_is_counted_apart() {
         "{line}"
     );
     assert!(report.table().contains("a__longer  not here"));
+}
+
+#[test]
+fn what_is_not_in_mainline_is_counted_apart_and_says_why() {
+    let mut report = good();
+    report.cases[1].not_in_mainline = Some("it keeps no count".to_owned());
+    assert!(report.passed());
+    let line = report.verdict_line(last());
+    assert!(
+        line.starts_with("PASSED  1 of 2 selftests, 1 not in mainline on x86_64"),
+        "{line}"
+    );
+    let table = report.table();
+    assert!(table.contains("a__longer  not in mainline"), "{table}");
+    assert!(table.contains("it keeps no count"), "{table}");
 }
 
 #[test]

@@ -204,6 +204,7 @@ mod tests {
             outcome: Outcome::Ran { retval },
             stdout: Bytes(stdout.to_vec()),
             stderr: Bytes(stderr.to_vec()),
+            not_in_mainline: None,
             notes: notes.iter().map(|&note| note.to_owned()).collect(),
             micros: 1,
         }

@@ -174,6 +174,7 @@ mod tests {
                 },
                 stdout: Bytes(stdout.into()),
                 stderr: Bytes(Vec::new()),
+                not_in_mainline: None,
                 notes: Vec::new(),
                 micros: 1,
             }],

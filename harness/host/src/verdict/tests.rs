@@ -52,6 +52,7 @@ fn report(case: &str) -> Vec<u8> {
         outcome: Outcome::Ran { retval: Some(0) },
         stdout: Bytes(b"\xff\0text".to_vec()),
         stderr: Bytes(Vec::new()),
+        not_in_mainline: None,
         notes: Vec::new(),
         micros: 7,
     }))
@@ -494,6 +495,7 @@ fn a_case_may_be_left_out_only_for_what_the_kernel_need_not_have() {
         },
         stdout: Bytes::default(),
         stderr: Bytes::default(),
+        not_in_mainline: None,
         notes: Vec::new(),
         micros: 7,
     }));

@@ -188,6 +188,7 @@ fn case(name: &str, stdout: &[u8], stderr: &[u8], micros: u64) -> CaseOutcome {
         outcome: Outcome::Ran { retval: Some(0) },
         stdout: Bytes(stdout.to_vec()),
         stderr: Bytes(stderr.to_vec()),
+        not_in_mainline: None,
         notes: Vec::new(),
         micros,
     };

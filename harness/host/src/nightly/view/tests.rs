@@ -122,8 +122,8 @@ fn what_was_left_out_is_no_failure_and_is_counted() {
     assert_eq!(view.cells[0].selftests, "1 of 1, 1 left out");
     let mark = &view.files[0].selftests[1].marks[0];
     assert_eq!(
-        (mark.state, mark.needs),
-        (State::LeftOut, Some("fault_injection"))
+        (mark.state, mark.why.as_deref()),
+        (State::LeftOut, Some("needs fault_injection"))
     );
 }
 
