@@ -4,14 +4,10 @@
  * too", and from every other context that programs run in.
  */
 #include "arena.h"
+#include "workqueue.h"
 
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
-extern int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags) __weak __ksym;
-extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __weak __ksym;
-extern int bpf_wq_set_callback_impl(struct bpf_wq *wq,
-				    int(callback_fn)(void *map, int *key, void *value),
-				    unsigned int flags, void *aux) __weak __ksym;
 
 #define MILLISECOND 1000000
 
@@ -103,7 +99,7 @@ int work_callback(void *ctx)
 		return -1;
 	err = bpf_wq_init(&element->work, &works, 0);
 	if (!err)
-		err = bpf_wq_set_callback_impl(&element->work, work, 0, NULL);
+		err = set_callback(&element->work, work);
 	if (!err)
 		err = bpf_wq_start(&element->work, 0);
 	return err;

@@ -139,3 +139,20 @@ int limit_bounds(void *ctx)
 {
 	return 0;
 }
+
+/*
+ * Prints that are refused for their length use nothing up: here more of them, by their length, than
+ * the limit would let pass.
+ */
+SEC("syscall")
+__not_in_mainline("a print that is too long keeps the room that it asked for")
+int after_too_long_prints(void *ctx)
+{
+	int i;
+
+	bpf_for(i, 0, 5000)
+		bpf_stream_printk(BPF_STDOUT, "%01100d", i);
+	bpf_stream_printk(BPF_STDERR, "after 5000 prints of 1100 bytes: %s\n",
+			  result(bpf_stream_printk(BPF_STDOUT, "one of 16 bytes\n")));
+	return 0;
+}

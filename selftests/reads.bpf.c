@@ -31,15 +31,34 @@ int piecewise(void *ctx)
 }
 
 /*
- * Reads that must fail, each followed by what it returned: ids 0 and 3, length 0, a length above
- * INT_MAX, non-zero bytes after the fields, a closed fd, an fd that is no program's, an unmapped
- * buffer. At the end the text is read as it was printed.
+ * Reads that must fail, each followed by what it returned: ids 0 and 3, length 0, non-zero bytes after
+ * the fields, a closed fd, an fd that is no program's, an unmapped buffer. At the end the text is read
+ * as it was printed.
  */
 SEC("syscall")
 __scenario(bad_reads)
 int bad_reads(void *ctx)
 {
 	return print_two_records();
+}
+
+/* Lengths above INT_MAX, which mainline takes for negative ones. At the end the text is read. */
+SEC("syscall")
+__scenario(too_long_reads)
+__needs(refuses_long_reads)
+__not_in_mainline("a read of more than INT_MAX bytes makes the kernel warn, so it is not tried")
+int longer_than_int_max(void *ctx)
+{
+	return print_two_records();
+}
+
+/* The same where there is nothing to read, which is all that mainline can be asked. */
+SEC("syscall")
+__scenario(too_long_reads)
+__not_in_mainline("a read of more than INT_MAX bytes is no error, it takes the length for a negative one")
+int longer_than_int_max_of_nothing(void *ctx)
+{
+	return 0;
 }
 
 /*

@@ -136,11 +136,22 @@ static __always_inline const char *result(int ret)
 }
 
 #if defined(__TARGET_ARCH_x86)
-extern const struct pcpu_hot pcpu_hot __ksym;
+/* 6.12 keeps it among a CPU's hottest variables, later kernels by itself: one of the two is there. */
+struct pcpu_hot___before_6_15 {
+	int preempt_count;
+} __attribute__((preserve_access_index));
+
+extern const struct pcpu_hot___before_6_15 pcpu_hot __weak __ksym;
+extern const int __preempt_count __weak __ksym;
 
 static __always_inline __u32 preempt_count(void)
 {
-	return ((struct pcpu_hot *)bpf_this_cpu_ptr(&pcpu_hot))->preempt_count;
+	const struct pcpu_hot___before_6_15 *hot;
+
+	if (&__preempt_count)
+		return *(const int *)bpf_this_cpu_ptr(&__preempt_count);
+	hot = bpf_this_cpu_ptr(&pcpu_hot);
+	return hot->preempt_count;
 }
 #elif defined(__TARGET_ARCH_arm64)
 static __always_inline __u32 preempt_count(void)

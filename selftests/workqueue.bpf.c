@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * "From any context: process": the callback of a work queue, a task of the kernel, prints into the
- * streams of the program that started it. bpf_wq_set_callback_impl() is also the one kfunc that was
- * given the calling program before streams came: this holds that it still is.
+ * streams of the program that started it. 6.12's bpf_wq_set_callback_impl() is also the one kfunc
+ * that was given the calling program before streams came: this holds that it still is.
  */
-#include "selftest.h"
-
-extern int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags) __weak __ksym;
-extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __weak __ksym;
-extern int bpf_wq_set_callback_impl(struct bpf_wq *wq,
-				    int(callback_fn)(void *map, int *key, void *value),
-				    unsigned int flags, void *aux) __weak __ksym;
+#include "workqueue.h"
 
 struct element {
 	struct bpf_wq work;
@@ -43,7 +37,7 @@ int workqueue(void *ctx)
 		return -1;
 	err = bpf_wq_init(&element->work, &works, 0);
 	if (!err)
-		err = bpf_wq_set_callback_impl(&element->work, work, 0, NULL);
+		err = set_callback(&element->work, work);
 	if (!err)
 		err = bpf_wq_start(&element->work, 0);
 	return err;

@@ -145,6 +145,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("stress", stress::play),
     ("stress_without_memory", stress::play_without_memory),
     ("tally", tally::play),
+    ("too_long_reads", bad_reads::play_too_long),
     ("unplugged", unplugged::play),
     ("waiting_crowd", waiting::crowd::play),
     ("waiting_edge", waiting::edge::play),

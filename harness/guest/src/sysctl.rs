@@ -6,7 +6,8 @@ use std::io;
 
 use anyhow::{Context, Result};
 
-const FILE: &str = "/proc/sys/kernel/bpf_stream_max_bytes";
+/// The sysctl, which only ours has.
+pub const LIMIT: &str = "/proc/sys/kernel/bpf_stream_max_bytes";
 
 /// The limit while a case changes it; dropping this puts back what was there before.
 pub struct Limit {
@@ -26,27 +27,27 @@ impl Limit {
 
     /// Writes the text to the sysctl.
     pub fn write(&self, text: &str) -> io::Result<()> {
-        fs::write(FILE, text)
+        fs::write(LIMIT, text)
     }
 
     /// Sets the limit.
     pub fn set(&self, bytes: u32) -> Result<()> {
         self.write(&bytes.to_string())
-            .with_context(|| format!("cannot write {bytes} to {FILE}"))
+            .with_context(|| format!("cannot write {bytes} to {LIMIT}"))
     }
 }
 
 impl Drop for Limit {
     fn drop(&mut self) {
-        if let Err(error) = fs::write(FILE, &self.before) {
+        if let Err(error) = fs::write(LIMIT, &self.before) {
             // the cases after this one are not what they seem: the console's reader must know
-            eprintln!("bpf-streams-guest: cannot restore {FILE}: {error}");
+            eprintln!("bpf-streams-guest: cannot restore {LIMIT}: {error}");
         }
     }
 }
 
 /// What the limit is now.
 pub fn get() -> Result<String> {
-    let text = fs::read_to_string(FILE).with_context(|| format!("cannot read {FILE}"))?;
+    let text = fs::read_to_string(LIMIT).with_context(|| format!("cannot read {LIMIT}"))?;
     Ok(text.trim_end().to_owned())
 }

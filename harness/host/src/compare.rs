@@ -74,7 +74,10 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<CaseResult> {
         };
         CaseResult {
             name: name.clone(),
-            not_here: report.as_ref().and_then(not_here),
+            not_here: report
+                .as_ref()
+                .filter(|_| marked.is_none())
+                .and_then(not_here),
             not_in_mainline: marked.filter(|_| failure.is_none()),
             approved: failure.as_ref().and_then(|_| store.approved(name)),
             report,

@@ -5,6 +5,7 @@
 //! (`__needs` in `selftests/selftest.h`). Here stands when there is no excuse.
 
 use crate::arch::Arch;
+use crate::base::REFERENCE;
 
 /// The search for leaks at the end of a run; a matter of the whole run, which no case asks for.
 pub const KMEMLEAK: &str = "kmemleak";
@@ -17,6 +18,8 @@ enum Obliged {
     Arch(Arch),
     /// At least so many CPUs, and a kernel that can use them.
     Cpus(u32),
+    /// Any series of ours: mainline alone lacks it.
+    Series,
 }
 
 /// Every feature, and what obliges a guest to have it.
@@ -31,13 +34,15 @@ const FEATURES: &[(&str, Obliged)] = &[
     ("two_cpus", Obliged::Cpus(2)),
     ("three_cpus", Obliged::Cpus(3)),
     ("cpu_hotplug", Obliged::Option("CONFIG_HOTPLUG_CPU")),
+    // what makes mainline warn
+    ("refuses_long_reads", Obliged::Series),
     // on x86-64 only where KVM passes the counters of the CPU on
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
 ];
 
-/// What a guest of `arch` with so many CPUs must have whose kernel has this configuration.
+/// What a guest of `base` and `arch` with so many CPUs must have whose kernel has this configuration.
 #[must_use]
-pub fn required(arch: Arch, config: &str, cpus: u32) -> Vec<&'static str> {
+pub fn required(base: &str, arch: Arch, config: &str, cpus: u32) -> Vec<&'static str> {
     let is_set = |option: &str| config.lines().any(|line| line == format!("{option}=y"));
     FEATURES
         .iter()
@@ -45,6 +50,7 @@ pub fn required(arch: Arch, config: &str, cpus: u32) -> Vec<&'static str> {
             Obliged::Option(option) => is_set(option),
             Obliged::Arch(which) => *which == arch,
             Obliged::Cpus(count) => cpus >= *count && is_set("CONFIG_SMP"),
+            Obliged::Series => base != REFERENCE,
         })
         .map(|(name, _)| *name)
         .collect()
@@ -58,14 +64,14 @@ mod tests {
     fn what_is_required_follows_from_configuration_architecture_and_cpus() {
         let config = "CONFIG_DEBUG_KMEMLEAK=y\n# CONFIG_FAULT_INJECTION_DEBUG_FS is not set\n";
         assert_eq!(
-            required(Arch::X86_64, config, 2),
+            required(REFERENCE, Arch::X86_64, config, 2),
             [KMEMLEAK, "injected_nmi"]
         );
         assert_eq!(
-            required(Arch::Arm64, "", 2),
-            ["arena_bitwise_fetch", "cycle_counter"]
+            required("v6.12", Arch::Arm64, "", 2),
+            ["arena_bitwise_fetch", "refuses_long_reads", "cycle_counter"]
         );
-        let cpus = |count| required(Arch::X86_64, "CONFIG_SMP=y\n", count);
+        let cpus = |count| required(REFERENCE, Arch::X86_64, "CONFIG_SMP=y\n", count);
         assert_eq!(cpus(1), ["injected_nmi"]);
         assert_eq!(cpus(2), ["injected_nmi", "two_cpus"]);
         assert_eq!(cpus(8), ["injected_nmi", "two_cpus", "three_cpus"]);

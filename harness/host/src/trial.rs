@@ -116,7 +116,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         release: Some(&kernel.release),
         machine: ctx.arch.names().machine,
         filter,
-        features: &feature::required(ctx.arch, &config, cpus),
+        features: &feature::required(&ctx.base, ctx.arch, &config, cpus),
     };
     let environment = Environment {
         kernel: kernel.release.clone(),

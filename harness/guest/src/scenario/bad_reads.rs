@@ -26,14 +26,38 @@ struct Attr {
     after: u32,
 }
 
-/// Runs the program once, tries every bad read, and reads the text.
+/// Which reads to try, into a buffer, of a program, beside an fd that is no program's.
+type Attempts =
+    fn(&mut [u8; 64], BorrowedFd<'_>, BorrowedFd<'_>) -> Result<Vec<(&'static str, Attr)>>;
+
+/// Tries every bad read but those that are too long.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    attempt(stage, bad_reads)
+}
+
+/// Tries lengths that no int holds.
+pub fn play_too_long(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    attempt(stage, |buffer, program, _| {
+        let at = buffer.as_mut_ptr() as u64;
+        let read = |length| Attr {
+            length,
+            ..good(at, program)
+        };
+        Ok(vec![
+            ("length 2^31", read(1 << 31)),
+            ("length 2^32 - 1", read(u32::MAX)),
+        ])
+    })
+}
+
+/// Runs the program once, tries the reads, and reads the text.
+fn attempt(stage: &mut Stage<'_>, attempts: Attempts) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
     let run = runner::run(&program, 1, None)?;
     let mut buffer = [0u8; 64];
     let no_program = File::open("/dev/zero").context("cannot open /dev/zero")?;
-    for (what, attr) in bad_reads(&mut buffer, program.as_fd(), no_program.as_fd())? {
+    for (what, attr) in attempts(&mut buffer, program.as_fd(), no_program.as_fd())? {
         let result = errno::describe_result(&read(&attr));
         stage.note(format!("{what}: {result}"));
     }
@@ -42,19 +66,27 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-fn bad_reads(
-    buffer: &mut [u8; 64],
-    program: BorrowedFd<'_>,
-    no_program: BorrowedFd<'_>,
-) -> Result<Vec<(&'static str, Attr)>> {
-    let number = |fd: BorrowedFd<'_>| fd.as_raw_fd() as u32;
-    let good = |buffer: u64| Attr {
+fn number(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd() as u32
+}
+
+/// A read that nothing is wrong with.
+fn good(buffer: u64, program: BorrowedFd<'_>) -> Attr {
+    Attr {
         buffer,
         length: 64,
         stream: Stream::Stdout as u32,
         program: number(program),
         after: 0,
-    };
+    }
+}
+
+fn bad_reads(
+    buffer: &mut [u8; 64],
+    program: BorrowedFd<'_>,
+    no_program: BorrowedFd<'_>,
+) -> Result<Vec<(&'static str, Attr)>> {
+    let good = |buffer: u64| good(buffer, program);
     let at = buffer.as_mut_ptr() as u64;
     // closed at the end of this statement; nothing is opened until the number has been tried
     let closed = number(
@@ -88,20 +120,6 @@ fn bad_reads(
             "length 0",
             Attr {
                 length: 0,
-                ..good(at)
-            },
-        ),
-        (
-            "length 2^31",
-            Attr {
-                length: 1 << 31,
-                ..good(at)
-            },
-        ),
-        (
-            "length 2^32 - 1",
-            Attr {
-                length: u32::MAX,
                 ..good(at)
             },
         ),
