@@ -3,7 +3,7 @@
 # same words. Variables (BASE, ARCH, CONFIG, ACCEL, TEST, STRESS, CPUS, KERNEL, JSON, TREE, OUT, QUICK,
 # BOOT, CELL, SINCE) reach it through the environment, where make puts what was set on its command line.
 
-TASKS := boot-test tree-tests test apply tree refresh check-series export review shell demo \
+TASKS := boot-test tree-tests compare test apply tree refresh check-series export review shell demo \
 	doctor nightly report matrix snapshots-changed cache-key help
 
 # the harness calls other makes, the kernel's among them: our flags are none of their business

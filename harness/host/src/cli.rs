@@ -47,6 +47,8 @@ pub struct Common {
 pub enum Task {
     /// Build and boot the patched kernel, run the selftests, compare every stream with its snapshot
     BootTest(tasks::boot_test::Args),
+    /// Ours beside mainline, selftest by selftest, from the last runs of both (TEST=regex: what differs)
+    Compare(tasks::compare::Args),
     /// Everything that must hold: formatting, lints, unit and failure tests, the series, boot-test
     Test(tasks::test::Args),
     /// Run the selftests that the series adds to the kernel's tree, by the tree's own test_progs

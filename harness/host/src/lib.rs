@@ -58,6 +58,8 @@ pub mod workflows;
 
 pub mod trial;
 
+pub mod beside;
+
 pub mod cli;
 pub mod tasks;
 

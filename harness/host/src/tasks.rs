@@ -15,6 +15,7 @@ pub mod apply;
 pub mod boot_test;
 pub mod cache_key;
 pub mod check_series;
+pub mod compare;
 pub mod decode;
 pub mod demo;
 pub mod doctor;
@@ -35,6 +36,7 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
     setup::ensure(ctx, &tools_for(ctx, task))?;
     match task {
         Task::BootTest(args) => boot_test::run(ctx, args),
+        Task::Compare(args) => compare::run(ctx, args),
         Task::Test(args) => test::run(ctx, args),
         Task::Apply(args) => apply::run(ctx, args),
         Task::TreeTests(args) => tree_tests::run(ctx, args),

@@ -38,8 +38,52 @@ pub struct Args {
     pub json: Option<PathBuf>,
 }
 
+/// A run that has been judged, and has become the last one.
+#[derive(Debug)]
+pub struct Judged {
+    /// What it amounts to.
+    pub report: Report,
+    /// The end of what the console showed.
+    pub console: Vec<String>,
+    /// The folder of what it left.
+    last: PathBuf,
+}
+
+impl Judged {
+    /// What failed, and what was shown last where something did.
+    pub fn failures(&self, ctx: &Context) -> String {
+        let end = &self.console[self.console.len().saturating_sub(LAST_LINES)..];
+        self.report.failures(end, self.shown(ctx))
+    }
+
+    /// The folder as it is named in what is printed.
+    fn shown<'a>(&'a self, ctx: &Context) -> &'a Path {
+        self.last.strip_prefix(&ctx.repo).unwrap_or(&self.last)
+    }
+}
+
 /// Runs the task. It succeeds only if everything that was to be shown was shown.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let judged = carry_out(ctx, args)?;
+    let report = &judged.report;
+    if let Some(json) = args
+        .json
+        .as_deref()
+        .filter(|path| !path.as_os_str().is_empty())
+    {
+        write_json(json, report, &judged.console)?;
+    }
+    print!("{}{}", report.table(), judged.failures(ctx));
+    println!("\n{}", report.verdict_line(judged.shown(ctx)));
+    Ok(if report.passed() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs what was chosen and judges it.
+pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
     let begun = Instant::now();
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
     let choice = Choice {
@@ -60,21 +104,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     };
     let console = console::tail(&trial.record.console, report::CONSOLE_LINES);
     let last = leave(trial, &report)?;
-    if let Some(json) = args
-        .json
-        .as_deref()
-        .filter(|path| !path.as_os_str().is_empty())
-    {
-        write_json(json, &report, &console)?;
-    }
-    let shown = last.strip_prefix(&ctx.repo).unwrap_or(&last);
-    let end = &console[console.len().saturating_sub(LAST_LINES)..];
-    print!("{}{}", report.table(), report.failures(end, shown));
-    println!("\n{}", report.verdict_line(shown));
-    Ok(if report.passed() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(Judged {
+        report,
+        console,
+        last,
     })
 }
 
