@@ -14,6 +14,7 @@ use crate::load::{self, Loaded};
 use crate::wishes::Wishes;
 
 mod bad_reads;
+mod bench;
 mod bpftool;
 mod buffer_across_fault;
 mod copy;
@@ -48,6 +49,7 @@ mod plain;
 mod read_while_writing;
 mod refusals;
 mod reports;
+mod scale;
 mod second_fd;
 mod several_readers;
 mod several_writers;
@@ -66,6 +68,14 @@ pub type Scenario = fn(&mut Stage<'_>) -> Result<Option<i64>>;
 /// Every scenario, by the name that a case says.
 const SCENARIOS: &[(&str, Scenario)] = &[
     ("bad_reads", bad_reads::play),
+    ("bench", bench::play),
+    ("bench_backlog", bench::play_backlog),
+    ("bench_reads_of_4k", |stage| {
+        bench::play_reads(stage, 4 << 10)
+    }),
+    ("bench_reads_of_64k", |stage| {
+        bench::play_reads(stage, 64 << 10)
+    }),
     ("bpftool", bpftool::play),
     ("bpftool_busy", bpftool::busy::play),
     ("bpftool_counts", bpftool::counts::play),
@@ -139,6 +149,9 @@ const SCENARIOS: &[(&str, Scenario)] = &[
         parallel_reports::play_while_reading,
     ),
     ("reports_within_4096", reports::play_within_4096),
+    ("scale_memory", scale::play_memory),
+    ("scale_one_stream", scale::play_one_stream),
+    ("scale_own_streams", scale::play_own_streams),
     ("second_fd", second_fd::play),
     ("several_readers", several_readers::play),
     ("several_writers", several_writers::play),

@@ -49,6 +49,8 @@ pub enum Task {
     BootTest(tasks::boot_test::Args),
     /// Ours beside mainline, selftest by selftest, from the last runs of both (TEST=regex: what differs)
     Compare(tasks::compare::Args),
+    /// What each operation costs in guest instructions, ours beside mainline (RUNS=3: how sure that is)
+    Bench(tasks::bench::Args),
     /// Everything that must hold: formatting, lints, unit and failure tests, the series, boot-test
     Test(tasks::test::Args),
     /// Run the selftests that the series adds to the kernel's tree, by the tree's own test_progs

@@ -58,6 +58,7 @@ pub mod workflows;
 
 pub mod trial;
 
+pub mod bench;
 pub mod beside;
 
 pub mod cli;

@@ -41,7 +41,7 @@ const FLAGS: &[&str] = &[
 ];
 
 /// Objects that are kept, of these sources and of earlier ones.
-const KEPT: usize = 500;
+const KEPT: usize = 800;
 
 /// The compiled selftests.
 #[derive(Clone, Debug)]
@@ -52,21 +52,28 @@ pub struct Objects {
     pub compiler: String,
 }
 
-/// Compiles all selftests of the clone, against the types in `vmlinux` and libbpf's headers, into the
-/// folder `into`.
+/// Compiles all programs in `programs`, a folder of the clone's selftests, against the types in
+/// `vmlinux` and libbpf's headers, into the folder `into`.
 ///
 /// # Errors
 ///
 /// Where the compiler is missing or there is no source, and with the compiler's words for every
 /// source that does not compile.
-pub fn compile(ctx: &Context, vmlinux: &Path, bpftool: &Bpftool, into: &Path) -> Result<Objects> {
-    let sources = sources(&ctx.selftests())?;
+pub fn compile(
+    ctx: &Context,
+    programs: &Path,
+    vmlinux: &Path,
+    bpftool: &Bpftool,
+    into: &Path,
+) -> Result<Objects> {
+    let sources = sources(programs)?;
     let compiler = compiler_version()?;
     let types = vmlinux_h::write(ctx, vmlinux, &bpftool.path)?;
     let job = Job {
+        repo: &ctx.repo,
         cache: ctx.cache_dir("selftests")?,
         shared: shared_key(
-            &ctx.selftests(),
+            &[&ctx.selftests(), programs],
             &types,
             &bpftool.include,
             &compiler,
@@ -147,7 +154,7 @@ fn flags(types: &Path, include: &Path, arch: &str) -> Vec<String> {
 
 /// What goes into every object.
 fn shared_key(
-    selftests: &Path,
+    sources: &[&Path],
     types: &Path,
     include: &Path,
     compiler: &str,
@@ -159,7 +166,9 @@ fn shared_key(
     for flag in FLAGS {
         key.add("flag", flag);
     }
-    for dir in [selftests, types, &include.join("bpf")] {
+    let include = include.join("bpf");
+    let dirs = sources.iter().copied().chain([types, include.as_path()]);
+    for dir in dirs {
         for header in headers(dir)? {
             let name = header.file_name().unwrap_or_default().to_string_lossy();
             key.add(&name, read(&header)?);
@@ -219,6 +228,7 @@ fn in_parallel<T: Send>(
 
 /// What the compilations of one run share.
 struct Job<'a> {
+    repo: &'a Path,
     cache: PathBuf,
     shared: Digest,
     flags: Vec<String>,
@@ -261,8 +271,9 @@ impl Job<'_> {
             .with_context(|| format!("cannot run {CLANG}; `make doctor` says how to get it"))?;
         if !output.status.success() {
             bail!(
-                "selftests/{name} does not compile; {CLANG} says:\n{}  fix it there; if what is missing is the \
+                "{} does not compile; {CLANG} says:\n{}  fix it there; if what is missing is the \
                  kernel's (a kfunc, a type), the kernel that it was compiled against does not have it: see KERNEL and CONFIG",
+                source.strip_prefix(self.repo).unwrap_or(source).display(),
                 String::from_utf8_lossy(&output.stderr)
             );
         }

@@ -12,6 +12,7 @@ use crate::setup;
 use crate::tools::{self, Tool};
 
 pub mod apply;
+pub mod bench;
 pub mod boot_test;
 pub mod cache_key;
 pub mod check_series;
@@ -37,6 +38,7 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
     match task {
         Task::BootTest(args) => boot_test::run(ctx, args),
         Task::Compare(args) => compare::run(ctx, args),
+        Task::Bench(args) => bench::run(ctx, args),
         Task::Test(args) => test::run(ctx, args),
         Task::Apply(args) => apply::run(ctx, args),
         Task::TreeTests(args) => tree_tests::run(ctx, args),

@@ -2,6 +2,7 @@
 //! One run, from the sources to what is known of it: the stages in their order.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -41,50 +42,96 @@ impl Trial {
     }
 }
 
-/// What of a run can be chosen.
-#[derive(Clone, Copy, Debug)]
-pub struct Choice<'a> {
+/// How many times longer everything may take where the clock counts instructions: QEMU then emulates
+/// with one thread, and looks at the count after every few instructions.
+const COUNTING: u32 = 4;
+
+/// What a run is to be.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// The folder of the programs.
+    pub programs: PathBuf,
+    /// The folder that keeps what the run leaves.
+    pub keep: PathBuf,
     /// Only the cases whose name matches this regular expression.
     pub filter: Option<&'a str>,
     /// How long a stress case goes on.
     pub stress: Duration,
     /// CPUs of the guest.
     pub cpus: u32,
+    /// Whether the guest's clock is to count instructions.
+    pub icount: bool,
     /// Who reads the streams of a case that is only run and read.
     pub reader: Reader,
 }
 
-impl Default for Choice<'_> {
-    fn default() -> Self {
-        Self {
-            filter: None,
+impl<'a> Plan<'a> {
+    /// The selftests.
+    #[must_use]
+    pub fn selftests(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
+        Plan {
+            programs: ctx.selftests(),
+            keep: ctx.build_dir(),
+            filter,
             stress: machine::STRESS,
             cpus: machine::CPUS,
+            icount: false,
             reader: Reader::Agent,
+        }
+    }
+
+    /// The costs of single operations, in instructions.
+    #[must_use]
+    pub fn bench(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
+        Plan {
+            cpus: 1,
+            icount: true,
+            ..Plan::of_folder(ctx, "bench", filter)
+        }
+    }
+
+    /// What several CPUs come to, in real time.
+    #[must_use]
+    pub fn scale(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
+        Plan {
+            cpus: machine::MOST_CPUS,
+            ..Plan::of_folder(ctx, "scale", filter)
+        }
+    }
+
+    /// The programs of a folder beside the selftests.
+    fn of_folder(ctx: &Context, name: &str, filter: Option<&'a str>) -> Plan<'a> {
+        Plan {
+            programs: ctx.selftests().join(name),
+            keep: ctx.build_dir().join(name),
+            ..Plan::selftests(ctx, filter)
         }
     }
 }
 
-/// Builds what has changed, boots it, and has the guest run the cases that were chosen.
+/// Builds what has changed, boots it, and has the guest run what `plan` says.
 ///
 /// # Errors
 ///
 /// Where a stage fails before there is anything to judge.
-pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
-    let Choice {
+pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
+    let Plan {
         filter,
         stress,
         cpus,
         reader,
-    } = *choice;
+        ..
+    } = *plan;
     check_filter(filter)?;
-    let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config);
+    let slowness = if plan.icount { COUNTING } else { 1 };
+    let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config) * slowness;
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
-    let folder = RunFolder::create(&ctx.build_dir())?;
+    let folder = RunFolder::create(&plan.keep)?;
     let bpftool_for_guest = bpftool::build_for_guest(ctx, &kernel)?;
     let objects = selftests::compile(
         ctx,
+        &plan.programs,
         &kernel.vmlinux,
         &bpftool,
         &folder.path().join("objects"),
@@ -99,6 +146,7 @@ pub fn run(ctx: &Context, choice: &Choice<'_>) -> Result<Trial> {
         filter: filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
         cpus,
+        icount: plan.icount,
         timeouts: Timeouts::of(patience, stress),
         patience,
         stress,

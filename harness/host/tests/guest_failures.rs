@@ -101,6 +101,7 @@ impl Guest {
             filter: None,
             run_dir: dir.path().join("run"),
             cpus: machine::CPUS,
+            icount: false,
             timeouts: PATIENT,
             patience: 1,
             stress: machine::STRESS,

@@ -66,6 +66,7 @@ impl Run {
             filter: None,
             run_dir: self.path("last"),
             cpus: 2,
+            icount: false,
             timeouts: self.timeouts,
             patience: 1,
             stress: machine::STRESS,

@@ -79,6 +79,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         filter: None,
         run_dir: scratch.path().join("run"),
         cpus: machine::CPUS,
+        icount: false,
         timeouts: Timeouts::of(1, Duration::ZERO),
         patience: 1,
         stress: Duration::ZERO,

@@ -43,6 +43,9 @@ pub fn arguments(spec: &RunSpec, scratch: &Scratch, accel: Accel) -> Vec<OsStrin
     // takes all that follows
     args.push("--qemu-opts".into());
     add(&mut args, board.qemu(accel));
+    if spec.icount {
+        add(&mut args, board.counting);
+    }
     args.extend(devices(scratch).map(OsString::from));
     args
 }
@@ -147,6 +150,7 @@ mod tests {
             filter: filter.map(str::to_owned),
             run_dir: "last".into(),
             cpus: 2,
+            icount: false,
             timeouts: Timeouts::default(),
             patience: 3,
             stress: STRESS,
@@ -206,6 +210,19 @@ mod tests {
             &words(Arch::X86_64, Accel::Tcg),
             "--no-virtme-ng-init"
         ));
+    }
+
+    #[test]
+    fn a_clock_that_counts_instructions_is_asked_for_by_name() {
+        let has = |icount| {
+            let spec = RunSpec {
+                icount,
+                ..spec(Arch::X86_64, None)
+            };
+            let scratch = Scratch::new().unwrap();
+            arguments(&spec, &scratch, Accel::Tcg).contains(&OsString::from("-icount"))
+        };
+        assert!(has(true) && !has(false));
     }
 
     #[test]

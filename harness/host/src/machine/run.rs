@@ -19,7 +19,11 @@ use crate::context::Context;
 ///
 /// An error means that no guest could be started; whatever happens to one that was is in the record.
 pub fn run<'a>(ctx: &Context, spec: &RunSpec, listener: &'a mut Listener<'a>) -> Result<RunRecord> {
-    let accel = accel::choose(ctx, &spec.tools.qemu, &spec.image)?;
+    let accel = if spec.icount {
+        Accel::Tcg
+    } else {
+        accel::choose(ctx, &spec.tools.qemu, &spec.image)?
+    };
     fs::create_dir_all(&spec.run_dir)
         .with_context(|| format!("cannot make the folder {}", spec.run_dir.display()))?;
     let scratch = Scratch::new()?;

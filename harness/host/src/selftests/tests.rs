@@ -69,7 +69,13 @@ impl Place {
             path: self.path("bpftool"),
             include: self.path("include"),
         };
-        let objects = compile(&ctx, &self.path("vmlinux"), &bpftool, &into)?;
+        let objects = compile(
+            &ctx,
+            &ctx.selftests(),
+            &self.path("vmlinux"),
+            &bpftool,
+            &into,
+        )?;
         assert!(
             objects.compiler.contains("clang version 19"),
             "{}",

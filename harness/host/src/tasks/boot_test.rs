@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result};
 use crate::compare;
 use crate::console;
 use crate::context::{Arch, Context, PLAIN};
-use crate::machine::{self, Reader};
+use crate::machine;
 use crate::report::{self, Report};
 use crate::snapshot::{Store, Unreferenced};
-use crate::trial::{self, Choice, Trial};
+use crate::trial::{self, Plan, Trial};
 use crate::verdict::Verdict;
 
 /// Lines of the console that are shown when a run has failed.
@@ -86,13 +86,12 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
     let begun = Instant::now();
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let choice = Choice {
-        filter,
+    let plan = Plan {
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
-        reader: Reader::Agent,
+        ..Plan::selftests(ctx, filter)
     };
-    let trial = trial::run(ctx, &choice)?;
+    let trial = trial::run(ctx, &plan)?;
     let store = store(ctx)?;
     let report = Report {
         cases: compare::all(&trial.verdict, &store),

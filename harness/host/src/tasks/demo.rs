@@ -10,7 +10,7 @@ use crate::console;
 use crate::context::Context;
 use crate::machine::Reader;
 use crate::snapshot;
-use crate::trial::{self, Choice, Trial};
+use crate::trial::{self, Plan, Trial};
 
 /// What is run unless another case is named: a fault on an arena, the same in the callback of a timer,
 /// and a loop that does not end.
@@ -27,12 +27,11 @@ pub struct Args {
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let choice = Choice {
-        filter: Some(filter.unwrap_or(CASE)),
+    let plan = Plan {
         reader: Reader::Bpftool,
-        ..Choice::default()
+        ..Plan::selftests(ctx, Some(filter.unwrap_or(CASE)))
     };
-    let trial = trial::run(ctx, &choice)?;
+    let trial = trial::run(ctx, &plan)?;
     print!("{}", text(&trial));
     Ok(if trial.verdict.faults.is_empty() {
         ExitCode::SUCCESS

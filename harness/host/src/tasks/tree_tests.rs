@@ -94,6 +94,7 @@ fn spec(
         filter: None,
         run_dir: folder.path().to_owned(),
         cpus: machine::CPUS,
+        icount: false,
         timeouts: Timeouts::of(patience, machine::STRESS),
         patience,
         stress: machine::STRESS,

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What many CPUs that print at the same time come to, and what a record takes of memory. The notes
+//! are figures, as in `bench.rs`.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Stage, cpus, memory, threads};
+use crate::load::Loaded;
+use crate::runner;
+use crate::stream::Stream;
+
+/// How many CPUs print at once.
+const WRITERS: [usize; 4] = [1, 2, 4, 8];
+
+/// How long they do.
+const TIME: Duration = Duration::from_millis(500);
+
+/// What the program prints in a run.
+const LINES: i64 = 100;
+
+/// Programs whose text is held at the same time; their records together take much more memory than
+/// the rest of the guest gives or takes meanwhile.
+const COPIES: usize = 30;
+
+/// All CPUs print to one stream.
+pub fn play_one_stream(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    for writers in WRITERS {
+        let program = loaded.program()?;
+        print(stage, &vec![program.as_fd(); writers])?;
+    }
+    Ok(None)
+}
+
+/// Each CPU prints to a stream of its own.
+pub fn play_own_streams(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let most = WRITERS.iter().copied().max().unwrap_or(1);
+    let loaded = copies(stage, most)?;
+    let programs = loaded
+        .iter()
+        .map(Loaded::program)
+        .collect::<Result<Vec<_>>>()?;
+    let fds: Vec<BorrowedFd<'_>> = programs.iter().map(|program| program.as_fd()).collect();
+    for writers in WRITERS {
+        print(stage, &fds[..writers])?;
+    }
+    Ok(None)
+}
+
+/// Many records are printed, and what they take is divided among them.
+pub fn play_memory(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = copies(stage, COPIES)?;
+    let before = memory::settled()?;
+    let mut records = 0;
+    for copy in &loaded {
+        let printed = runner::run_fd(copy.program()?.as_fd())?;
+        ensure!(printed > 0, "a print was refused");
+        records += printed;
+    }
+    let used = before - memory::free()?;
+    let bytes = used.max(0) * 1024 * 1000 / records;
+    stage.note(format!("{bytes} bytes of memory a record"));
+    Ok(None)
+}
+
+fn copies(stage: &Stage<'_>, count: usize) -> Result<Vec<Loaded>> {
+    (0..count).map(|_| stage.load()).collect()
+}
+
+/// Prints on as many CPUs as there are programs, and notes how much that came to.
+fn print(stage: &mut Stage<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
+    let online = cpus::online()?;
+    let writers = programs.len();
+    ensure!(
+        online.len() >= writers,
+        "{} CPUs are online, {writers} are to print",
+        online.len()
+    );
+    let works = online
+        .iter()
+        .zip(programs)
+        .map(|(&cpu, &program)| {
+            move || {
+                cpus::stay_on(cpu)?;
+                print_on_one(program)
+            }
+        })
+        .collect();
+    let done = threads::at_once(works)?;
+    let printed: f64 = done.iter().map(|writer| writer.a_second).sum();
+    let refused: i64 = done.iter().map(|writer| writer.refused).sum();
+    let tried: i64 = done.iter().map(|writer| writer.tried).sum();
+    ensure!(tried > 0, "nothing was printed");
+    let printed = (printed * 1000.0) as u64;
+    stage.note(format!("{printed} prints a second @ {writers} CPUs"));
+    let refused = refused * 1_000_000 / tried;
+    stage.note(format!("{refused} refused of 1000 @ {writers} CPUs"));
+    Ok(())
+}
+
+/// What one CPU came to.
+struct Writer {
+    a_second: f64,
+    tried: i64,
+    refused: i64,
+}
+
+fn print_on_one(program: BorrowedFd<'_>) -> Result<Writer> {
+    let mut buffer = vec![0; 64 << 10];
+    let (mut tried, mut refused) = (0, 0);
+    let begun = Instant::now();
+    while begun.elapsed() < TIME {
+        let run = runner::run_fd(program).context("cannot print")?;
+        ensure!((0..=LINES).contains(&run), "the program returned {run}");
+        tried += LINES;
+        refused += run;
+        Stream::Stdout
+            .read(program, &mut buffer)
+            .map_err(|error| Stream::Stdout.explain(&error))?;
+    }
+    Ok(Writer {
+        a_second: (tried - refused) as f64 / begun.elapsed().as_secs_f64(),
+        tried,
+        refused,
+    })
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What it costs to read 1 MiB of lines of 100 bytes, system calls included. It is printed in parts,
+ * each small enough for mainline's streams; only the reads count.
+ */
+#include "bench.h"
+
+static const char line[] = TEXT_100;
+
+static __always_inline int print_lines(void)
+{
+	int turn;
+
+	bpf_for(turn, 0, 900)
+		if (bpf_stream_vprintk(BPF_STDOUT, line, NULL, 0) < 0)
+			return -1;
+	return 0;
+}
+
+SEC("syscall")
+__scenario(bench_reads_of_4k)
+int mebibyte_in_4_kib(void *ctx)
+{
+	return print_lines();
+}
+
+SEC("syscall")
+__scenario(bench_reads_of_64k)
+int mebibyte_in_64_kib(void *ctx)
+{
+	return print_lines();
+}
+
+/* What it costs to read a kibibyte of what has piled up, from 1 KiB to 64 MiB of it. */
+SEC("syscall")
+__scenario(bench_backlog)
+int backlog(void *ctx)
+{
+	int turn;
+
+	bpf_for(turn, 0, 10)
+		if (bpf_stream_vprintk(BPF_STDOUT, line, NULL, 0) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What many CPUs that print at the same time come to, and what a record takes of memory (`make bench
+ * SCALE=1`). The scenarios run the programs on 1, 2, 4 and 8 CPUs for half a second each; a CPU reads
+ * what it printed after each run, so that a stream is never full for long.
+ */
+#include "../selftest.h"
+
+/* Prints 100 lines of 50 bytes, and returns how many were refused. */
+static __always_inline int print_lines(void)
+{
+	static const char line[] = "fifty bytes in a line, from one of several CPUs .\n";
+	int turn, refused = 0;
+
+	_Static_assert(sizeof(line) == 50 + 1, "as long as it says");
+	bpf_for(turn, 0, 100)
+		refused += bpf_stream_vprintk(BPF_STDOUT, line, NULL, 0) < 0;
+	return refused;
+}
+
+/* All CPUs print to the stream of one program. */
+SEC("syscall")
+__scenario(scale_one_stream)
+int one_stream(void *ctx)
+{
+	return print_lines();
+}
+
+/* Each CPU prints to the stream of a program of its own. */
+SEC("syscall")
+__scenario(scale_own_streams)
+int own_streams(void *ctx)
+{
+	return print_lines();
+}
+
+/* 3000 records of 16 bytes; the scenario has many programs do that, and nobody reads. */
+SEC("syscall")
+__scenario(scale_memory)
+int memory_of_a_record(void *ctx)
+{
+	int turn;
+
+	bpf_for(turn, 0, 3000)
+		if (bpf_stream_printk(BPF_STDOUT, "sixteen bytes .\n") < 0)
+			return -1;
+	return 3000;
+}
