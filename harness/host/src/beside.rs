@@ -45,7 +45,9 @@ impl Standing {
         matches!(self, Standing::Different(None) | Standing::NotThere(None))
     }
 
-    fn words(&self) -> (&'static str, &str) {
+    /// How it stands, and why, in words.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, &str) {
         const NOBODY: &str = "NOBODY HAS SAID WHY: mend it, or say __not_in_mainline(\"…\")";
         match self {
             Standing::Same => ("same", ""),

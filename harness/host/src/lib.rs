@@ -49,6 +49,7 @@ pub mod normalise;
 pub mod report;
 pub mod snapshot;
 
+pub mod beside;
 pub mod changed;
 pub mod diff;
 pub mod markdown;
@@ -59,7 +60,6 @@ pub mod workflows;
 pub mod trial;
 
 pub mod bench;
-pub mod beside;
 
 pub mod cli;
 pub mod tasks;

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use super::{CellRecord, Nightly};
+use crate::base::REFERENCE;
+use crate::beside::{self, Standing};
 use crate::diff::{self, Line};
+use crate::matrix::Cell;
 use crate::progress::seconds;
 use crate::report::{CaseOutcome, Environment, RunResult};
 
@@ -21,7 +24,17 @@ pub struct View<'a> {
     pub took: String,
     pub cells: Vec<CellView<'a>>,
     pub failures: Vec<Failure<'a>>,
+    pub beside: Vec<Beside<'a>>,
     pub files: Vec<File<'a>>,
+}
+
+/// How mainline's cell stands to another base's of the same architecture and configuration.
+#[derive(Debug)]
+pub struct Beside<'a> {
+    pub cells: Vec<usize>,
+    pub counts: String,
+    /// The cases that are not the same: name, how they stand, why.
+    pub rows: Vec<(&'a str, &'static str, String)>,
 }
 
 /// A cell, and what is wrong with it as a whole.
@@ -30,6 +43,8 @@ pub struct CellView<'a> {
     pub number: usize,
     pub id: String,
     pub name: String,
+    /// Its name where there is little room.
+    pub short: String,
     pub record: &'a CellRecord,
     pub passed: bool,
     pub selftests: String,
@@ -147,7 +162,44 @@ impl<'a> View<'a> {
                 .map(|(number, record)| cell(number, record))
                 .collect(),
             failures: failures(records),
+            beside: beside_mainline(records),
             files: files(records),
+        }
+    }
+}
+
+/// Every cell of another base beside mainline's, where both came to a result.
+fn beside_mainline(records: &[CellRecord]) -> Vec<Beside<'_>> {
+    let mut pairs = Vec::new();
+    for (at, record) in (1..).zip(records) {
+        for (other, mainline) in (1..).zip(records) {
+            let (one, two) = (&record.cell, &mainline.cell);
+            if two.base == REFERENCE
+                && one.base != REFERENCE
+                && (&one.arch, &one.config) == (&two.arch, &two.config)
+                && let (Some(ours), Some(theirs)) = (&record.result, &mainline.result)
+            {
+                pairs.push(Beside::of(vec![at, other], ours, theirs));
+            }
+        }
+    }
+    pairs
+}
+
+impl<'a> Beside<'a> {
+    fn of(cells: Vec<usize>, ours: &'a RunResult, mainline: &'a RunResult) -> Self {
+        let rows = beside::rows(ours, mainline);
+        Self {
+            cells,
+            counts: beside::counts(&rows),
+            rows: rows
+                .iter()
+                .filter(|row| row.standing != Standing::Same)
+                .map(|row| {
+                    let (how, why) = row.standing.words();
+                    (row.name, how, why.to_owned())
+                })
+                .collect(),
         }
     }
 }
@@ -190,6 +242,7 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
         number,
         id: id("cell", &record.cell.to_string()),
         name: record.cell.to_string(),
+        short: short(&record.cell),
         record,
         passed: record.passed(),
         selftests: result.map_or_else(|| "–".to_owned(), RunResult::counts),
@@ -216,6 +269,15 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
     }
 }
 
+/// Architecture and configuration; with the base where that is not one of ours.
+fn short(cell: &Cell) -> String {
+    let Cell { base, arch, config } = cell;
+    match base.as_str() {
+        REFERENCE => format!("{base} {arch} {config}"),
+        _ => format!("{arch} {config}"),
+    }
+}
+
 fn describe(on: &Environment) -> Vec<(&'static str, String)> {
     let commit = on.commit.clone().unwrap_or_else(|| "unknown".to_owned());
     let changes = match on.dirty {
@@ -226,6 +288,10 @@ fn describe(on: &Environment) -> Vec<(&'static str, String)> {
     vec![
         ("date", on.date.clone()),
         ("kernel", on.kernel.clone()),
+        (
+            "source",
+            on.package.clone().unwrap_or_else(|| "given".to_owned()),
+        ),
         ("kernel's compiler", on.compiler.clone()),
         ("selftests' compiler", on.clang.clone()),
         ("QEMU", on.qemu.clone()),

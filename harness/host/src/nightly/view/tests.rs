@@ -2,7 +2,6 @@
 //! What a reader sees of a report.
 
 use super::*;
-use crate::matrix::Cell;
 
 fn case(name: &str, text: &str) -> CaseOutcome {
     CaseOutcome {
@@ -125,6 +124,23 @@ fn what_was_left_out_is_no_failure_and_is_counted() {
         (mark.state, mark.why.as_deref()),
         (State::LeftOut, Some("needs fault_injection"))
     );
+}
+
+#[test]
+fn mainlines_cell_stands_beside_ours_of_the_same_architecture() {
+    let ours = record("plain", vec![case("a__x", "ours"), case("a__y", "same")]);
+    let mut other = case("a__x", "mainline's");
+    other.not_in_mainline = Some("it has none".to_owned());
+    let mut mainline = record("plain", vec![other, case("a__y", "same")]);
+    mainline.cell.base = "mainline".to_owned();
+    let nightly = Nightly::new(vec![ours, mainline, record("debug", Vec::new())]);
+    let view = View::of(&nightly);
+    assert_eq!(view.beside.len(), 1);
+    assert_eq!(view.beside[0].cells, [1, 2]);
+    let rows = &view.beside[0].rows;
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].0, rows[0].2.as_str()), ("a__x", "it has none"));
+    assert!(view.cells[1].short.starts_with("mainline "));
 }
 
 #[test]
