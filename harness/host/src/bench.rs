@@ -11,6 +11,8 @@ use figure::Note;
 
 pub mod aims;
 mod figure;
+pub mod history;
+pub mod plot;
 mod table;
 
 pub use figure::At;

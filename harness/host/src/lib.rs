@@ -49,6 +49,7 @@ pub mod normalise;
 pub mod report;
 pub mod snapshot;
 
+pub mod bench;
 pub mod beside;
 pub mod changed;
 pub mod diff;
@@ -58,8 +59,6 @@ pub mod nightly;
 pub mod workflows;
 
 pub mod trial;
-
-pub mod bench;
 
 pub mod cli;
 pub mod tasks;

@@ -110,6 +110,17 @@ impl Matrix {
         self.patience.get(config).copied().unwrap_or(1)
     }
 
+    /// Whether the costs of the cell's kernel are taken, too: of a plain one that has mainline beside
+    /// it.
+    #[must_use]
+    pub fn is_measured(&self, cell: &Cell) -> bool {
+        let mainline = Cell {
+            base: REFERENCE.to_owned(),
+            ..cell.clone()
+        };
+        cell.config == PLAIN && cell.base != REFERENCE && self.cells.contains(&mainline)
+    }
+
     /// The cell of this name.
     ///
     /// # Errors
@@ -249,6 +260,19 @@ mod tests {
                 "v6.12-arm64-debug"
             ]
         );
+    }
+
+    #[test]
+    fn a_plain_kernel_that_mainline_stands_beside_is_measured() {
+        let file = toml::from_str(&format!(
+            "{RUNNERS}[[without]]\nbase='mainline'\narch='arm64'\nreason='why'"
+        ));
+        let bases = ["mainline", "v6.12"].map(str::to_owned);
+        let fragments = ["x86_64", "arm64", "debug"].map(str::to_owned).into();
+        let matrix = combine(&bases, &fragments, file.unwrap()).unwrap();
+        let measured = matrix.cells.iter().filter(|cell| matrix.is_measured(cell));
+        let names: Vec<String> = measured.map(Cell::to_string).collect();
+        assert_eq!(names, ["v6.12-x86_64-plain"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ```text
 //! cells/<cell>.json   what came of a cell, also of one that ended before it had a result
 //! cells/<cell>.log    what it said
-//! report.json         all of it for machines
+//! report.json         all of it for machines, with the figures of earlier nights
 //! summary.md          which cells, and what failed
 //! index.html          all of it for people, in one file
 //! ```
@@ -21,6 +21,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use crate::bench::Bench;
+use crate::bench::history::{self, Night};
 use crate::matrix::Cell;
 use crate::report::RunResult;
 
@@ -44,6 +46,8 @@ pub struct CellRecord {
     pub trouble: Option<String>,
     /// Its result, where it came to one.
     pub result: Option<RunResult>,
+    /// Its figures, where they were taken.
+    pub bench: Option<Bench>,
     /// The end of what it said; empty where it passed.
     pub output: Vec<String>,
 }
@@ -77,27 +81,49 @@ pub struct Nightly {
     pub passed: bool,
     /// The cells, in the order of the matrix.
     pub cells: Vec<CellRecord>,
+    /// The figures of this night and of those before it, the oldest first.
+    pub history: Vec<Night>,
+}
+
+/// What a report of an earlier night says of the nights up to it; a report of long ago says nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Earlier {
+    history: Vec<Night>,
 }
 
 impl Nightly {
     /// The report of these cells.
     #[must_use]
     pub fn new(cells: Vec<CellRecord>) -> Self {
+        Self::after(Vec::new(), cells)
+    }
+
+    /// The same, with the figures of the nights before.
+    #[must_use]
+    pub fn after(mut history: Vec<Night>, cells: Vec<CellRecord>) -> Self {
+        for record in &cells {
+            if let Some(bench) = &record.bench {
+                history::keep(&mut history, Night::of(&record.cell.to_string(), bench));
+            }
+        }
         Self {
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             passed: !cells.is_empty() && cells.iter().all(CellRecord::passed),
             cells,
+            history,
         }
     }
 
-    /// The report of `cells` from what they have left in `folder`.
+    /// The report of `cells` from what they have left in `folder`, and of the nights before from the
+    /// report that is there.
     ///
     /// # Errors
     ///
-    /// Where a record cannot be read, or is that of another cell.
+    /// Where a record cannot be read, or is that of another cell, or the report cannot be read.
     pub fn collect(folder: &Folder, cells: &[Cell]) -> Result<Self> {
         let records: Result<Vec<CellRecord>> = cells.iter().map(|cell| folder.read(cell)).collect();
-        Ok(Self::new(records?))
+        Ok(Self::after(folder.history()?, records?))
     }
 
     /// Writes `report.json`, `summary.md` and `index.html`.
@@ -206,6 +232,25 @@ impl Folder {
         )
     }
 
+    /// The figures of the nights that the last report knows.
+    fn history(&self) -> Result<Vec<Night>> {
+        let path = self.path("report.json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let earlier: Earlier = serde_json::from_slice(&bytes).with_context(|| {
+            format!(
+                "{} is no report, and the figures of earlier nights stand there; remove it to begin anew",
+                path.display()
+            )
+        })?;
+        Ok(earlier.history)
+    }
+
     fn read(&self, cell: &Cell) -> Result<CellRecord> {
         let path = self.of_cell(cell, "json");
         let bytes = match fs::read(&path) {
@@ -243,8 +288,12 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// The file is there whole or as it was: the next night reads what this one leaves.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    let new = path.with_extension("new");
+    fs::write(&new, bytes)
+        .and_then(|()| fs::rename(&new, path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -321,5 +370,33 @@ mod tests {
         assert!(said("debug").ends_with("is the record of v6.12-x86_64-plain"));
         fs::write(&path, "{\"cell\":").unwrap();
         assert!(said("debug").contains("make nightly CELL=v6.12-x86_64-debug"));
+    }
+
+    #[test]
+    fn the_figures_of_earlier_nights_are_kept_by_the_report() {
+        let (_dir, folder) = folder();
+        let night = |date: &str| {
+            let mut record = passed("plain");
+            let mut bench = Bench::default();
+            bench.ours.environment.date = date.to_owned();
+            record.bench = Some(bench);
+            folder.keep(&record).unwrap();
+            let nightly = Nightly::collect(&folder, &[cell("plain")]).unwrap();
+            nightly.write(&folder).unwrap();
+            nightly.history.len()
+        };
+        assert_eq!(
+            [
+                night("2026-11-21"),
+                night("2026-11-21"),
+                night("2026-11-22")
+            ],
+            [1, 1, 2]
+        );
+        fs::write(folder.path("report.json"), "{\"passed\": true}").unwrap();
+        assert_eq!(night("2026-11-23"), 1);
+        fs::write(folder.path("report.json"), "{").unwrap();
+        let told = Nightly::collect(&folder, &[]).unwrap_err();
+        assert!(format!("{told:#}").contains("remove it to begin anew"));
     }
 }

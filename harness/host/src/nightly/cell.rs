@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs one cell: `boot-test` as a process of its own, so that nothing it does, not even its death,
-//! keeps the next cell from running.
+//! Runs one cell: `boot-test`, and `bench` where it is to be, each as a process of its own, so that
+//! nothing it does, not even its death, keeps the next cell from running.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
 
 use super::{CellRecord, Folder};
+use crate::bench::Bench;
 use crate::machine::group::Group;
 use crate::matrix::Cell;
 use crate::report::RunResult;
@@ -18,7 +20,9 @@ use crate::report::RunResult;
 const OUTPUT_LINES: usize = 100;
 
 /// What would make a cell another than the matrix says.
-const NOT_FOR_CELLS: [&str; 7] = ["BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE"];
+const NOT_FOR_CELLS: [&str; 9] = [
+    "BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE", "RUNS", "ALONE",
+];
 
 /// The program that knows `boot-test`.
 #[derive(Clone, Debug)]
@@ -37,24 +41,34 @@ impl Program {
     }
 }
 
-/// Runs a cell and tells what came of it; keeps what it said in `cells/<cell>.log`. A cell that
-/// cannot be run has failed like any other: the rest of the matrix is still to be run.
-pub fn run(program: &Program, cell: &Cell, folder: &Folder) -> CellRecord {
+/// Runs a cell, and its benchmark where `bench` says so, and tells what came of it; keeps what it said
+/// in `cells/<cell>.log`. A cell that cannot be run has failed like any other: the rest of the matrix is
+/// still to be run.
+pub fn run(program: &Program, cell: &Cell, folder: &Folder, bench: bool) -> CellRecord {
     let begun = Instant::now();
-    let (result, trouble) = match boot_test(program, cell, folder) {
-        Ok((status, result)) => {
-            let trouble = trouble(cell, status, result.as_ref());
-            (result, trouble)
-        }
-        Err(error) => (None, Some(format!("it could not be run: {error:#}"))),
-    };
     let mut record = CellRecord {
         cell: cell.clone(),
-        seconds: begun.elapsed().as_secs_f64(),
-        trouble,
-        result,
-        output: Vec::new(),
+        ..CellRecord::default()
     };
+    match folder.forget(cell).and_then(|()| {
+        task::<RunResult>(program, cell, folder, &["boot-test", "--stress", &stress()])
+    }) {
+        Ok((status, result)) => {
+            record.trouble = trouble(cell, status, result.as_ref());
+            record.result = result;
+        }
+        Err(error) => record.trouble = Some(format!("it could not be run: {error:#}")),
+    }
+    if bench && record.trouble.is_none() {
+        match task::<Bench>(program, cell, folder, &["bench"]) {
+            Ok((status, bench)) => {
+                record.trouble = bench_trouble(status, bench.as_ref());
+                record.bench = bench;
+            }
+            Err(error) => record.trouble = Some(format!("make bench could not be run: {error:#}")),
+        }
+    }
+    record.seconds = begun.elapsed().as_secs_f64();
     if !record.passed() {
         record.output = last_lines(&folder.of_cell(cell, "log"));
     }
@@ -70,15 +84,19 @@ fn stress() -> String {
         .unwrap_or_else(|| BY_NIGHT.to_owned())
 }
 
-fn boot_test(
+/// Runs a task of the cell to its end and reads what it has left as JSON; none where it ended before.
+fn task<T: DeserializeOwned>(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
-) -> Result<(ExitStatus, Option<RunResult>)> {
-    folder.forget(cell)?;
+    words: &[&str],
+) -> Result<(ExitStatus, Option<T>)> {
     let log_path = folder.of_cell(cell, "log");
-    let log =
-        File::create(&log_path).with_context(|| format!("cannot create {}", log_path.display()))?;
+    let log = File::options()
+        .append(true)
+        .create(true)
+        .open(&log_path)
+        .with_context(|| format!("cannot create {}", log_path.display()))?;
     let same_log = log
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
@@ -88,11 +106,10 @@ fn boot_test(
     let group = Group::new(scratch.path())?;
     let mut command = Command::new(&program.0);
     command
-        .arg("boot-test")
+        .args(words)
         .args(["--base", &cell.base])
         .args(["--arch", &cell.arch])
         .args(["--config", &cell.config])
-        .args(["--stress", &stress()])
         .arg("--json")
         .arg(&result)
         // nobody is there to review, and one cell's new text must not be taken for another's
@@ -108,17 +125,29 @@ fn boot_test(
         .with_context(|| format!("cannot start {}", program.0.display()))?
         .wait()
         .with_context(|| format!("cannot wait for {}", program.0.display()))?;
-    Ok((status, read(&result)?))
+    Ok((status, read(&result, words[0])?))
 }
 
-/// The result that a cell has written; none where it ended before.
-fn read(path: &Path) -> Result<Option<RunResult>> {
+/// What a task has written; none where it ended before.
+fn read<T: DeserializeOwned>(path: &Path, task: &str) -> Result<Option<T>> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
-            .with_context(|| format!("{} is no result of boot-test", path.display())),
+            .with_context(|| format!("{} is no result of {task}", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Why a cell's figures are not to be relied on, or not what they are to be: what is wrong with each
+/// stands in what `bench` said.
+fn bench_trouble(status: ExitStatus, bench: Option<&Bench>) -> Option<String> {
+    match bench {
+        None => Some(format!("make bench ended without figures ({status})")),
+        Some(_) if !status.success() => {
+            Some("make bench failed; the lines that say WRONG stand in what it said".to_owned())
+        }
+        Some(_) => None,
     }
 }
 
@@ -186,13 +215,18 @@ mod tests {
 
     /// What comes of a cell whose boot-test is this script; `$json` is where its result goes.
     fn of(script: &str) -> CellRecord {
+        with_bench(script, false)
+    }
+
+    /// The same; `bench`, too, is this script.
+    fn with_bench(script: &str, bench: bool) -> CellRecord {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::at(dir.path().join("report")).unwrap();
         let path = dir.path().join("boot-test");
         let text = format!("#!/bin/sh\nfor json; do :; done\n{script}\n");
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        run(&Program(path), &cell(), &folder)
+        run(&Program(path), &cell(), &folder, bench)
     }
 
     #[test]
@@ -250,7 +284,7 @@ mod tests {
     fn a_program_that_is_missing_is_trouble_of_the_cell() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::at(dir.path().join("report")).unwrap();
-        let record = run(&Program(dir.path().join("none")), &cell(), &folder);
+        let record = run(&Program(dir.path().join("none")), &cell(), &folder, false);
         assert!(
             record
                 .trouble
@@ -265,10 +299,34 @@ mod tests {
             panic!("{record:?}");
         };
         let expected = format!(
-            "boot-test --base v6.12 --arch x86_64 --config debug --stress {} --json ",
+            "boot-test --stress {} --base v6.12 --arch x86_64 --config debug --json ",
             stress()
         );
         assert!(arguments.starts_with(&expected), "{arguments}");
         assert_eq!(ci, "CI=true");
+    }
+
+    #[test]
+    fn a_benchmark_that_fails_is_trouble_and_keeps_its_figures() {
+        let figures = serde_json::to_string(&Bench::default()).unwrap();
+        let script = |bench: &str| {
+            format!(
+                "case $1 in\nboot-test) echo '{}' >\"$json\" ;;\nbench) {bench} ;;\nesac",
+                result(true)
+            )
+        };
+        let write = format!("echo '{figures}' >\"$json\"");
+        let record = with_bench(&script(&write), true);
+        assert!(record.passed() && record.bench.is_some(), "{record:?}");
+        assert!(with_bench(&script(&write), false).bench.is_none());
+        let record = with_bench(&script(&format!("{write}; echo WRONG: x; exit 1")), true);
+        assert!(!record.passed() && record.bench.is_some() && record.result.is_some());
+        assert_eq!(record.output, ["WRONG: x"]);
+        let record = with_bench(&script("exit 0"), true);
+        assert!(
+            record
+                .trouble
+                .is_some_and(|text| text.contains("without figures"))
+        );
     }
 }

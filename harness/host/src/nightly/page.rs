@@ -17,7 +17,7 @@ struct Page<'a> {
 /// The page of a report whose characters can all be seen.
 pub fn render(nightly: &Nightly) -> Result<String> {
     Page {
-        view: View::of(nightly),
+        view: View::of(nightly)?,
     }
     .render()
     .context("cannot write the page of the report")

@@ -25,7 +25,7 @@ struct Summary<'a> {
 /// The summary of a report whose characters can all be seen.
 pub fn render(nightly: &Nightly) -> Result<String> {
     Summary {
-        view: View::of(nightly),
+        view: View::of(nightly)?,
     }
     .render()
     .context("cannot write the summary of the report")

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::{CellRecord, Nightly};
 use crate::base::REFERENCE;
 use crate::beside::{self, Standing};
@@ -10,6 +12,10 @@ use crate::diff::{self, Line};
 use crate::matrix::Cell;
 use crate::progress::seconds;
 use crate::report::{CaseOutcome, Environment, RunResult};
+
+mod measured;
+
+use measured::Measured;
 
 /// Lines of a text shown around a change.
 const AROUND: usize = 10;
@@ -25,6 +31,7 @@ pub struct View<'a> {
     pub cells: Vec<CellView<'a>>,
     pub failures: Vec<Failure<'a>>,
     pub beside: Vec<Beside<'a>>,
+    pub measured: Vec<Measured<'a>>,
     pub files: Vec<File<'a>>,
 }
 
@@ -146,10 +153,10 @@ pub struct Text<'a> {
 
 impl<'a> View<'a> {
     /// The view of a report whose characters can all be seen.
-    pub fn of(nightly: &'a Nightly) -> Self {
+    pub fn of(nightly: &'a Nightly) -> Result<Self> {
         let records = &nightly.cells;
         let took = records.iter().map(|record| record.seconds).sum();
-        Self {
+        Ok(Self {
             date: nightly.date.replacen('T', " ", 1).replacen('Z', " UTC", 1),
             passed: nightly.passed,
             headline: headline(nightly),
@@ -163,9 +170,22 @@ impl<'a> View<'a> {
                 .collect(),
             failures: failures(records),
             beside: beside_mainline(records),
+            measured: measured(nightly)?,
             files: files(records),
+        })
+    }
+}
+
+/// The figures of the cells that have some.
+fn measured(nightly: &Nightly) -> Result<Vec<Measured<'_>>> {
+    let mut all = Vec::new();
+    for (number, record) in (1..).zip(&nightly.cells) {
+        if let Some(bench) = &record.bench {
+            let name = record.cell.to_string();
+            all.push(Measured::of(number, &name, bench, &nightly.history)?);
         }
     }
+    Ok(all)
 }
 
 /// Every cell of another base beside mainline's, where both came to a result.

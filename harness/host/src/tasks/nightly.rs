@@ -23,7 +23,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let matrix = Matrix::of(&ctx.repo)?;
     let cells = match args.cell.as_deref().filter(|name| !name.is_empty()) {
         Some(name) => vec![matrix.find(name)?.clone()],
-        None => matrix.cells,
+        None => matrix.cells.clone(),
     };
     let folder = Folder::of(&ctx.repo)?;
     let program = Program::this()?;
@@ -33,7 +33,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     Nightly::collect(&folder, &cells)?.write(&folder)?;
     for cell in &cells {
         let stage = ctx.progress.stage("cell", cell);
-        let record = nightly::run(&program, cell, &folder);
+        let record = nightly::run(&program, cell, &folder, matrix.is_measured(cell));
         folder.keep(&record)?;
         stage.done(line(cell, &record));
         Nightly::collect(&folder, &cells)?.write(&folder)?;

@@ -2,6 +2,7 @@
 //! A bad night: one good cell, one whose text differs and whose program is hostile, one in which
 //! the kernel was caught, and one that never came to a result.
 
+use bpf_streams::bench::{At, Bench, Figures, Row};
 use bpf_streams::matrix::Cell;
 use bpf_streams::nightly::CellRecord;
 use bpf_streams::report::{CaseOutcome, Environment, RunResult};
@@ -42,6 +43,43 @@ const CONSOLE: &[&str] = &[
 /// The night.
 pub fn bad_night() -> Vec<CellRecord> {
     vec![good("x86_64", "plain"), differs(), caught(), no_result()]
+}
+
+/// A cell in which all is well and whose figures were taken; one of them is of a hostile program.
+pub fn measured() -> CellRecord {
+    let figures = |base: &str, much: u64| Figures {
+        environment: Environment {
+            base: base.to_owned(),
+            ..environment("x86_64", "plain")
+        },
+        runs: 1,
+        rows: vec![
+            figure("prints__\"><script>x", "instructions", None, much),
+            figure("scale__prints", "prints a second", Some(1), much * 10),
+            figure("scale__prints", "prints a second", Some(2), much * 19),
+            figure("reads__backlog", "instructions a KiB", Some(1), much / 3),
+        ],
+        ..Figures::default()
+    };
+    CellRecord {
+        bench: Some(Bench {
+            ours: figures("v6.12", 620_000),
+            mainline: Some(figures("mainline", 1_240_000)),
+        }),
+        ..good("x86_64", "plain")
+    }
+}
+
+fn figure(case: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
+    Row {
+        case: case.to_owned(),
+        unit: unit.to_owned(),
+        at: at.map(|count| At {
+            count,
+            of: "CPUs".to_owned(),
+        }),
+        runs: vec![much],
+    }
 }
 
 /// A cell in which all is well.
@@ -91,6 +129,7 @@ fn no_result() -> CellRecord {
         seconds: 187.0,
         trouble: Some("it ended without a result (exit status: 1)".to_owned()),
         result: None,
+        bench: None,
         output: vec![
             "   source  linux-source-6.12 6.12.117-1~deb12u1 (0.1 s)".to_owned(),
             "   kernel  v6.12 arm64 debug …".to_owned(),

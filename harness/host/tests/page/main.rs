@@ -52,7 +52,7 @@ impl Shown {
 fn it_is_readable_in_light_and_dark_and_at_any_width() {
     for (night, cells) in [
         ("bad", fixture::bad_night()),
-        ("good", vec![fixture::good("x86_64", "plain")]),
+        ("good", vec![fixture::measured()]),
     ] {
         let mut shown = show(cells);
         let mut backgrounds = Vec::new();
@@ -138,6 +138,25 @@ fn a_good_night_is_one_glance() {
     assert!(shown.truth(
         "document.querySelector('#environments').textContent.includes('clang version 19.1.7')"
     ));
+}
+
+#[test]
+fn the_costs_stand_beside_mainlines_with_a_plot_of_each_series() {
+    let mut shown = show(vec![fixture::measured()]);
+    let seen = shown.text("document.querySelector('#measured').innerText");
+    for want in [
+        "prints__\"><script>x",
+        "620",
+        "1240",
+        "0.50",
+        "scale__prints, 2 CPUs",
+    ] {
+        assert!(seen.contains(want), "{want} is not to be seen in\n{seen}");
+    }
+    assert_eq!(shown.count("#measured svg"), 2);
+    assert_eq!(shown.count("script"), 0);
+    // a line of each in a plot
+    assert_eq!(shown.count("#measured figure:first-of-type svg circle"), 4);
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn texts_that_are_the_same_are_shown_once() {
         record("debug", vec![case("a__x", "two"), case("b__y", "same")]),
         record("kcsan", vec![case("b__y", "same")]),
     ]);
-    let view = View::of(&nightly);
+    let view = View::of(&nightly).unwrap();
     let names: Vec<&str> = view.files.iter().map(|file| file.name).collect();
     assert_eq!(names, ["a", "b"]);
     let (x, y) = (&view.files[0].selftests[0], &view.files[1].selftests[0]);
@@ -82,7 +82,7 @@ fn the_same_failure_in_several_cells_is_one() {
         record("debug", vec![differs()]),
         record("kcsan", vec![other]),
     ]);
-    let view = View::of(&nightly);
+    let view = View::of(&nightly).unwrap();
     let cells: Vec<&[usize]> = view
         .failures
         .iter()
@@ -100,7 +100,7 @@ fn the_same_failure_in_several_cells_is_one() {
 fn what_was_never_reported_is_one_failure_with_many_names() {
     let cases = vec![case("a__x", "text"), lost("a__y"), lost("b__z")];
     let nightly = Nightly::new(vec![record("plain", cases)]);
-    let view = View::of(&nightly);
+    let view = View::of(&nightly).unwrap();
     assert_eq!(view.failures.len(), 1);
     assert_eq!(view.failures[0].cases, ["a__y", "b__z"]);
     assert_eq!(view.cells[0].selftests, "1 of 3");
@@ -116,7 +116,7 @@ fn what_was_left_out_is_no_failure_and_is_counted() {
         result.passed = true;
     }
     let nightly = Nightly::new(vec![plain]);
-    let view = View::of(&nightly);
+    let view = View::of(&nightly).unwrap();
     assert!(view.passed && view.failures.is_empty() && view.cells[0].failed.is_empty());
     assert_eq!(view.cells[0].selftests, "1 of 1, 1 left out");
     let mark = &view.files[0].selftests[1].marks[0];
@@ -134,7 +134,7 @@ fn mainlines_cell_stands_beside_ours_of_the_same_architecture() {
     let mut mainline = record("plain", vec![other, case("a__y", "same")]);
     mainline.cell.base = "mainline".to_owned();
     let nightly = Nightly::new(vec![ours, mainline, record("debug", Vec::new())]);
-    let view = View::of(&nightly);
+    let view = View::of(&nightly).unwrap();
     assert_eq!(view.beside.len(), 1);
     assert_eq!(view.beside[0].cells, [1, 2]);
     let rows = &view.beside[0].rows;
