@@ -91,14 +91,14 @@ int store_of_uninitialised_register(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("the log has no source line there")
 int load_from_register_beyond_frame_pointer(void *ctx)
 {
 	atomic_insn(u64, LOAD_ACQ, 0, 11, 0);
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("the log has no source line there")
 int store_to_register_beyond_frame_pointer(void *ctx)
 {
 	atomic_insn(u64, STORE_REL, 15, 1, 0);
@@ -211,7 +211,7 @@ int load_through_untrusted_pointer(void *ctx)
 }
 
 /* Held, but a plain load is one that may fault, too: of an array without a bound at the end. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it takes load-acquires and store-releases on more kinds of memory")
 int load_through_acquired_pointer(void *ctx)
 {
 	struct task_struct *task = bpf_task_from_pid(1);
@@ -279,7 +279,7 @@ int store_to_map_key(void *ctx)
 	return bpf_for_each_map_elem(&values, write_key, NULL, 0);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it knows that an element of an array with a constant index is there")
 int load_without_null_check(void *ctx)
 {
 	return load_acquire(u32, value(), 0);
@@ -393,7 +393,7 @@ int store_below_stack(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it writes the offset of a misaligned access otherwise")
 int load_misaligned(void *ctx)
 {
 	void *at = value();
@@ -401,7 +401,7 @@ int load_misaligned(void *ctx)
 	return at ? load_acquire(u32, at, 2) : 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it writes the offset of a misaligned access otherwise")
 int store_misaligned(void *ctx)
 {
 	void *at = value();
@@ -411,7 +411,7 @@ int store_misaligned(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it writes the offset of a misaligned access otherwise")
 int load_misaligned_on_stack(void *ctx)
 {
 	__u64 on_stack[2] = {};
@@ -472,7 +472,7 @@ int half_of_pointer_loaded(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int dynptr_overwritten(void *ctx)
 {
 	struct bpf_dynptr dynptr;

@@ -48,7 +48,7 @@ out:												\
 		bpf_preempt_enable();								\
 	})
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
 int timer_callback(void *ctx)
 {
 	struct timer_element *element;
@@ -87,7 +87,7 @@ static int work(void *map, int *key, void *value)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
 __await_stdout(10)
 int work_callback(void *ctx)
 {
@@ -108,7 +108,7 @@ int work_callback(void *ctx)
 static struct bpf_spin_lock lock SEC(".data.lock");
 
 /* Interrupts are off while the lock is held. */
-SEC("tc")
+SEC("tc") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
 int under_spin_lock(struct __sk_buff *skb)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -125,14 +125,14 @@ static __u32 seen;
  * Of the process that the timer's interrupt meets nothing is known beforehand, so the scenario
  * counts the reports by what is.
  */
-SEC("tp_btf/hrtimer_expire_entry")
+SEC("tp_btf/hrtimer_expire_entry") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
 __scenario(reports)
 __await_stdout(11)
 int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	void *pointer = in_arena(PAGE(1));
 
-	if ((preempt_count() & 0x0f0000) == 0 || __sync_lock_test_and_set(&seen, 1))
+	if (!is_in_hardirq() || __sync_lock_test_and_set(&seen, 1))
 		return 0;
 	touch(pointer);
 	bpf_stream_printk(BPF_STDOUT, "in %s\n", context());
@@ -140,7 +140,7 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 }
 
 /* The scenario has the host inject an NMI, and counts the reports, too. */
-SEC("tp_btf/nmi_handler")
+SEC("tp_btf/nmi_handler") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
 __needs(injected_nmi)
 __scenario(nmi_reports)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)

@@ -59,7 +59,7 @@ int each_way_to_name_it(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool has no JSON of a stream")
 __scenario(bpftool_json)
 int json(void *ctx)
 {
@@ -68,7 +68,7 @@ int json(void *ctx)
 }
 
 /* Words that are wrong; the text is still there afterwards. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool answers a bad stream name with its usage, and takes abbreviations")
 __scenario(bpftool_refused)
 int refused(void *ctx)
 {
@@ -110,7 +110,7 @@ __u32 printed;
  * It prints on while bpftool reads, more in a run than bpftool reads at once. The first text of a
  * run begins with the number of those before it; a conversion in each would take long.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(bpftool_busy)
 int busy(void *ctx)
 {
@@ -127,7 +127,7 @@ int busy(void *ctx)
 	return printed;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool has no --follow")
 __scenario(bpftool_help)
 int help(void *ctx)
 {

@@ -16,7 +16,7 @@ static __always_inline int print_line(void)
 }
 
 /* Two follow it, one each stream, and neither holds it for the other. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_gone)
 int gone(void *ctx)
 {
@@ -24,7 +24,7 @@ int gone(void *ctx)
 }
 
 /* Followers end in good order. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_signals)
 int signals(void *ctx)
 {
@@ -32,7 +32,7 @@ int signals(void *ctx)
 }
 
 /* Who has no right to open programs by their id. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_by_pin)
 int by_pin(void *ctx)
 {
@@ -51,14 +51,14 @@ static __always_inline int fill(int stream)
 	return refused;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_counts)
 int counts(void *ctx)
 {
 	return fill(BPF_STDOUT) + fill(BPF_STDERR);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_counts_followed)
 int counts_followed(void *ctx)
 {
@@ -69,7 +69,7 @@ int counts_followed(void *ctx)
 #define EURO_100 EURO_20 EURO_20 EURO_20 EURO_20 EURO_20
 
 /* 400,000 characters of three bytes in one line: more than is kept until it ends. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_long_line)
 int long_line(void *ctx)
 {

@@ -57,7 +57,7 @@ int spin_lock(struct __sk_buff *skb)
 	return err;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it has the form with four parameters only")
 int spin_lock_five_parameters(struct __sk_buff *skb)
 {
 	static const char text[] = "under the lock\n";
@@ -77,7 +77,7 @@ __await_stdout(27)
 __await_stderr(27)
 int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 {
-	if ((preempt_count() & 0x0f0000) == 0 || __sync_lock_test_and_set(&seen, 1))
+	if (!is_in_hardirq() || __sync_lock_test_and_set(&seen, 1))
 		return 0;
 	bpf_stream_printk(BPF_STDOUT, "stdout, in %s context\n", context());
 	bpf_stream_printk(BPF_STDERR, "stderr, in %s context\n", context());

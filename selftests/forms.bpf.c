@@ -18,7 +18,7 @@ int four_parameters(void *ctx)
 	return bpf_stream_vprintk(BPF_STDOUT, four, args, sizeof(args));
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has the form with four parameters only")
 int five_parameters(void *ctx)
 {
 	__u64 args[] = { 5 };
@@ -28,7 +28,7 @@ int five_parameters(void *ctx)
 }
 
 /* The fifth is overwritten by the verifier, so nothing that a program puts there can do harm. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has the form with four parameters only")
 int fifth_is_ignored(void *ctx)
 {
 	__u64 args[] = { 5 };
@@ -37,7 +37,7 @@ int fifth_is_ignored(void *ctx)
 				       (void *)(long)bpf_get_prandom_u32());
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has the form with four parameters only")
 int both(void *ctx)
 {
 	__u64 args[] = { 4, 5 };
@@ -50,7 +50,7 @@ int both(void *ctx)
 }
 
 /* Arguments in memory that the program itself may not write to. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("arguments in a read-only map are refused")
 int read_only_arguments(void *ctx)
 {
 	static const volatile __u64 args[] = { 4, 5 };

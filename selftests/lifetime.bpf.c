@@ -8,7 +8,7 @@
 
 static const char kilobyte[] = TEXT_1000;
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a print without arguments may not have NULL for them")
 __scenario(load_remove)
 int load_remove(void *ctx)
 {
@@ -27,7 +27,7 @@ int load_remove(void *ctx)
  * that went away with the text, and looks whether it is back when the text has been read. Returns
  * how many lines fitted into 4 MiB.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(memory_of_text)
 int memory_of_text(void *ctx)
 {

@@ -139,7 +139,7 @@ struct object {
 	int value;
 };
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it has no bpf_res_spin_lock in allocated objects")
 int lock_in_allocated_object(struct __sk_buff *skb)
 {
 	struct object *object = bpf_obj_new_impl(bpf_core_type_id_local(struct object), NULL);
@@ -238,7 +238,7 @@ int BPF_PROG(irqsave_in_hardirq, struct hrtimer *timer, ktime_t *now)
 	unsigned long flags;
 	int err;
 
-	if ((preempt_count() & 0x0f0000) == 0 || __sync_lock_test_and_set(&seen, 1))
+	if (!is_in_hardirq() || __sync_lock_test_and_set(&seen, 1))
 		return 0;
 	err = bpf_res_spin_lock_irqsave(&lock_a, &flags);
 	if (!err)
@@ -441,7 +441,7 @@ int BPF_PROG(other_lock_in_nmi, void *handler, s64 delta_ns, int handled)
  * 31 fit. The last of them is found at once; one more is locked as well, but a second try of that
  * one ends by the clock only.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it does not look at the last lock in a CPU's table")
 int table_full(void *ctx)
 {
 	int held = 0, inside = 0, beyond = 0;

@@ -144,13 +144,13 @@ static volatile __u32 releases, passed, left;
  * Who is in the queue is not passed: a CPU that releases the lock and wants it again at once does not
  * get it before, unless the other has given up.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("in a virtual machine those who wait for a lock do not queue up")
 __needs(two_cpus)
 __scenario(each_cpu_queued)
 int fairness(void *ctx)
 {
-	const struct rqspinlock *word =
-		bpf_rdonly_cast((void *)&lock, bpf_core_type_id_kernel(struct rqspinlock));
+	const struct bpf_res_spin_lock *word =
+		bpf_rdonly_cast((void *)&lock, bpf_core_type_id_kernel(struct bpf_res_spin_lock));
 	__u32 self = bpf_get_smp_processor_id();
 	int i, j, failures = 0;
 	__u64 until;
@@ -175,7 +175,7 @@ int fairness(void *ctx)
 		/* time for others to come */
 		bpf_for(j, 0, 100)
 			barrier();
-		somebody_queued = word->val.counter & TAIL;
+		somebody_queued = word->val & TAIL;
 		bpf_res_spin_unlock(&lock);
 	}
 	if (arrive(&through) + 1 == cpus)

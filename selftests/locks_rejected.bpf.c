@@ -37,7 +37,7 @@ static __always_inline struct element *element(int key)
 
 /* --- the argument */
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int lock_on_stack(struct __sk_buff *skb)
 {
 	struct bpf_res_spin_lock lock = {};
@@ -45,13 +45,13 @@ int lock_on_stack(struct __sk_buff *skb)
 	return bpf_res_spin_lock(&lock);
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int lock_is_number(struct __sk_buff *skb)
 {
 	return bpf_res_spin_lock((void *)(long)skb->len);
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it knows that an element of an array with a constant index is there, and finds the next fault")
 int element_not_checked_for_null(struct __sk_buff *skb)
 {
 	return bpf_res_spin_lock(&element(0)->lock);
@@ -329,7 +329,7 @@ static int lock_in_callback(__u32 i, void *ctx)
 	return bpf_res_spin_lock(&lock_a) != 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it looks at a callback's exit less strictly, and finds the fault later")
 int callback_keeps_lock(struct __sk_buff *skb)
 {
 	bpf_loop(2, lock_in_callback, NULL, 0);
@@ -410,7 +410,7 @@ struct locked_object {
 	int value;
 };
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it has no bpf_res_spin_lock in allocated objects, so there is none to protect")
 int lock_of_object_written(struct __sk_buff *skb)
 {
 	struct locked_object *object =
@@ -511,7 +511,7 @@ static bool less(struct bpf_rb_node *a, const struct bpf_rb_node *b)
 	return false;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it calls the lock by its name there")
 int lock_in_order_of_tree(struct __sk_buff *skb)
 {
 	struct node *node = bpf_obj_new_impl(bpf_core_type_id_local(struct node), NULL);

@@ -84,7 +84,7 @@ int drain(struct drain_request *request)
 }
 
 /* Texts of every kind: constant, formatted, longest, and more of them than a page holds. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __with(drain)
 __scenario(drained)
 int to_a_ring_buffer(void *ctx)
@@ -101,7 +101,7 @@ int to_a_ring_buffer(void *ctx)
 }
 
 /* Read by turns: what one has begun the other finishes. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __with(drain)
 __scenario(drained_by_turns)
 int by_turns(void *ctx)
@@ -116,7 +116,7 @@ int by_turns(void *ctx)
  * 600 faults: 512 reports, and the line that says how many were suppressed, come as elements. Then
  * there is room for reports again.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __with(drain)
 __run(2)
 __scenario(drained_reports)
@@ -133,7 +133,7 @@ int suppressed_reports(void *ctx)
 #define KINDS 64
 
 /* Single bytes, which are never in two parts: as many of each kind. Returns how many there were. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __needs(two_cpus)
 __with(drain)
 __scenario(drained_while_read)
@@ -171,7 +171,7 @@ static __always_inline int take_own(const char *who)
 }
 
 /* Returns how many texts there were. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int its_own_stream(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "first\n");
@@ -179,7 +179,7 @@ int its_own_stream(void *ctx)
 	return take_own("the program");
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int no_such_stream(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "stream 0: %s, stream 3: %s\n",
@@ -188,7 +188,7 @@ int no_such_stream(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int no_such_program(void *ctx)
 {
 	struct bpf_stream *stream;
@@ -201,7 +201,7 @@ int no_such_program(void *ctx)
 }
 
 /* What is taken is not there any more, and its room is: 4096 bytes fit again and again. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __scenario(limit_4096)
 int room_is_given_back(void *ctx)
 {
@@ -226,7 +226,7 @@ int room_is_given_back(void *ctx)
 }
 
 /* Two elements are held at a time, and given back in the order in which they were taken. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int two_at_a_time(void *ctx)
 {
 	struct bpf_stream_elem *first, *second;
@@ -251,7 +251,7 @@ int two_at_a_time(void *ctx)
 }
 
 /* The dynptr of a text cannot be written to, and takes no flags. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int read_only(void *ctx)
 {
 	struct bpf_dynptr text, clone;
@@ -299,7 +299,7 @@ static int expired(void *map, __u32 *key, struct element *element)
 }
 
 /* "From any context": the callback of a timer reads, in softirq. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __await_stderr(19)
 int softirq(void *ctx)
 {
@@ -322,7 +322,7 @@ int softirq(void *ctx)
 static __u32 seen;
 
 /* The scenario waits for stdout, so it says there when it has read. */
-SEC("tp_btf/nmi_handler")
+SEC("tp_btf/nmi_handler") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __needs(injected_nmi)
 __scenario(nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
@@ -338,7 +338,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 static struct bpf_spin_lock lock SEC(".data.lock");
 
 /* An element can be taken and given back while a lock is held. */
-SEC("tc")
+SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int spin_lock(struct __sk_buff *skb)
 {
 	struct bpf_stream_elem *elem;
@@ -390,7 +390,7 @@ int reader(void *ctx)
 }
 
 /* "Never waits": while a system call reads the stream there is nothing to be had. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __with(reader)
 __scenario(while_reading)
 int while_reading(void *ctx)

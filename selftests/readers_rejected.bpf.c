@@ -24,13 +24,13 @@ extern void *bpf_dynptr_slice(const struct bpf_dynptr *p, __u32 offset, void *bu
 		__elem;                                                       \
 	})
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int element_not_freed(void *ctx)
 {
 	return next_elem()->mem_slice.len;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int element_freed_twice(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -40,7 +40,7 @@ int element_freed_twice(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int element_may_be_null(void *ctx)
 {
 	struct bpf_stream *stream = bpf_stream_get(BPF_STDOUT);
@@ -50,7 +50,7 @@ int element_may_be_null(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int element_read_after_free(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -59,7 +59,7 @@ int element_read_after_free(void *ctx)
 	return elem->mem_slice.len;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int slice_after_free(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -70,7 +70,7 @@ int slice_after_free(void *ctx)
 	return bpf_dynptr_from_mem_slice(slice, 0, &text);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int dynptr_after_free(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -81,7 +81,7 @@ int dynptr_after_free(void *ctx)
 	return bpf_dynptr_size(&text);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int clone_after_free(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -100,7 +100,7 @@ static __noinline int free_it(struct bpf_stream_elem *elem)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int dynptr_after_free_in_subprogram(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -111,7 +111,7 @@ int dynptr_after_free_in_subprogram(void *ctx)
 	return bpf_dynptr_size(&text);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int memory_after_free(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -125,7 +125,7 @@ int memory_after_free(void *ctx)
 }
 
 /* The dynptr that the memory was found by has become another one meanwhile. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int memory_after_free_without_dynptr(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -140,7 +140,7 @@ int memory_after_free_without_dynptr(void *ctx)
 	return byte ? *byte : 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int memory_written_to(void *ctx)
 {
 	struct bpf_stream_elem *elem = next_elem();
@@ -156,7 +156,7 @@ int memory_written_to(void *ctx)
 }
 
 /* An argument of the function that is traced: the program did not acquire it. */
-SEC("fexit/bpf_stream_free_elem")
+SEC("fexit/bpf_stream_free_elem") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int BPF_PROG(slice_of_an_argument, struct bpf_stream_elem *elem)
 {
 	struct bpf_dynptr text;
@@ -165,7 +165,7 @@ int BPF_PROG(slice_of_an_argument, struct bpf_stream_elem *elem)
 	return bpf_dynptr_size(&text);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int stream_may_be_null(void *ctx)
 {
 	struct bpf_stream_elem *elem = bpf_stream_next_elem(bpf_stream_get(BPF_STDOUT));
@@ -175,13 +175,13 @@ int stream_may_be_null(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int stream_not_given_back(void *ctx)
 {
 	return bpf_prog_stream_get(BPF_STDOUT, 1) ? 1 : 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int stream_after_put(void *ctx)
 {
 	struct bpf_stream *stream = bpf_prog_stream_get(BPF_STDOUT, 1);
@@ -197,7 +197,7 @@ int stream_after_put(void *ctx)
 }
 
 /* Nobody acquired the program's own. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int own_stream_given_back(void *ctx)
 {
 	struct bpf_stream *stream = bpf_stream_get(BPF_STDOUT);
@@ -208,7 +208,7 @@ int own_stream_given_back(void *ctx)
 }
 
 /* "Syscall programs only", and where they may sleep. */
-SEC("tc")
+SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int another_program_in_tc(struct __sk_buff *skb)
 {
 	struct bpf_stream *stream = bpf_prog_stream_get(BPF_STDOUT, 1);
@@ -221,7 +221,7 @@ int another_program_in_tc(struct __sk_buff *skb)
 extern void bpf_rcu_read_lock(void) __weak __ksym;
 extern void bpf_rcu_read_unlock(void) __weak __ksym;
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int another_program_in_rcu_section(void *ctx)
 {
 	struct bpf_stream *stream;
@@ -235,7 +235,7 @@ int another_program_in_rcu_section(void *ctx)
 }
 
 /* The scenario gives up every capability but CAP_BPF and CAP_NET_ADMIN for the load. */
-SEC("tc")
+SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __scenario(without_perfmon)
 int without_perfmon(struct __sk_buff *skb)
 {

@@ -43,19 +43,16 @@ int bad_reads(void *ctx)
 }
 
 /* Lengths above INT_MAX, which mainline takes for negative ones. At the end the text is read. */
-SEC("syscall")
+SEC("syscall") __needs(series) __not_in_mainline("a read of more than INT_MAX bytes makes the kernel warn, so it is not tried")
 __scenario(too_long_reads)
-__needs(refuses_long_reads)
-__not_in_mainline("a read of more than INT_MAX bytes makes the kernel warn, so it is not tried")
 int longer_than_int_max(void *ctx)
 {
 	return print_two_records();
 }
 
 /* The same where there is nothing to read, which is all that mainline can be asked. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a read of more than INT_MAX bytes is no error, it takes the length for a negative one")
 __scenario(too_long_reads)
-__not_in_mainline("a read of more than INT_MAX bytes is no error, it takes the length for a negative one")
 int longer_than_int_max_of_nothing(void *ctx)
 {
 	return 0;
@@ -65,7 +62,7 @@ int longer_than_int_max_of_nothing(void *ctx)
  * The buffer begins in a mapped page and ends in one that is not: the count of what was copied, and
  * the next read goes on where it ended.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("where part of the buffer is there it copies nothing and says -EFAULT")
 __scenario(buffer_across_fault)
 int buffer_across_fault(void *ctx)
 {

@@ -12,7 +12,7 @@ static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
 _Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print takes");
 
 /* 4096 bytes of room: 4 are left when 5 are printed, three times. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
 __scenario(refusals_within_4096)
 int full(void *ctx)
 {
@@ -27,7 +27,7 @@ int full(void *ctx)
 }
 
 /* Errors that are the program's own are no refusals. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 __scenario(refusals)
 int mistakes(void *ctx)
 {
@@ -41,7 +41,7 @@ int mistakes(void *ctx)
 }
 
 /* 600 reports, of which 512 fit; reading makes room, and does not reset the count. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
 __scenario(refusals)
 int reports(void *ctx)
 {
@@ -62,7 +62,7 @@ int without_streams(void *ctx)
 }
 
 /* With interrupts off, no page comes when those that the CPU has are used up. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
 __scenario(refusals_nomem)
 int no_memory(void *ctx)
 {
@@ -112,7 +112,7 @@ int fourth(void *ctx)
 	return print_within();
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it counts nothing of what it refuses") __needs(series)
 __with(second)
 __with(third)
 __with(fourth)
@@ -145,7 +145,7 @@ static __always_inline int print_lines(struct lines *lines)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
 __needs(two_cpus)
 __scenario(follower)
 int followed(struct lines *lines)
@@ -153,7 +153,7 @@ int followed(struct lines *lines)
 	return print_lines(lines);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
 __needs(two_cpus)
 __scenario(follower_bpftool)
 int followed_by_bpftool(struct lines *lines)

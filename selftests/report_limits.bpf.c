@@ -20,14 +20,14 @@ static __noinline int fault_often(int times)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports)
 int as_many_as_fit(void *ctx)
 {
 	return fault_often(512);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports)
 int one_more(void *ctx)
 {
@@ -35,7 +35,7 @@ int one_more(void *ctx)
 }
 
 /* The scenario runs the program, reads, runs it again, and reads: then reports come again. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __run(2)
 __scenario(reports)
 int many_more(void *ctx)
@@ -47,7 +47,7 @@ int many_more(void *ctx)
  * Takes a second or two (a case may take a minute), and does not keep its CPU from others: the
  * scenario holds that a thread that wants it now and then gets it.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word") __needs(series)
 __scenario(meanwhile)
 int a_million(void *ctx)
 {
@@ -55,7 +55,7 @@ int a_million(void *ctx)
 }
 
 /* What the program prints itself is not counted, and not kept away. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports)
 int texts_go_on(void *ctx)
 {
@@ -71,7 +71,7 @@ int texts_go_on(void *ctx)
  * Of all kinds together. A dump that the program asks for is a text of its own, and not among
  * them.
  */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports)
 int kinds(void *ctx)
 {
@@ -88,7 +88,7 @@ out:
 }
 
 /* In four threads at the same time. All that are counted together are what was made. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(parallel_reports)
 int parallel_suppressed(void *ctx)
 {
@@ -96,7 +96,7 @@ int parallel_suppressed(void *ctx)
 }
 
 /* The same while somebody reads: none is lost or counted twice. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports_while_reading)
 int read_meanwhile(void *ctx)
 {
@@ -104,7 +104,7 @@ int read_meanwhile(void *ctx)
 }
 
 /* Each report, dump and text of four threads is whole. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(parallel_reports)
 int parallel(void *ctx)
 {
@@ -120,7 +120,7 @@ int parallel(void *ctx)
 }
 
 /* Of 4096 bytes, 4 are left: the report of a fault does not fit and is not printed in part. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(limit_4096)
 int full(void *ctx)
 {
@@ -136,7 +136,7 @@ int full(void *ctx)
 }
 
 /* Reports take their part of 4096 bytes: behind them, a long text does not fit. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports_within_4096)
 int fills(void *ctx)
 {

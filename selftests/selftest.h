@@ -14,7 +14,18 @@
 #ifndef __SELFTEST_H
 #define __SELFTEST_H
 
+/*
+ * What vmlinux.h has of kfuncs depends on the pahole that made the kernel's types, and what it has of
+ * elements on the kernel: mainline's are others. So both are declared below, and a program that needs
+ * what its kernel lacks still compiles, and is refused.
+ */
+#define BPF_NO_KFUNC_PROTOTYPES
+#define bpf_stream_elem bpf_stream_elem___of_vmlinux
+#define bpf_mem_slice bpf_mem_slice___of_vmlinux
 #include "vmlinux.h"
+#undef bpf_stream_elem
+#undef bpf_mem_slice
+
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -45,9 +56,11 @@ char _license[] SEC("license") = "GPL";
 #define __not_in_mainline(reason) __streams("not_in_mainline", reason)
 
 /*
- * The five-parameter form, as programs that were built for 6.18 and 6.19 call it. The one with
- * four parameters is declared by libbpf, where bpf_stream_printk() calls it.
+ * What libbpf's bpf_stream_printk() calls, and the five-parameter form, as programs that were built for
+ * 6.18 and 6.19 call it.
  */
+extern int bpf_stream_vprintk(int stream_id, const char *fmt__str, const void *args, __u32 len__sz)
+	__weak __ksym;
 extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args,
 				   __u32 len__sz, void *aux__prog) __weak __ksym;
 
@@ -64,6 +77,13 @@ extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
 extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
 
 /* Reading streams in a program; an element is what is taken out of one at a time. */
+struct bpf_mem_slice {
+	void *ptr;
+	__u32 len;
+} __attribute__((preserve_access_index));
+struct bpf_stream_elem {
+	struct bpf_mem_slice mem_slice;
+} __attribute__((preserve_access_index));
 extern struct bpf_stream *bpf_stream_get(int stream_id) __weak __ksym;
 extern struct bpf_stream *bpf_prog_stream_get(int stream_id, __u32 prog_id) __weak __ksym;
 extern void bpf_prog_stream_put(struct bpf_stream *stream) __weak __ksym;
@@ -150,6 +170,9 @@ static __always_inline __u32 preempt_count(void)
 
 	if (&__preempt_count)
 		return *(const int *)bpf_this_cpu_ptr(&__preempt_count);
+	/* the verifier goes on here also where it is there */
+	if (!&pcpu_hot)
+		return ~0;
 	hot = bpf_this_cpu_ptr(&pcpu_hot);
 	return hot->preempt_count;
 }
@@ -177,14 +200,27 @@ static __always_inline __u32 preempt_count(void)
 		}                                                                  \
 	})
 
+/* A kernel that has it also counts how often interrupts are off, between softirqs and hardirqs. */
+extern const void local_interrupt_disable_state __weak __ksym;
+
+static __always_inline int bits_between(void)
+{
+	return &local_interrupt_disable_state ? 8 : 0;
+}
+
+static __always_inline bool is_in_hardirq(void)
+{
+	return preempt_count() & 0x0f0000 << bits_between();
+}
+
 /* What the CPU was doing when the program ran (the fields of the kernel's linux/preempt.h). */
 static __always_inline const char *context(void)
 {
 	__u32 count = preempt_count();
 
-	if (count & 0xf00000)
+	if (count & 0xf00000 << bits_between())
 		return "NMI";
-	if (count & 0x0f0000)
+	if (count & 0x0f0000 << bits_between())
 		return "hardirq";
 	if (count & 0x00ff00)
 		return "softirq";

@@ -28,7 +28,7 @@ static __always_inline int print_wanted(struct wanted *wanted)
 }
 
 /* What poll and epoll say at once, as text comes and goes. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(waiting_states)
 int states(struct wanted *wanted)
 {
@@ -36,14 +36,14 @@ int states(struct wanted *wanted)
 }
 
 /* Never ready, and no error: a program that can have nothing to say. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(waiting_states)
 int without_streams(struct wanted *wanted)
 {
 	return wanted->stdout_lines > 1;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(waiting_edge)
 int edge_triggered(struct wanted *wanted)
 {
@@ -51,7 +51,7 @@ int edge_triggered(struct wanted *wanted)
 }
 
 /* The print comes first, and then who waits for it. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(waiting_late)
 int late(struct wanted *wanted)
 {
@@ -59,7 +59,7 @@ int late(struct wanted *wanted)
 }
 
 /* Again and again, one prints while another is about to wait. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __needs(two_cpus)
 __scenario(waiting_wake_ups)
 int wake_ups(struct wanted *wanted)
@@ -68,7 +68,7 @@ int wake_ups(struct wanted *wanted)
 }
 
 /* A thousand wait, ten thousand prints: each who waits is woken, and the prints are as fast. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(waiting_crowd)
 int crowd(struct wanted *wanted)
 {
@@ -76,7 +76,7 @@ int crowd(struct wanted *wanted)
 }
 
 /* The program is freed with its wake-up under way. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(waiting_freed)
 int freed(struct wanted *wanted)
 {
@@ -86,7 +86,7 @@ int freed(struct wanted *wanted)
 static __u32 seen;
 
 /* A print in an NMI wakes a task that sleeps. */
-SEC("tp_btf/nmi_handler")
+SEC("tp_btf/nmi_handler") __not_in_mainline("nobody can wait for text by poll or epoll")
 __needs(injected_nmi)
 __scenario(waiting_nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
@@ -101,7 +101,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
  * A CPU prints on its way out, when it dies for RCU: after it ran its irq_works for the last time,
  * so that what it queued would not be run before it is back. (Tracepoints leave such CPUs out.)
  */
-SEC("fentry/rcutree_dying_cpu")
+SEC("fentry/rcutree_dying_cpu") __not_in_mainline("nobody can wait for text by poll or epoll")
 __needs(cpu_hotplug)
 __scenario(unplugged)
 int BPF_PROG(dying_cpu, unsigned int cpu)
@@ -112,7 +112,7 @@ int BPF_PROG(dying_cpu, unsigned int cpu)
 }
 
 /* The same on its way in, before it is online. */
-SEC("fentry/sched_cpu_starting")
+SEC("fentry/sched_cpu_starting") __not_in_mainline("nobody can wait for text by poll or epoll")
 __needs(cpu_hotplug)
 __scenario(plugged_in)
 int BPF_PROG(starting_cpu, unsigned int cpu)

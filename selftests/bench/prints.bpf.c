@@ -2,11 +2,13 @@
 /* One print to a stream, of each kind. */
 #include "bench.h"
 
+#define TEXT "a constant text of fifty-four bytes, with no arguments\n"
+
 SEC("syscall")
 __scenario(bench)
 int constant_text(void *ctx)
 {
-	return print_cost(bpf_stream_printk(BPF_STDOUT, "a constant text of fifty-four bytes, with no arguments\n"));
+	return print_cost(bpf_stream_printk(BPF_STDOUT, TEXT));
 }
 
 SEC("syscall")
@@ -40,16 +42,14 @@ SEC("syscall")
 __scenario(bench)
 int into_full_stream(void *ctx)
 {
-	static const char filling[] = TEXT_1000;
-	static const char text[] = "a constant text of fifty-four bytes, with no arguments\n";
 	int turn;
 
 	bpf_for(turn, 0, 1 << 20)
-		if (bpf_stream_vprintk(BPF_STDOUT, filling, NULL, 0) < 0)
+		if (bpf_stream_printk(BPF_STDOUT, TEXT_1000) < 0)
 			break;
 	bpf_for(turn, 0, 1 << 20)
-		if (bpf_stream_vprintk(BPF_STDOUT, text, NULL, 0) < 0)
+		if (bpf_stream_printk(BPF_STDOUT, TEXT) < 0)
 			break;
-	turn = cost(TURNS, bpf_stream_vprintk(BPF_STDOUT, text, NULL, 0));
-	return bpf_stream_vprintk(BPF_STDOUT, text, NULL, 0) < 0 ? turn : -1;
+	turn = cost(TURNS, bpf_stream_printk(BPF_STDOUT, TEXT));
+	return bpf_stream_printk(BPF_STDOUT, TEXT) < 0 ? turn : -1;
 }

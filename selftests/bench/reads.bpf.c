@@ -5,14 +5,12 @@
  */
 #include "bench.h"
 
-static const char line[] = TEXT_100;
-
 static __always_inline int print_lines(void)
 {
 	int turn;
 
 	bpf_for(turn, 0, 900)
-		if (bpf_stream_vprintk(BPF_STDOUT, line, NULL, 0) < 0)
+		if (bpf_stream_printk(BPF_STDOUT, TEXT_100) < 0)
 			return -1;
 	return 0;
 }
@@ -39,7 +37,7 @@ int backlog(void *ctx)
 	int turn;
 
 	bpf_for(turn, 0, 10)
-		if (bpf_stream_vprintk(BPF_STDOUT, line, NULL, 0) < 0)
+		if (bpf_stream_printk(BPF_STDOUT, TEXT_100) < 0)
 			return -1;
 	return 0;
 }

@@ -6,15 +6,16 @@
  */
 #include "../selftest.h"
 
+#define LINE "fifty bytes in a line, from one of several CPUs .\n"
+_Static_assert(sizeof(LINE) == 50 + 1, "as long as it says");
+
 /* Prints 100 lines of 50 bytes, and returns how many were refused. */
 static __always_inline int print_lines(void)
 {
-	static const char line[] = "fifty bytes in a line, from one of several CPUs .\n";
 	int turn, refused = 0;
 
-	_Static_assert(sizeof(line) == 50 + 1, "as long as it says");
 	bpf_for(turn, 0, 100)
-		refused += bpf_stream_vprintk(BPF_STDOUT, line, NULL, 0) < 0;
+		refused += bpf_stream_printk(BPF_STDOUT, LINE) < 0;
 	return refused;
 }
 

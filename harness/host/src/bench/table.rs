@@ -75,11 +75,11 @@ fn beside(row: &Row, mainline: &Figures, aims: &Aims) -> String {
     line.trim_end().to_owned()
 }
 
-/// Ours as a part of mainline's; none of nothing.
+/// Ours as a part of mainline's, in hundredths, as it is shown; none of nothing.
 #[must_use]
 pub fn ratio(ours: &Row, mainline: &Row) -> Option<f64> {
     let (ours, mainline) = (ours.median(), mainline.median());
-    (mainline > 0).then(|| ours as f64 / mainline as f64)
+    (mainline > 0).then(|| (ours as f64 / mainline as f64 * 100.0).round() / 100.0)
 }
 
 /// Whole ones; of few, also tenths.

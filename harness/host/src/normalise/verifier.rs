@@ -16,6 +16,7 @@ const TRACE: &[(&str, &str)] = &[
         "7: (85) call bpf_stream_vprintk#81234",
     ),
     (r"^\d+: [RC]\d*\w*=", "0: R1=ctx() R10=fp0"),
+    (r"^\d+: <invalid kfunc call>$", "3: <invalid kfunc call>"),
     (r"^from \d+ to \d+: ", "from 4 to 9: R0=0 R10=fp0"),
     (
         r"^from \d+ to \d+ \(",
@@ -61,6 +62,10 @@ const NOISE: &[(&str, &str)] = &[
     (r"^\s*$", ""),
 ];
 
+/// What 7.3 says behind its message: where in the source it is, what led there and what to do. 6.12
+/// says none of it.
+const EXPLANATION: &str = "Verification failed: ";
+
 /// Where no line tells the message from the trace, this many lines of the end are taken.
 const FALLBACK: usize = 5;
 
@@ -68,6 +73,7 @@ const FALLBACK: usize = 5;
 pub(super) fn words(log: &str) -> String {
     let lines: Vec<&str> = log
         .lines()
+        .take_while(|line| !line.starts_with(EXPLANATION))
         .filter(|line| !NOISE_SET.is_match(line))
         .collect();
     let after_trace = lines
@@ -101,6 +107,13 @@ fn set(table: &[(&str, &str)]) -> RegexSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_mainline_explains_behind_its_message_is_left_out() {
+        let log = "0: (bf) r1 = r9\nR9 !read_ok\n\nVerification failed: Register Type Safety\n\n\
+                   Reason:\n  R9 has never been initialized\nprocessed 1 insns (limit 1000000)\n";
+        assert_eq!(words(log), "R9 !read_ok\n");
+    }
 
     #[test]
     fn each_pattern_matches_its_example_and_no_message() {
