@@ -231,12 +231,15 @@ mod tests {
 
     #[test]
     fn a_command_is_heard_while_it_runs_and_to_its_end() {
-        let mut running = shell("echo one; echo two >&2; kill -STOP $$; echo three; exit 4");
+        let script = "trap 'echo three; exit 4' USR1; echo one; echo two >&2; while :; do :; done";
+        let mut running = shell(script);
         running.hear(Stream::Stdout, 4).unwrap();
         running.hear(Stream::Stderr, 4).unwrap();
         assert_eq!(running.said(Stream::Stdout), b"one\n");
         running.said(Stream::Stdout).clear();
         running.stop().unwrap();
+        // not taken before it goes on
+        running.signal(libc::SIGUSR1).unwrap();
         running.go_on().unwrap();
         assert_eq!(running.end().unwrap().code(), Some(4));
         assert_eq!(running.said(Stream::Stdout), b"three\n");
