@@ -200,8 +200,11 @@ static __always_inline __u32 preempt_count(void)
 		}                                                                  \
 	})
 
-/* A kernel that has it also counts how often interrupts are off, between softirqs and hardirqs. */
-extern const void local_interrupt_disable_state __weak __ksym;
+/*
+ * A kernel that has it also counts how often interrupts are off, between softirqs and hardirqs. With its
+ * type, so that it is looked for in BTF: one without is looked for in kallsyms, a quarter of a second.
+ */
+extern const unsigned long local_interrupt_disable_state __weak __ksym;
 
 static __always_inline int bits_between(void)
 {
