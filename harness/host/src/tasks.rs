@@ -71,9 +71,10 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
             tools::FOR_PATCHES.iter().collect()
         }
         Task::CheckSeries(_) => all(&Arch::buildable_here(), &[tools::FOR_SERIES]),
+        Task::TreeTests(_) => all(&[ctx.arch], &[tools::FOR_TREE_TESTS]),
         Task::Test(_) => all(
             &Arch::buildable_here(),
-            &[tools::FOR_SERIES, tools::FOR_TESTS],
+            &[tools::FOR_SERIES, tools::FOR_TREE_TESTS, tools::FOR_TESTS],
         ),
         _ => tools::needed(ctx.arch),
     }

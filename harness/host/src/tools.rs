@@ -175,6 +175,14 @@ pub const FOR_SERIES: &[Tool] = &[
     ),
 ];
 
+/// What the tests in the kernel's tree need.
+pub const FOR_TREE_TESTS: &[Tool] = &[program(
+    "rsync",
+    None,
+    "rsync",
+    "the Makefile of the tree's selftests calls it",
+)];
+
 /// What only `make test` needs.
 pub const FOR_TESTS: &[Tool] = &[
     program(
