@@ -19,6 +19,8 @@ const PACKAGES: &[&str] = &[
     // for the agent; the C library's own files come with them
     "libelf-dev",
     "zlib1g-dev",
+    // for mainline's bpftool, which signs programs
+    "libssl-dev",
     // for the guest's root folder
     "bash-static",
     "busybox-static",

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::base::REFERENCE;
 use crate::cli::Task;
 use crate::context::{Arch, Context};
 use crate::setup;
@@ -76,6 +77,8 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
             &Arch::buildable_here(),
             &[tools::FOR_SERIES, tools::FOR_TREE_TESTS, tools::FOR_TESTS],
         ),
+        Task::Compare(_) | Task::Bench(_) => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
+        _ if ctx.base == REFERENCE => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
         _ => tools::needed(ctx.arch),
     }
 }

@@ -183,6 +183,13 @@ pub const FOR_TREE_TESTS: &[Tool] = &[program(
     "the Makefile of the tree's selftests calls it",
 )];
 
+/// What the reference kernel needs besides.
+pub const FOR_MAINLINE: &[Tool] = &[file(
+    "/usr/include/openssl/opensslv.h",
+    "libssl-dev",
+    "mainline's bpftool signs programs",
+)];
+
 /// What only `make test` needs.
 pub const FOR_TESTS: &[Tool] = &[
     program(
