@@ -48,7 +48,7 @@ out:												\
 		bpf_preempt_enable();								\
 	})
 
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int timer_callback(void *ctx)
 {
 	struct timer_element *element;
@@ -87,7 +87,7 @@ static int work(void *map, int *key, void *value)
 	return 0;
 }
 
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __await_stdout(10)
 int work_callback(void *ctx)
 {
@@ -108,7 +108,7 @@ int work_callback(void *ctx)
 static struct bpf_spin_lock lock SEC(".data.lock");
 
 /* Interrupts are off while the lock is held. */
-SEC("tc") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int under_spin_lock(struct __sk_buff *skb)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -125,7 +125,7 @@ static __u32 seen;
  * Of the process that the timer's interrupt meets nothing is known beforehand, so the scenario
  * counts the reports by what is.
  */
-SEC("tp_btf/hrtimer_expire_entry") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("tp_btf/hrtimer_expire_entry") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __scenario(reports)
 __await_stdout(11)
 int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)

@@ -118,7 +118,7 @@ int bitwise_fetching(void *ctx)
 	return 0;
 }
 
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int offsets(void *ctx)
 {
 	void *pointer = in_arena(PAGE(10));

@@ -30,7 +30,7 @@ __noinline int global_function(int number)
 	return number;
 }
 
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int global_subprogram(void *ctx)
 {
 	return global_function(2);
@@ -89,7 +89,7 @@ static int each_turn(__u32 index, void *unused)
 	return 0;
 }
 
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int loop_callback(void *ctx)
 {
 	return bpf_loop(2, each_turn, NULL, 0);
@@ -110,7 +110,7 @@ static long each_element(struct bpf_map *map, __u32 *key, __u64 *value, void *un
 	return 0;
 }
 
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int element_callback(void *ctx)
 {
 	return bpf_for_each_map_elem(&array, each_element, NULL, 0);
@@ -120,7 +120,7 @@ int element_callback(void *ctx)
  * Each line below is one instruction. The one that faults is the first of its line, so whoever
  * takes its address for a return address names the line before.
  */
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int first_of_its_line(void *ctx)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -135,7 +135,7 @@ int first_of_its_line(void *ctx)
 }
 
 /* The line is one of the header's. */
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int inlined(void *ctx)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -160,7 +160,7 @@ int inlined_in_subprogram(void *ctx)
 }
 
 /* What a program prints itself stays where it was printed. */
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int between_texts(void *ctx)
 {
 	void *pointer = in_arena(PAGE(1));

@@ -16,7 +16,7 @@ int BPF_PROG(tracing)
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __with(tracing)
 __scenario(others)
 int traced(struct __sk_buff *skb)
@@ -54,7 +54,7 @@ int extended(void *ctx)
 }
 
 /* The scenario loads the program that it extends first, runs that, and notes its streams. */
-SEC("freplace/replaceable") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("freplace/replaceable") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __with(extended)
 __scenario(extension)
 int extension(int value)

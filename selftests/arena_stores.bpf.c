@@ -43,7 +43,7 @@ int offsets(void *ctx)
 }
 
 /* The value is the address itself; both are in one register. */
-SEC("syscall") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int of_the_address(void *ctx)
 {
 	void *pointer = in_arena(PAGE(4));

@@ -25,7 +25,7 @@ struct {
 };
 
 /* The target takes the place of this program on the stack. */
-SEC("tc") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __with(target)
 __scenario(others)
 int tail_call(struct __sk_buff *skb)
@@ -45,7 +45,7 @@ static __noinline int go_to_target(struct __sk_buff *skb)
 	return ret;
 }
 
-SEC("tc") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
+SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __with(target)
 __scenario(others)
 int tail_call_in_subprogram(struct __sk_buff *skb)

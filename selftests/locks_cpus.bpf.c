@@ -144,7 +144,7 @@ static volatile __u32 releases, passed, left;
  * Who is in the queue is not passed: a CPU that releases the lock and wants it again at once does not
  * get it before, unless the other has given up.
  */
-SEC("syscall") __not_in_mainline("in a virtual machine those who wait for a lock do not queue up")
+SEC("syscall") __not_in_mainline_on(x86_64, "in a virtual machine those who wait for a lock do not queue up")
 __needs(two_cpus)
 __scenario(each_cpu_queued)
 int fairness(void *ctx)

@@ -54,6 +54,8 @@ char _license[] SEC("license") = "GPL";
  * error.
  */
 #define __not_in_mainline(reason) __streams("not_in_mainline", reason)
+/* the same on one architecture only: x86_64 or arm64 */
+#define __not_in_mainline_on(arch, reason) __streams("not_in_mainline_on_" #arch, reason)
 
 /*
  * What libbpf's bpf_stream_printk() calls, and the five-parameter form, as programs that were built for

@@ -10,6 +10,18 @@ use libbpf_rs::btf::{Btf, BtfType, ReferencesType};
 /// All attributes of ours begin with this.
 const PREFIX: &str = "streams:";
 
+/// Mainline does otherwise on the agent's own architecture, or on the other one.
+const HERE_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
+    "not_in_mainline_on_arm64"
+} else {
+    "not_in_mainline_on_x86_64"
+};
+const ELSEWHERE_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
+    "not_in_mainline_on_x86_64"
+} else {
+    "not_in_mainline_on_arm64"
+};
+
 /// What a case asks for beyond "load, run once, read".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wishes {
@@ -64,7 +76,10 @@ impl Wishes {
             "await_stderr" => self.await_stderr = number(attribute, value)?,
             "scenario" => self.scenario = Some(value.to_owned()),
             "needs" => self.needs.push(value.to_owned()),
-            "not_in_mainline" => self.not_in_mainline = Some(value.to_owned()),
+            "not_in_mainline" | HERE_NOT_IN_MAINLINE => {
+                self.not_in_mainline = Some(value.to_owned());
+            }
+            ELSEWHERE_NOT_IN_MAINLINE => {}
             _ => return Err(format!("the agent knows no attribute `{key}`")),
         }
         Ok(())
@@ -154,8 +169,23 @@ mod tests {
     }
 
     #[test]
+    fn what_mainline_does_otherwise_elsewhere_is_no_matter_here() {
+        let here = format!("{HERE_NOT_IN_MAINLINE}=it has none");
+        let elsewhere = format!("{ELSEWHERE_NOT_IN_MAINLINE}=it has none");
+        let why = |attribute: &str| wishes_of(&[attribute]).unwrap().not_in_mainline;
+        assert_eq!(why(&here).as_deref(), Some("it has none"));
+        assert_eq!(why(&elsewhere), None);
+    }
+
+    #[test]
     fn mistakes_are_told() {
-        for wrong in ["run=often", "run=-1", "aux", "wiht=a"] {
+        for wrong in [
+            "run=often",
+            "run=-1",
+            "aux",
+            "wiht=a",
+            "not_in_mainline_on_mips=a",
+        ] {
             let mistake = wishes_of(&[wrong, "run=2"]).expect_err(wrong);
             let key = wrong.split('=').next().unwrap_or(wrong);
             assert!(mistake.contains(key), "{wrong}: {mistake}");
