@@ -2,11 +2,11 @@
 /*
  * What the programs of `make bench` share. Each takes the cost of one operation, and is run under
  * `-icount shift=0` on one CPU, where a nanosecond of the guest is one instruction: so what a program
- * returns is the same on every machine and in every run. It returns thousandths of an instruction,
+ * returns does not depend on the machine's speed. It returns thousandths of an instruction,
  * or a negative number where the operation did not do what is to be measured.
  *
- * The scenario runs a program several times, reads what it printed after each, and takes the median:
- * an interrupt of the clock is in few of them.
+ * The scenario runs a program several times, reads what it printed after each, and takes the least:
+ * an interrupt of the clock can only add to it.
  */
 #ifndef __BENCH_H
 #define __BENCH_H
