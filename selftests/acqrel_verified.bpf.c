@@ -113,7 +113,7 @@ SEC("syscall")
 int field_of_trusted_task(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tgid = load_acquire(u32, task, __builtin_offsetof(struct task_struct, tgid));
+	__u32 tgid = load_acquire(u32, &task->tgid, 0);
 
 	print("tgid is the agent's", tgid == bpf_get_current_pid_tgid() >> 32);
 	return 0;
