@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use libbpf_rs::{Program, libbpf_sys};
+use libbpf_rs::{Program, ProgramMut, libbpf_sys};
 
 use super::Stage;
 use crate::bpftool;
@@ -19,7 +19,7 @@ pub mod counts;
 pub mod follow;
 pub mod refused;
 
-/// The file system that programs are pinned in, mounted here while this lives.
+/// The file system that a program is pinned in, mounted here while this lives.
 struct Pins;
 
 impl Pins {
@@ -27,6 +27,15 @@ impl Pins {
     const FOLDER: &'static CStr = c"/sys/fs/bpf";
     /// The path of what is pinned there.
     const PROGRAM: &'static str = "/sys/fs/bpf/program";
+
+    /// Pins the program there.
+    fn hold(program: &mut ProgramMut<'_>) -> Result<Pins> {
+        let pins = Pins::mount()?;
+        program
+            .pin(Pins::PROGRAM)
+            .context("cannot pin the program")?;
+        Ok(pins)
+    }
 
     fn mount() -> Result<Pins> {
         let kind = c"bpf".as_ptr();
@@ -84,10 +93,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 pub fn play_names(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let mut program = loaded.program()?;
-    let _pins = Pins::mount()?;
-    program
-        .pin(Pins::PROGRAM)
-        .context("cannot pin the program")?;
+    let _pins = Pins::hold(&mut program)?;
     let id = id_of(program.as_fd())?;
     let tag = tag_of(program.as_fd())?;
     let name = program.name().to_string_lossy().into_owned();

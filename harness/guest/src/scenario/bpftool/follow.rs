@@ -23,12 +23,9 @@ const SILENCE: Duration = Duration::from_millis(2500);
 
 /// Follows both streams of a program that its pin holds alone, until it is not there any more.
 pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let pins = Pins::mount()?;
     let loaded = stage.load()?;
     let mut program = loaded.program()?;
-    program
-        .pin(Pins::PROGRAM)
-        .context("cannot pin the program")?;
+    let pins = Pins::hold(&mut program)?;
     let id = id_of(program.as_fd())?;
     let mut followers = Vec::new();
     for stream in Stream::ALL {
@@ -103,12 +100,9 @@ pub fn play_signals(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 
 /// Nobody, who may not open programs by their id, follows one by its pin until that is removed.
 pub fn play_by_pin(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let _pins = Pins::mount()?;
     let loaded = stage.load()?;
     let mut program = loaded.program()?;
-    program
-        .pin(Pins::PROGRAM)
-        .context("cannot pin the program")?;
+    let _pins = Pins::hold(&mut program)?;
     fs::set_permissions(Pins::PROGRAM, Permissions::from_mode(0o666))
         .context("cannot let everybody open the pin")?;
     let mut command = command(&[], Stream::Stdout, &["pinned", Pins::PROGRAM]);

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use libbpf_rs::Program;
 
 use super::{Pins, Stage, id_of, note_call, tag_of};
@@ -51,14 +51,11 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 
 /// Has bpftool look for a program that is gone.
 pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let pins = Pins::mount()?;
     let loaded = stage.load()?;
     let mut program = loaded.program()?;
     runner::run(&program, 1, None)?;
     let id = id_of(program.as_fd())?;
-    program
-        .pin(Pins::PROGRAM)
-        .context("cannot pin the program")?;
+    let pins = Pins::hold(&mut program)?;
     drop(loaded);
     note_with_id(
         stage,
@@ -84,14 +81,11 @@ pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 
 /// Has nobody ask, by an id, which takes a capability, and by a pin, which takes rights on the file.
 pub fn play_without_rights(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let _pins = Pins::mount()?;
     let loaded = stage.load()?;
     let mut program = loaded.program()?;
     let run = runner::run(&program, 1, None)?;
     let id = id_of(program.as_fd())?;
-    program
-        .pin(Pins::PROGRAM)
-        .context("cannot pin the program")?;
+    let _pins = Pins::hold(&mut program)?;
     let nobody = |words: &[&str]| {
         let mut command = tracelog(words);
         command.uid(NOBODY).gid(NOBODY);
