@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use xshell::Shell;
 
+use crate::arch::Names;
 use crate::command::{command, output, shell_in};
 use crate::context::{Arch, Context};
 use crate::lock;
@@ -64,39 +66,7 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path) -> Result<()> {
     let new = tempfile::tempdir_in(folder)
         .with_context(|| format!("cannot write to {}", folder.display()))?;
     let sh = shell_in(new.path())?;
-    let sources = output(command(&sh, "apt-get").args([
-        "indextargets",
-        "--format",
-        SOURCE_LINE,
-        "Created-By: Packages",
-        "Origin: Debian",
-    ]))?;
-    ensure!(
-        !sources.is_empty(),
-        "apt knows no source of Debian's packages; `apt-get update`, or look at /etc/apt"
-    );
-    // as an archive: who may not make files of other owners can unpack it all the same
-    output(
-        command(&sh, "mmdebstrap")
-            // nothing of it runs, so it takes neither root nor a namespace
-            .args([
-                "--quiet",
-                "--mode=chrootless",
-                "--variant=extract",
-                "--format=tar",
-            ])
-            .arg(format!("--architectures={}", arch.debian))
-            .arg(format!("--include={}", PACKAGES.join(",")))
-            // no suite of its own, an archive, the sources as they are given
-            .args(["", "root.tar", "-"])
-            .stdin(sources),
-    )
-    .with_context(|| {
-        format!(
-            "cannot get packages for {}; is mmdebstrap there (see `make doctor`)?",
-            arch.name
-        )
-    })?;
+    download(&sh, arch)?;
     let root = new.path().join("root");
     fs::create_dir(&root).with_context(|| format!("cannot make {}", root.display()))?;
     output(command(&sh, "tar").args([
@@ -115,6 +85,44 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path) -> Result<()> {
     fs::rename(&root, dir).with_context(|| format!("cannot write {}", dir.display()))?;
     stage.done(format!("libraries and programs for {}", arch.name));
     Ok(())
+}
+
+/// Puts what is to be unpacked into `root.tar`, an archive: who may not make files of other owners can
+/// unpack it all the same.
+fn download(sh: &Shell, arch: &Names) -> Result<()> {
+    let sources = output(command(sh, "apt-get").args([
+        "indextargets",
+        "--format",
+        SOURCE_LINE,
+        "Created-By: Packages",
+        "Origin: Debian",
+    ]))?;
+    ensure!(
+        !sources.is_empty(),
+        "apt knows no source of Debian's packages; `apt-get update`, or look at /etc/apt"
+    );
+    output(
+        command(sh, "mmdebstrap")
+            // nothing of it runs, so it takes neither root nor a namespace
+            .args([
+                "--quiet",
+                "--mode=chrootless",
+                "--variant=extract",
+                "--format=tar",
+            ])
+            .arg(format!("--architectures={}", arch.debian))
+            .arg(format!("--include={}", PACKAGES.join(",")))
+            // no suite of its own, an archive, the sources as they are given
+            .args(["", "root.tar", "-"])
+            .stdin(sources),
+    )
+    .map(drop)
+    .with_context(|| {
+        format!(
+            "cannot get packages for {}; is mmdebstrap there (see `make doctor`)?",
+            arch.name
+        )
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::agent;
 use crate::bpftool;
 use crate::context::Context;
 use crate::feature;
-use crate::kernel;
+use crate::kernel::{self, Kernel};
 use crate::machine::{self, Reader, RunRecord, RunSpec, Timeouts, Tools};
 use crate::matrix::Matrix;
 use crate::progress::seconds;
@@ -115,16 +115,8 @@ impl<'a> Plan<'a> {
 ///
 /// Where a stage fails before there is anything to judge.
 pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
-    let Plan {
-        filter,
-        stress,
-        cpus,
-        reader,
-        ..
-    } = *plan;
-    check_filter(filter)?;
-    let slowness = if plan.icount { COUNTING } else { 1 };
-    let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config) * slowness;
+    check_filter(plan.filter)?;
+    let patience = patience(ctx, plan)?;
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&plan.keep)?;
@@ -137,34 +129,29 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         &folder.path().join("objects"),
     )?;
     let spec = RunSpec {
-        image: kernel.image,
+        image: kernel.image.clone(),
         arch: ctx.arch,
         objects: objects.dir,
         agent: agent::build(ctx)?,
         bpftool: Some(bpftool_for_guest.path),
         test_progs: None,
-        filter: filter.map(str::to_owned),
+        filter: plan.filter.map(str::to_owned),
         run_dir: folder.path().to_owned(),
-        cpus,
+        cpus: plan.cpus,
         icount: plan.icount,
-        timeouts: Timeouts::of(patience, stress),
+        timeouts: Timeouts::of(patience, plan.stress),
         patience,
-        stress,
-        reader,
+        stress: plan.stress,
+        reader: plan.reader,
         tools: Tools::find(ctx)?,
     };
-    let config = fs::read_to_string(&kernel.config).with_context(|| {
-        format!(
-            "cannot read the kernel's configuration {}",
-            kernel.config.display()
-        )
-    })?;
+    let features = must_have(ctx, &kernel, plan.cpus)?;
     let record = boot(ctx, &spec)?;
     let expected = Expected {
         release: Some(&kernel.release),
         machine: ctx.arch.names().machine,
-        filter,
-        features: &feature::required(&ctx.base, ctx.arch, &config, cpus),
+        filter: plan.filter,
+        features: &features,
     };
     let environment = Environment {
         kernel: kernel.release.clone(),
@@ -174,7 +161,7 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         qemu: record.qemu_version.clone(),
         virtme_ng: record.virtme_version.clone(),
         accelerator: record.accelerator.to_string(),
-        ..Environment::of(ctx, filter, cpus)
+        ..Environment::of(ctx, plan.filter, plan.cpus)
     };
     Ok(Trial {
         verdict: judge(&record, &expected),
@@ -182,6 +169,23 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         record,
         environment,
     })
+}
+
+/// How many times longer everything may take.
+fn patience(ctx: &Context, plan: &Plan<'_>) -> Result<u32> {
+    let slowness = if plan.icount { COUNTING } else { 1 };
+    Ok(Matrix::of(&ctx.repo)?.patience(&ctx.config) * slowness)
+}
+
+/// The features that a guest of so many CPUs must have with this kernel.
+fn must_have(ctx: &Context, kernel: &Kernel, cpus: u32) -> Result<Vec<&'static str>> {
+    let config = fs::read_to_string(&kernel.config).with_context(|| {
+        format!(
+            "cannot read the kernel's configuration {}",
+            kernel.config.display()
+        )
+    })?;
+    Ok(feature::required(&ctx.base, ctx.arch, &config, cpus))
 }
 
 /// Boots the guest and tells how far it is.

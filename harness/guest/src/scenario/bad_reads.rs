@@ -86,8 +86,12 @@ fn bad_reads(
     program: BorrowedFd<'_>,
     no_program: BorrowedFd<'_>,
 ) -> Result<Vec<(&'static str, Attr)>> {
-    let good = |buffer: u64| good(buffer, program);
     let at = buffer.as_mut_ptr() as u64;
+    let but = |spoil: &dyn Fn(&mut Attr)| {
+        let mut attr = good(at, program);
+        spoil(&mut attr);
+        attr
+    };
     // closed at the end of this statement; nothing is opened until the number has been tried
     let closed = number(
         File::open("/dev/null")
@@ -95,64 +99,25 @@ fn bad_reads(
             .as_fd(),
     );
     Ok(vec![
-        (
-            "stream 0",
-            Attr {
-                stream: 0,
-                ..good(at)
-            },
-        ),
-        (
-            "stream 3",
-            Attr {
-                stream: 3,
-                ..good(at)
-            },
-        ),
-        (
-            "stream 2^32 - 1",
-            Attr {
-                stream: u32::MAX,
-                ..good(at)
-            },
-        ),
-        (
-            "length 0",
-            Attr {
-                length: 0,
-                ..good(at)
-            },
-        ),
+        ("stream 0", but(&|attr| attr.stream = 0)),
+        ("stream 3", but(&|attr| attr.stream = 3)),
+        ("stream 2^32 - 1", but(&|attr| attr.stream = u32::MAX)),
+        ("length 0", but(&|attr| attr.length = 0)),
         (
             "a byte that is not zero after the fields",
-            Attr {
-                after: 1,
-                ..good(at)
-            },
+            but(&|attr| attr.after = 1),
         ),
-        (
-            "a closed fd",
-            Attr {
-                program: closed,
-                ..good(at)
-            },
-        ),
-        (
-            "fd -1",
-            Attr {
-                program: u32::MAX,
-                ..good(at)
-            },
-        ),
+        ("a closed fd", but(&|attr| attr.program = closed)),
+        ("fd -1", but(&|attr| attr.program = u32::MAX)),
         (
             "an fd that is no program's",
-            Attr {
-                program: number(no_program),
-                ..good(at)
-            },
+            but(&|attr| attr.program = number(no_program)),
         ),
-        ("buffer at NULL", good(0)),
-        ("buffer in the kernel", good(u64::MAX - 4095)),
+        ("buffer at NULL", but(&|attr| attr.buffer = 0)),
+        (
+            "buffer in the kernel",
+            but(&|attr| attr.buffer = u64::MAX - 4095),
+        ),
     ])
 }
 

@@ -48,6 +48,9 @@ pub fn all(bench: &Bench) -> Result<Vec<Plot>> {
 /// Where on the axis, and how much.
 type Points = Vec<(f64, f64)>;
 
+/// Whose figures, in which colour.
+type Line<'a> = (&'a str, Points, RGBColor);
+
 fn draw(bench: &Bench, case: &str, unit: &str) -> Result<String, Box<dyn std::error::Error>> {
     let series = |figures: &Figures| -> Vec<Row> {
         let of_series = |row: &&Row| row.case == case && row.unit == unit;
@@ -68,52 +71,57 @@ fn draw(bench: &Bench, case: &str, unit: &str) -> Result<String, Box<dyn std::er
         (bench.ours.environment.base.as_str(), points(&ours), BLUE),
         ("mainline", points(&mainline), RED),
     ];
+    let mut svg = String::new();
+    paint(&mut svg, &places, unit, &lines)?;
+    Ok(svg)
+}
+
+fn paint(
+    svg: &mut String,
+    places: &[&At],
+    unit: &str,
+    lines: &[Line<'_>],
+) -> Result<(), Box<dyn std::error::Error>> {
     let most = lines
         .iter()
         .flat_map(|(_, points, _)| points)
         .fold(0.0, |most, (_, much)| f64::max(most, *much));
     let most = if most > 0.0 { most * 1.1 } else { 1.0 };
 
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        // the page may be dark, the lettering is not
-        root.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&root)
-            .margin(12)
-            .x_label_area_size(28)
-            .y_label_area_size(84)
-            .build_cartesian_2d(-0.2..places.len() as f64 - 0.8, 0.0..most)?;
+    let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    // the page may be dark, the lettering is not
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root)
+        .margin(12)
+        .x_label_area_size(28)
+        .y_label_area_size(84)
+        .build_cartesian_2d(-0.2..places.len() as f64 - 0.8, 0.0..most)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(places.len() * 5)
+        .x_label_formatter(&|at| place(places, *at))
+        .y_label_formatter(&|much| shown((*much * 1000.0) as u64))
+        .y_desc(unit)
+        .draw()?;
+    for &(name, ref points, colour) in lines.iter().filter(|(_, points, _)| !points.is_empty()) {
         chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .x_labels(places.len() * 5)
-            .x_label_formatter(&|at| place(&places, *at))
-            .y_label_formatter(&|much| shown((*much * 1000.0) as u64))
-            .y_desc(unit)
-            .draw()?;
-        for (name, points, colour) in lines {
-            if points.is_empty() {
-                continue;
-            }
-            let dots = points.clone();
-            chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-                .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour));
-            chart.draw_series(
-                dots.into_iter()
-                    .map(|at| Circle::new(at, 3, colour.filled())),
-            )?;
-        }
-        chart
-            .configure_series_labels()
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK)
-            .draw()?;
-        root.present()?;
+            .draw_series(LineSeries::new(
+                points.iter().copied(),
+                colour.stroke_width(2),
+            ))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour));
+        let dot = |&at| Circle::new(at, 3, colour.filled());
+        chart.draw_series(points.iter().map(dot))?;
     }
-    Ok(svg)
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .draw()?;
+    root.present()?;
+    Ok(())
 }
 
 /// The name of a place on the axis; nothing between two of them.
