@@ -53,7 +53,7 @@ int fourth(void *ctx)
 	return print_within();
 }
 
-SEC("syscall") __needs(series) __not_in_mainline("it warns of the fourth print within another, so that is not tried")
+SEC("syscall") __not_run_in_mainline("it warns of the fourth print within another, so that is not tried")
 __with(second)
 __with(third)
 __with(fourth)

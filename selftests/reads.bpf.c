@@ -43,7 +43,7 @@ int bad_reads(void *ctx)
 }
 
 /* Lengths above INT_MAX, which mainline takes for negative ones. At the end the text is read. */
-SEC("syscall") __needs(series) __not_in_mainline("a read of more than INT_MAX bytes makes the kernel warn, so it is not tried")
+SEC("syscall") __not_run_in_mainline("a read of more than INT_MAX bytes makes the kernel warn, so it is not tried")
 __scenario(too_long_reads)
 int longer_than_int_max(void *ctx)
 {

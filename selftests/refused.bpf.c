@@ -112,7 +112,7 @@ int fourth(void *ctx)
 	return print_within();
 }
 
-SEC("syscall") __not_in_mainline("it counts nothing of what it refuses") __needs(series)
+SEC("syscall") __not_run_in_mainline("it counts nothing of what it refuses")
 __with(second)
 __with(third)
 __with(fourth)

@@ -47,7 +47,7 @@ int many_more(void *ctx)
  * Takes a second or two (a case may take a minute), and does not keep its CPU from others: the
  * scenario holds that a thread that wants it now and then gets it.
  */
-SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word") __needs(series)
+SEC("syscall") __not_run_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(meanwhile)
 int a_million(void *ctx)
 {

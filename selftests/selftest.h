@@ -56,6 +56,8 @@ char _license[] SEC("license") = "GPL";
 #define __not_in_mainline(reason) __streams("not_in_mainline", reason)
 /* the same on one architecture only: x86_64 or arm64 */
 #define __not_in_mainline_on(arch, reason) __streams("not_in_mainline_on_" #arch, reason)
+/* the same, and there it is not even run: it would make mainline warn or die, or keep it busy for minutes */
+#define __not_run_in_mainline(reason) __not_in_mainline(reason) __needs(series)
 
 /*
  * What libbpf's bpf_stream_printk() calls, and the five-parameter form, as programs that were built for

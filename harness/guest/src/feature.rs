@@ -26,7 +26,7 @@ const FEATURES: &[(&str, Probe)] = &[
     ("arena_bitwise_fetch", || cfg!(target_arch = "aarch64")),
     // NMIs on the host's request: QEMU's monitor has them for x86-64 only
     ("injected_nmi", || cfg!(target_arch = "x86_64")),
-    // what makes mainline warn, or keeps it busy for minutes, so that trying would spoil its run
+    // our series, for what would spoil mainline's run: __not_run_in_mainline
     ("series", || Path::new(sysctl::LIMIT).exists()),
     // programs that run at the same time
     ("two_cpus", || has_cpus(2)),

@@ -34,7 +34,7 @@ const FEATURES: &[(&str, Obliged)] = &[
     ("two_cpus", Obliged::Cpus(2)),
     ("three_cpus", Obliged::Cpus(3)),
     ("cpu_hotplug", Obliged::Option("CONFIG_HOTPLUG_CPU")),
-    // what would spoil mainline's run
+    // what __not_run_in_mainline needs
     ("series", Obliged::Series),
     // on x86-64 only where KVM passes the counters of the CPU on
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
