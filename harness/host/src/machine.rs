@@ -56,8 +56,8 @@ pub struct RunSpec {
     pub run_dir: PathBuf,
     /// CPUs of the guest.
     pub cpus: u32,
-    /// Whether the guest's clock counts instructions, a nanosecond each: then what it measures is the
-    /// same on every machine. Only software emulation can, and only with one CPU is it exact.
+    /// Whether the guest's clock counts instructions, a nanosecond each: then what it measures does not
+    /// depend on how fast the machine is. Only software emulation can, and only with one CPU is it exact.
     pub icount: bool,
     /// How long each stage may take.
     pub timeouts: Timeouts,
