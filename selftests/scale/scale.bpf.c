@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What many CPUs that print at the same time come to, and what a record takes of memory (`make bench
- * SCALE=1`). The scenarios run the programs on 1, 2, 4 and 8 CPUs for half a second each; a CPU reads
- * what it printed after each run, so that a stream is never full for long.
+ * What many CPUs that print at the same time come to, in real time, and what a record takes of memory;
+ * `make bench` takes both. The scenarios run the programs on 1, 2, 4 and 8 CPUs for half a second each;
+ * a CPU reads after each run what is there, so that a stream is never full for long.
  */
 #include "../selftest.h"
 
