@@ -4,9 +4,9 @@
 //! A run is good if the guest wrote exactly one start, every announced case exactly once and in
 //! its turn, exactly one end with the right count, and no other line; if it is the kernel that was
 //! to be tested; if its console is free of splats and its memory, where it was searched, of leaks;
-//! and if it was not stopped from outside. Whatever
-//! is missing is a [`Fault`]: nothing that is absent counts as success, and no exit code counts at
-//! all. Whether a case did the right thing is for its snapshot to say, not for this module.
+//! and if it was not stopped from outside. Whatever is missing is a [`Fault`]: nothing that is absent
+//! counts as success, and no exit code counts at all. Whether a case did the right thing is for its
+//! snapshot to say, not for this module.
 
 use serde::Deserialize;
 use wire::{CaseReport, FromGuest, Outcome, PROTOCOL};
