@@ -238,19 +238,19 @@ int sleepable_helper(void *ctx)
 	return 0;
 }
 
-__noinline int global_function(int x)
+__noinline int global_that_sleeps(void)
 {
-	return x + 1;
+	return bpf_copy_from_user(&global_flags, sizeof(global_flags), NULL);
 }
 
-SEC("tc") __not_in_mainline("global functions that cannot sleep may be called with IRQs off")
-int global_function_with_irqs_off(struct __sk_buff *skb)
+SEC("syscall")
+int global_function_that_sleeps(void *ctx)
 {
 	unsigned long flags;
 	int ret;
 
 	bpf_local_irq_save(&flags);
-	ret = global_function(skb->len);
+	ret = global_that_sleeps();
 	bpf_local_irq_restore(&flags);
 	return ret;
 }
@@ -396,4 +396,300 @@ int path_with_flags_of_lock(struct __sk_buff *skb)
 	}
 	bpf_local_irq_restore(&flags);
 	return 0;
+}
+
+/*
+ * --- global functions, which are verified after their calls: whether one may sleep or throw is found
+ * beforehand (the same goes for preemption off and bpf_rcu_read_lock()). What is allowed: locks.bpf.c.
+ */
+
+__noinline int global_that_calls_global(void)
+{
+	return global_that_sleeps() + 1;
+}
+
+SEC("syscall")
+int global_function_that_sleeps_in_another(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_that_calls_global();
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+static __noinline int static_that_sleeps(void *to)
+{
+	return bpf_copy_from_user(to, sizeof(global_flags), NULL);
+}
+
+__noinline int global_that_calls_static(void)
+{
+	return static_that_sleeps(&global_flags);
+}
+
+SEC("syscall")
+int global_function_that_sleeps_in_static(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_that_calls_static();
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+static int sleep_in_callback(__u32 i, void *ctx)
+{
+	bpf_copy_from_user(&global_flags, sizeof(global_flags), NULL);
+	return 0;
+}
+
+__noinline int global_with_callback(int n)
+{
+	return bpf_loop(n, sleep_in_callback, NULL, 0);
+}
+
+SEC("syscall")
+int global_function_that_sleeps_in_callback(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_with_callback(1);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+__noinline int global_with_sleepable_kfunc(void)
+{
+	return bpf_copy_from_user_str(&global_flags, sizeof(global_flags), NULL, 0);
+}
+
+SEC("syscall")
+int global_function_with_sleepable_kfunc(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_with_sleepable_kfunc();
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+static const volatile bool never;
+
+/* What is never run counts. */
+__noinline int global_with_dead_code(int x)
+{
+	if (never)
+		bpf_copy_from_user(&global_flags, sizeof(global_flags), NULL);
+	return x + 1;
+}
+
+SEC("syscall")
+int global_function_that_never_sleeps(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_with_dead_code(1);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+struct element {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, struct element);
+} timers SEC(".maps");
+
+__noinline int global_that_is_called_back(int x);
+
+static __noinline int expired(void *map, int *key, struct element *element)
+{
+	global_that_is_called_back(1);
+	return 0;
+}
+
+/* That it sleeps stands behind the jump, and so is found after its callback was looked at. */
+__noinline int global_that_is_called_back(int x)
+{
+	struct element *element;
+	int key = 0;
+
+	asm volatile goto("if %[x] != 0 goto %l[sleep]" : : [x] "r"(x) : : sleep);
+	element = bpf_map_lookup_elem(&timers, &key);
+	if (element)
+		bpf_timer_set_callback(&element->timer, expired);
+	return 0;
+sleep:
+	return bpf_copy_from_user(&global_flags, sizeof(global_flags), NULL);
+}
+
+__noinline int global_that_calls_callback(void)
+{
+	struct element *element;
+	int key = 0;
+
+	element = bpf_map_lookup_elem(&timers, &key);
+	if (!element)
+		return -1;
+	return expired(&timers, &key, element);
+}
+
+/* The callback leads back to the function that sets it, which is looked at first. */
+SEC("syscall")
+int global_function_that_sleeps_in_circle(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_that_calls_callback();
+	bpf_local_irq_restore(&flags);
+	return ret + global_that_is_called_back(0);
+}
+
+__noinline int global_that_throws(int x)
+{
+	if (x > 100)
+		bpf_throw(0);
+	return x + 1;
+}
+
+SEC("tc") __not_in_mainline("it has other words, or none, for a global function that throws")
+int global_function_that_throws(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_that_throws(skb->len);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+__noinline int global_that_calls_throwing(int x)
+{
+	return global_that_throws(x) + 1;
+}
+
+SEC("tc") __not_in_mainline("it has other words, or none, for a global function that throws")
+int global_function_that_throws_in_another(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_that_calls_throwing(skb->len);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+__noinline int global_function(int x)
+{
+	return x + 1;
+}
+
+SEC("tc")
+int global_function_with_lock_and_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	if (bpf_res_spin_lock_irqsave(&lock, &flags))
+		return 0;
+	ret = global_function(skb->len);
+	bpf_res_spin_unlock_irqrestore(&lock, &flags);
+	return ret;
+}
+
+__noinline int global_that_writes(unsigned long *to)
+{
+	if (to)
+		*to = 1;
+	return 0;
+}
+
+SEC("tc") __not_in_mainline("its verifier has other words for what lies on the stack")
+int flags_passed_to_global_function(struct __sk_buff *skb)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	global_that_writes(&flags);
+	bpf_local_irq_restore(&flags);
+	return 0;
+}
+
+/* Verified as if interrupts were on before, where the call is with interrupts off. */
+__noinline int global_that_leaves_irqs_off(int x)
+{
+	unsigned long flags;
+
+	bpf_local_irq_save(&flags);
+	return x + 1;
+}
+
+SEC("tc")
+int global_function_that_leaves_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = global_that_leaves_irqs_off(skb->len);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+
+SEC("syscall")
+int global_function_that_sleeps_with_preemption_off(void *ctx)
+{
+	int ret;
+
+	bpf_preempt_disable();
+	ret = global_that_sleeps();
+	bpf_preempt_enable();
+	return ret;
+}
+
+extern void bpf_rcu_read_lock(void) __weak __ksym;
+extern void bpf_rcu_read_unlock(void) __weak __ksym;
+
+SEC("syscall")
+int global_function_that_sleeps_under_rcu(void *ctx)
+{
+	int ret;
+
+	bpf_rcu_read_lock();
+	ret = global_that_sleeps();
+	bpf_rcu_read_unlock();
+	return ret;
+}
+
+SEC("tc") __not_in_mainline("it has other words, or none, for a global function that throws")
+int global_function_that_throws_under_rcu(struct __sk_buff *skb)
+{
+	int ret;
+
+	bpf_rcu_read_lock();
+	ret = global_that_throws(skb->len);
+	bpf_rcu_read_unlock();
+	return ret;
 }

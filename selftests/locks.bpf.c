@@ -483,3 +483,99 @@ int table_full(void *ctx)
 			  t1 - t0 > 250 * 1000 * 1000 ? "more" : "less");
 	return 0;
 }
+
+/* --- global functions with interrupts off: those that neither sleep nor throw */
+
+/* Interrupts are off when it is called, and on when it is verified. */
+__noinline int lock_in_global(int x)
+{
+	unsigned long flags, more;
+
+	bpf_local_irq_save(&flags);
+	if (!bpf_res_spin_lock_irqsave(&lock_a, &more)) {
+		x++;
+		bpf_res_spin_unlock_irqrestore(&lock_a, &more);
+	}
+	bpf_local_irq_restore(&flags);
+	return x;
+}
+
+SEC("tc")
+int global_function_with_irqs_off(struct __sk_buff *skb)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = lock_in_global(1);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
+
+extern void bpf_rcu_read_lock(void) __weak __ksym;
+extern void bpf_rcu_read_unlock(void) __weak __ksym;
+
+SEC("syscall")
+int global_function_in_three_regions(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_rcu_read_lock();
+	bpf_preempt_disable();
+	bpf_local_irq_save(&flags);
+	ret = lock_in_global(2);
+	bpf_local_irq_restore(&flags);
+	bpf_preempt_enable();
+	bpf_rcu_read_unlock();
+	return ret;
+}
+
+/* What sleeps is called elsewhere. */
+__noinline int global_that_sleeps(void)
+{
+	char text[8];
+
+	return bpf_copy_from_user(text, sizeof(text), NULL);
+}
+
+SEC("syscall")
+int global_functions_with_irqs_off_and_on(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = lock_in_global(3);
+	bpf_local_irq_restore(&flags);
+	return global_that_sleeps() ? ret : -1;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, long);
+} of_task SEC(".maps");
+
+__noinline int storage_in_global(int x)
+{
+	long *value;
+
+	value = bpf_task_storage_get(&of_task, bpf_get_current_task_btf(), NULL,
+				     BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return value ? x + 1 : x;
+}
+
+/* In a program that may sleep, storage is allocated so that it cannot. */
+SEC("syscall")
+int storage_with_irqs_off(void *ctx)
+{
+	unsigned long flags;
+	int ret;
+
+	bpf_local_irq_save(&flags);
+	ret = storage_in_global(4);
+	bpf_local_irq_restore(&flags);
+	return ret;
+}
