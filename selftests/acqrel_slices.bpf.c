@@ -21,7 +21,7 @@ struct {
 	__type(value, __u8[60]);
 } values SEC(".maps");
 
-SEC("tc") __needs(series) __not_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
+SEC("tc") __not_run_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
 int load_from_read_only_slice(struct __sk_buff *skb)
 {
 	struct bpf_dynptr packet;
@@ -33,7 +33,7 @@ int load_from_read_only_slice(struct __sk_buff *skb)
 	return at ? load_acquire(u64, at, 0) : 0;
 }
 
-SEC("tc") __needs(series) __not_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
+SEC("tc") __not_run_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
 int load_from_slice(struct __sk_buff *skb)
 {
 	struct bpf_dynptr packet;
@@ -45,7 +45,7 @@ int load_from_slice(struct __sk_buff *skb)
 	return at ? load_acquire(u64, at, 0) : 0;
 }
 
-SEC("tc") __needs(series) __not_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
+SEC("tc") __not_run_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
 int store_to_slice(struct __sk_buff *skb)
 {
 	struct bpf_dynptr packet;
@@ -59,7 +59,7 @@ int store_to_slice(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("syscall") __needs(series) __not_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
+SEC("syscall") __not_run_in_mainline("it takes them at odd addresses: arm64 then dies of a misaligned LDAR, so that is not tried")
 int store_to_data_of_dynptr(void *ctx)
 {
 	struct bpf_dynptr dynptr;
