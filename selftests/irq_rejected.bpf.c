@@ -550,7 +550,7 @@ __noinline int global_that_calls_callback(void)
 }
 
 /* The callback leads back to the function that sets it, which is looked at first. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("it takes the circle, which an async callback closes, for a recursion")
 int global_function_that_sleeps_in_circle(void *ctx)
 {
 	unsigned long flags;
@@ -569,7 +569,7 @@ __noinline int global_that_throws(int x)
 	return x + 1;
 }
 
-SEC("tc") __not_in_mainline("it has other words, or none, for a global function that throws")
+SEC("tc")
 int global_function_that_throws(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -586,7 +586,7 @@ __noinline int global_that_calls_throwing(int x)
 	return global_that_throws(x) + 1;
 }
 
-SEC("tc") __not_in_mainline("it has other words, or none, for a global function that throws")
+SEC("tc")
 int global_function_that_throws_in_another(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -683,7 +683,7 @@ int global_function_that_sleeps_under_rcu(void *ctx)
 	return ret;
 }
 
-SEC("tc") __not_in_mainline("it has other words, or none, for a global function that throws")
+SEC("tc")
 int global_function_that_throws_under_rcu(struct __sk_buff *skb)
 {
 	int ret;

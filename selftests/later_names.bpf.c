@@ -373,7 +373,7 @@ int work_queue_of_earlier_name(void *ctx)
 
 /* --- what is refused, as it is by the earlier names */
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it has other words for the release of what is not owned")
 int object_dropped_twice(struct __sk_buff *skb)
 {
 	struct item *item = new(struct item);
