@@ -569,7 +569,7 @@ __noinline int global_that_throws(int x)
 	return x + 1;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it says beforehand that the function is taken for valid")
 int global_function_that_throws(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -586,7 +586,7 @@ __noinline int global_that_calls_throwing(int x)
 	return global_that_throws(x) + 1;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it says beforehand that the function is taken for valid")
 int global_function_that_throws_in_another(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -683,7 +683,7 @@ int global_function_that_sleeps_under_rcu(void *ctx)
 	return ret;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it says beforehand that the function is taken for valid")
 int global_function_that_throws_under_rcu(struct __sk_buff *skb)
 {
 	int ret;
