@@ -693,3 +693,32 @@ int global_function_that_throws_under_rcu(struct __sk_buff *skb)
 	bpf_rcu_read_unlock();
 	return ret;
 }
+
+extern struct task_struct *bpf_task_acquire(struct task_struct *p) __weak __ksym;
+extern void bpf_task_release(struct task_struct *p) __weak __ksym;
+
+/* No region, but what bpf_throw() would not come back to either. */
+SEC("syscall") __not_in_mainline("it says beforehand that the function is taken for valid")
+int global_function_that_throws_with_reference(void *ctx)
+{
+	struct task_struct *task = bpf_task_acquire(bpf_get_current_task_btf());
+	int ret;
+
+	if (!task)
+		return 0;
+	ret = global_that_throws(task->pid);
+	bpf_task_release(task);
+	return ret;
+}
+
+/* --- flags where the program's frame ends: what lies there is the kernel's */
+
+SEC("tc")
+int restore_from_frame_pointer(struct __sk_buff *skb)
+{
+	asm volatile("r1 = r10; r1 += -8;"
+		     "call bpf_local_irq_save;"
+		     "r1 = r10;"
+		     "call bpf_local_irq_restore;" ::: "r0", "r1", "r2", "r3", "r4", "r5", "memory");
+	return 0;
+}

@@ -230,7 +230,7 @@ int object_in_list_and_tree(struct __sk_buff *skb)
 	return err;
 }
 
-SEC("tc") __not_in_mainline("it has no bpf_res_spin_lock in allocated objects")
+SEC("tc")
 int locked_object_in_list_and_tree(struct __sk_buff *skb)
 {
 	struct locked *object;

@@ -511,7 +511,7 @@ static bool less(struct bpf_rb_node *a, const struct bpf_rb_node *b)
 	return false;
 }
 
-SEC("tc") __not_in_mainline("it calls the lock by its name there")
+SEC("tc")
 int lock_in_order_of_tree(struct __sk_buff *skb)
 {
 	struct node *node = bpf_obj_new_impl(bpf_core_type_id_local(struct node), NULL);

@@ -100,7 +100,7 @@ int args_shorter_five_parameters(void *ctx)
  * "The program needs CAP_PERFMON as bpf_printk does": the scenario gives up every capability but
  * CAP_BPF and CAP_NET_ADMIN for the load, which are what a tc program needs otherwise.
  */
-SEC("tc") __not_in_mainline("its words for a missing capability are others")
+SEC("tc")
 __scenario(without_perfmon)
 int without_perfmon(struct __sk_buff *skb)
 {
