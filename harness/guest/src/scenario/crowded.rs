@@ -16,11 +16,37 @@ use crate::stream::Stream;
 /// Between the half of 250 ms that is a thread's share, and all of it.
 const MOST: Duration = Duration::from_millis(225);
 
-/// One thread runs the program, one is in its way.
+/// A busy host can keep the guest's CPU from running, and its kernel counts that as the program's time.
+/// Such a run says nothing. A program that is measured by its CPU's time takes more in every run.
+const RUNS: usize = 10;
+
+/// Runs the program until one run says something.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
+    let mut taken = Duration::MAX;
+    for _ in 0..RUNS {
+        taken = run_in_a_crowd(fd)?;
+        stage.seen.stdout.clear();
+        stage.seen.stderr.clear();
+        Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
+        Stream::Stderr.drain(fd, &mut stage.seen.stderr)?;
+        if taken < MOST {
+            break;
+        }
+    }
+    ensure!(
+        taken < MOST,
+        "the program got {} ms of the CPU's time in the last of {RUNS} runs, too much in each",
+        taken.as_millis()
+    );
+    stage.note("less than 250 ms of the CPU's time were the program's");
+    Ok(None)
+}
+
+/// One thread runs the program, one is in its way; gives the time that the CPU spent on the first.
+fn run_in_a_crowd(fd: BorrowedFd<'_>) -> Result<Duration> {
     let running = AtomicBool::new(true);
     type Work<'a> = Box<dyn FnOnce() -> Result<Duration> + Send + 'a>;
     let works: Vec<Work<'_>> = vec![
@@ -37,16 +63,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
             Ok(Duration::ZERO)
         }),
     ];
-    let taken = threads::at_once(works)?[0];
-    ensure!(
-        taken < MOST,
-        "the program got {} ms of the CPU's time",
-        taken.as_millis()
-    );
-    stage.note("less than 250 ms of the CPU's time were the program's");
-    Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(fd, &mut stage.seen.stderr)?;
-    Ok(None)
+    Ok(threads::at_once(works)?[0])
 }
 
 /// Runs the program on the first CPU; gives the time that the CPU spent on it.

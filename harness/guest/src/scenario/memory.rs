@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{kmemleak, settings};
 
 /// What the rest of the guest may take or give meanwhile.
-pub const SLACK_KIB: i64 = 1024;
+pub const SLACK_KIB: i64 = 1536;
 
 /// The kernel frees some things a while after they were given up.
 const PATIENCE: Duration = Duration::from_secs(5);
