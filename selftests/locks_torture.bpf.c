@@ -132,9 +132,9 @@ static __noinline int play(struct tally *tally)
 
 static __noinline int play_as_process(void)
 {
-	int i;
+	int i, rounds = 100 / cpus; /* each waits for all the others */
 
-	bpf_for(i, 0, 100)
+	bpf_for(i, 0, rounds)
 		play(&of_process);
 	return 0;
 }
@@ -177,7 +177,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 {
 	play(&of_timers);
 	if (!stopped)
-		bpf_timer_start(&timed->timer, 300 * MICROSECOND, BPF_F_TIMER_CPU_PIN);
+		bpf_timer_start(&timed->timer, cpus * 300 * MICROSECOND, BPF_F_TIMER_CPU_PIN);
 	return 0;
 }
 
