@@ -160,7 +160,10 @@ static __always_inline const char *result(int ret)
 }
 
 #if defined(__TARGET_ARCH_x86)
-/* 6.12 keeps it among a CPU's hottest variables, later kernels by itself: one of the two is there. */
+/*
+ * 6.12 keeps it among a CPU's hottest variables, later kernels by itself: one of the two is there. Its
+ * highest bit is not of the count, a clock's interrupt can change it: whether to schedule.
+ */
 struct pcpu_hot___before_6_15 {
 	int preempt_count;
 } __attribute__((preserve_access_index));
@@ -173,12 +176,12 @@ static __always_inline __u32 preempt_count(void)
 	const struct pcpu_hot___before_6_15 *hot;
 
 	if (&__preempt_count)
-		return *(const int *)bpf_this_cpu_ptr(&__preempt_count);
+		return *(const int *)bpf_this_cpu_ptr(&__preempt_count) & 0x7fffffff;
 	/* the verifier goes on here also where it is there */
 	if (!&pcpu_hot)
 		return ~0;
 	hot = bpf_this_cpu_ptr(&pcpu_hot);
-	return hot->preempt_count;
+	return hot->preempt_count & 0x7fffffff;
 }
 #elif defined(__TARGET_ARCH_arm64)
 static __always_inline __u32 preempt_count(void)
