@@ -99,7 +99,7 @@ int work_callback(void *ctx)
 		return -1;
 	err = bpf_wq_init(&element->work, &works, 0);
 	if (!err)
-		err = set_callback(&element->work, work);
+		err = bpf_wq_set_callback(&element->work, work, 0);
 	if (!err)
 		err = bpf_wq_start(&element->work, 0);
 	return err;

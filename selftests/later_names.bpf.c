@@ -4,7 +4,7 @@
  * without the arguments that only the verifier knows. A program leaves the registers of these as they
  * are; here, as the last call left them.
  */
-#include "selftest.h"
+#include "workqueue.h"
 #include <bpf/bpf_core_read.h>
 
 /* as 7.x's headers have them */
@@ -18,10 +18,8 @@ extern int bpf_list_push_back(struct bpf_list_head *head, struct bpf_list_node *
 extern int bpf_rbtree_add(struct bpf_rb_root *root, struct bpf_rb_node *node,
 			  bool(less)(struct bpf_rb_node *a, const struct bpf_rb_node *b)) __weak
 	__ksym;
-extern int bpf_wq_set_callback(struct bpf_wq *wq, int(callback_fn)(void *map, int *key, void *value),
-			       unsigned int flags) __weak __ksym;
 
-/* 6.12's; workqueue.h takes the later name wherever there is one */
+/* 6.12's */
 extern void *bpf_obj_new_impl(__u64 local_type_id__k, void *meta__ign) __weak __ksym;
 extern int bpf_wq_set_callback_impl(struct bpf_wq *wq,
 				    int(callback_fn)(void *map, int *key, void *value),
@@ -32,8 +30,6 @@ extern struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head) __we
 extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __weak __ksym;
 extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node)
 	__weak __ksym;
-extern int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags) __weak __ksym;
-extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __weak __ksym;
 
 #define new(type) ((type *)bpf_obj_new(bpf_core_type_id_local(type)))
 

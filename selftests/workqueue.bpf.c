@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * "From any context: process": the callback of a work queue, a task of the kernel, prints into the
- * streams of the program that started it. 6.12's bpf_wq_set_callback_impl() is also the one kfunc
- * that was given the calling program before streams came: this holds that it still is.
+ * streams of the program that started it. What sets the callback is also the one kfunc that was given
+ * the calling program before streams came: this holds that it still is.
  */
 #include "workqueue.h"
 
@@ -37,7 +37,7 @@ int workqueue(void *ctx)
 		return -1;
 	err = bpf_wq_init(&element->work, &works, 0);
 	if (!err)
-		err = set_callback(&element->work, work);
+		err = bpf_wq_set_callback(&element->work, work, 0);
 	if (!err)
 		err = bpf_wq_start(&element->work, 0);
 	return err;

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 use crate::{kmemleak, settings};
 
 /// What the rest of the guest may take or give meanwhile.
-pub const SLACK_KIB: i64 = 1536;
+pub const SLACK_KIB: i64 = 1024;
 
-/// The kernel frees some things a while after they were given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The kernel frees some things a while after they were given up, on a busy host much later.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What counts as free in `/proc/zoneinfo`: the zones' free pages, and the lists of free pages of each
 /// CPU, which can grow to many MiB and which MemFree of `/proc/meminfo` leaves out.
