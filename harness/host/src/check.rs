@@ -31,6 +31,7 @@ mod exported;
 mod form;
 mod libbpf;
 mod points;
+mod rendered;
 mod sparse;
 mod targets;
 mod warnings;
@@ -93,6 +94,9 @@ pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findi
     exported::check(&place, series, findings)?;
     checkpatch::check(&place, series, findings)?;
     documented::check(&place, findings)?;
+    if depth > Depth::Quick {
+        rendered::check(&place, findings)?;
+    }
     compile::check(&place, series, depth, findings)?;
     if depth == Depth::Quick {
         return Ok(());

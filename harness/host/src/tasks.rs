@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::base::REFERENCE;
+use crate::check::Depth;
 use crate::cli::Task;
 use crate::context::{Arch, Context};
 use crate::setup;
@@ -71,7 +72,13 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
             tools::FOR_PATCHES.iter().collect()
         }
-        Task::CheckSeries(_) => all(&Arch::buildable_here(), &[tools::FOR_SERIES]),
+        Task::CheckSeries(args) if args.depth() == Depth::Quick => {
+            all(&Arch::buildable_here(), &[tools::FOR_SERIES])
+        }
+        Task::CheckSeries(_) => all(
+            &Arch::buildable_here(),
+            &[tools::FOR_SERIES, tools::FOR_DOCUMENTATION],
+        ),
         Task::TreeTests(_) => all(&[ctx.arch], &[tools::FOR_TREE_TESTS]),
         Task::Test(_) => all(
             &Arch::buildable_here(),

@@ -175,6 +175,22 @@ pub const FOR_SERIES: &[Tool] = &[
     ),
 ];
 
+/// What the whole of them needs besides.
+pub const FOR_DOCUMENTATION: &[Tool] = &[
+    program(
+        "sphinx-build",
+        None,
+        "python3-sphinx",
+        "renders the documentation that the series touches",
+    ),
+    program(
+        "rst2man",
+        None,
+        "python3-docutils",
+        "writes bpftool's manual pages",
+    ),
+];
+
 /// What the tests in the kernel's tree need.
 pub const FOR_TREE_TESTS: &[Tool] = &[program(
     "rsync",

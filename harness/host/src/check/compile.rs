@@ -114,7 +114,7 @@ impl<'a> Bench<'a> {
             if let Err(error) = build.make(&targets, &stage) {
                 return Ok(vec![format!("{what}: {error:#}")]);
             }
-            let said = warnings::read(&read_log(&build)?);
+            let said = warnings::read(&read_log(&build)?, &warnings::OF_COMPILERS);
             let new = warnings::new(said.iter(), &known.compiler);
             wrong.extend(
                 new.iter()
@@ -204,7 +204,7 @@ impl<'a> Bench<'a> {
     fn ask_base(&self, build: &Build<'_>) -> Result<Known> {
         self.place.tree.check_out("base")?;
         // compiled from nothing, or make would say nothing of what it has compiled before
-        remove(build)?;
+        build.remove()?;
         let what = format!("the base on {}", self.ctx.arch);
         let stage = self
             .ctx
@@ -217,7 +217,7 @@ impl<'a> Bench<'a> {
         if !targets.is_empty() {
             let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
             build.make(&targets, &stage)?;
-            known.compiler = shown(&warnings::read(&read_log(build)?));
+            known.compiler = shown(&warnings::read(&read_log(build)?, &warnings::OF_COMPILERS));
         }
         let tree = self.place.tree.dir();
         let found = sparse::run(
@@ -239,7 +239,7 @@ impl<'a> Bench<'a> {
     fn begin(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         if mark.exists() {
-            remove(build)?;
+            build.remove()?;
         }
         fs::create_dir_all(build.out())
             .and_then(|()| fs::write(&mark, ""))
@@ -254,14 +254,6 @@ impl<'a> Bench<'a> {
 
 fn unfinished(build: &Build<'_>) -> PathBuf {
     build.out().join("bpf-streams.unfinished")
-}
-
-fn remove(build: &Build<'_>) -> Result<()> {
-    let out = build.out();
-    if out.exists() {
-        fs::remove_dir_all(out).with_context(|| format!("cannot remove {}", out.display()))?;
-    }
-    Ok(())
 }
 
 fn read_log(build: &Build<'_>) -> Result<String> {

@@ -32,7 +32,7 @@ pub fn run(
         .context("sparse cannot be run; `make doctor` says how to get it")?;
     let log =
         fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
-    let mut found = warnings::read(&String::from_utf8_lossy(&log));
+    let mut found = warnings::read(&String::from_utf8_lossy(&log), &warnings::OF_COMPILERS);
     found.retain(|warning| !is_kfunc(warning, tree));
     Ok(found)
 }
@@ -67,7 +67,10 @@ mod tests {
         .unwrap();
         let told = |line: usize, text: &str| {
             let log = format!("../a.c:{line}:5: warning: symbol 'x' {text}\n");
-            is_kfunc(&warnings::read(&log)[0], tree.path())
+            is_kfunc(
+                &warnings::read(&log, &warnings::OF_COMPILERS)[0],
+                tree.path(),
+            )
         };
         let undeclared = "was not declared. Should it be static?";
         assert!(told(1, undeclared));

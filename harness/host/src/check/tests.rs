@@ -8,7 +8,7 @@ use crate::progress::Progress;
 
 /// As much of the kernel's make as the checks use.
 const MAKEFILE: &str = "\
-.PHONY: allnoconfig vmlinux kernel/bpf/ arch/arm64/net/ FORCE
+.PHONY: allnoconfig vmlinux kernel/bpf/ arch/arm64/net/ htmldocs FORCE
 allnoconfig:
 \t@cp $(KCONFIG_ALLCONFIG) $(O)/.config
 kernel/bpf/ arch/arm64/net/:
@@ -17,7 +17,15 @@ vmlinux:
 \t@sh build kernel/bpf/ $(O)
 kernel/%.o arch/%.o: FORCE
 \t@sh build $@ $(O) sparse
+htmldocs:
+\t@for dir in $(SPHINXDIRS); do sh render $$dir $(O)/Documentation/output/$$dir; done
 ";
+
+/// Writes a page of a folder, and complains of its wide lines as sphinx would.
+const RENDER: &str = "mkdir -p $2\n\
+    for page in $PWD/Documentation/$1/*.rst; do\n\
+    grep -n wide $page | sed \"s|^\\([0-9]*\\):.*|$page:\\1: WARNING: too wide|\" >&2\n\
+    done\necho > $2/index.html\n";
 
 /// Compiles the sources of a folder that are newer than their objects, or runs sparse over that of an
 /// object. Every option is a macro.
@@ -65,6 +73,7 @@ fn fake() -> Fake {
     }
     fake.write("tree/Makefile", MAKEFILE);
     fake.write("tree/build", BUILD);
+    fake.write("tree/render", RENDER);
     fake.write("tree/.gitignore", ".*\n");
     for file in ["kernel/bpf/a.c", "kernel/bpf/b.c", "arch/arm64/net/c.c"] {
         fake.write(&format!("tree/{file}"), &format!("head\n{GOOD}\ntail\n"));
@@ -319,6 +328,51 @@ fn what_nobody_describes_is_named() {
     let mut findings = Findings::default();
     documented::check(&place, &mut findings).unwrap();
     assert_eq!(findings.wrong, Vec::<String>::new());
+}
+
+/// What rendering finds, with a patch that puts `text` where the folder's page holds `nothing`.
+fn rendered(fake: &Fake, folder: &str, text: &str) -> Findings {
+    let (place, _) = fake.place(&[patch(&format!("{folder}/a.rst"), "nothing", text)]);
+    let mut findings = Findings::default();
+    rendered::check(&place, &mut findings).unwrap();
+    findings
+}
+
+#[test]
+fn documentation_is_rendered_without_a_new_warning() {
+    let fake = fake();
+    fake.add_to_base("Documentation/bpf/a.rst", "head\nnothing\ntail\n");
+    fake.add_to_base("Documentation/bpf/b.rst", "wide\n");
+    let findings = rendered(&fake, "Documentation/bpf", "something");
+    assert_eq!((findings.done, findings.wrong), (1, Vec::new()));
+    for _ in 0..2 {
+        let findings = rendered(&fake, "Documentation/bpf", "wide");
+        let wrong = only(&findings);
+        assert!(
+            wrong.contains("new warning: Documentation/bpf/a.rst: too wide"),
+            "{wrong}"
+        );
+    }
+
+    // as the kernel's make without sphinx: it says so, and succeeds
+    let fake = self::fake();
+    fake.add_to_base("Documentation/bpf/a.rst", "head\nnothing\ntail\n");
+    fake.add_to_base("render", "echo SKIP\n");
+    let findings = rendered(&fake, "Documentation/bpf", "something");
+    assert!(only(&findings).contains("has not written"));
+}
+
+#[test]
+fn manual_pages_are_written_without_a_warning() {
+    let folder = "tools/bpf/bpftool/Documentation";
+    let fake = fake();
+    fake.add_to_base(&format!("{folder}/a.rst"), "head\nnothing\ntail\n");
+    let make = "man:\n\t! grep -n wide a.rst >&2\n\t@test $(RST2MAN_OPTS) = --halt=warning\n";
+    fake.add_to_base(&format!("{folder}/Makefile"), make);
+    let findings = rendered(&fake, folder, "something");
+    assert_eq!((findings.done, findings.wrong), (1, Vec::new()));
+    let findings = rendered(&fake, folder, "wide");
+    assert!(only(&findings).contains("2:wide"));
 }
 
 #[test]

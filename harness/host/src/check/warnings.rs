@@ -20,12 +20,14 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The complaints in a log of the kernel's make: `file:line:column: warning: text`. sparse calls
-/// some of its own errors, and goes on.
-pub fn read(log: &str) -> Vec<Warning> {
+/// What compilers begin a complaint with. sparse calls some of its own errors, and goes on.
+pub const OF_COMPILERS: [&str; 2] = [" warning: ", " error: "];
+
+/// The complaints in a log of the kernel's make: `file:line:column: warning: text`, and what else is
+/// among `marks`.
+pub fn read(log: &str, marks: &[&str]) -> Vec<Warning> {
     log.lines()
         .filter_map(|line| {
-            let marks = [" warning: ", " error: "];
             let (place, text) = marks.iter().find_map(|mark| line.split_once(mark))?;
             let mut place = place.split(':');
             let file = place.next().unwrap_or_default();
@@ -61,8 +63,12 @@ mod tests {
 
     #[test]
     fn a_warning_is_known_by_file_and_text() {
-        let shown =
-            |log: &str| -> Vec<String> { read(log).iter().map(Warning::to_string).collect() };
+        let shown = |log: &str| -> Vec<String> {
+            read(log, &OF_COMPILERS)
+                .iter()
+                .map(Warning::to_string)
+                .collect()
+        };
         assert_eq!(
             shown(LOG),
             [
@@ -71,13 +77,13 @@ mod tests {
             ]
         );
         assert_eq!(shown(&LOG.replace(":10:", ":99:")), shown(LOG));
-        assert_eq!(read(LOG)[0].line, 10);
+        assert_eq!(read(LOG, &OF_COMPILERS)[0].line, 10);
     }
 
     #[test]
     fn what_is_known_is_not_new() {
         let known = vec!["kernel/bpf/core.c: bad constant expression".to_owned()];
-        let found = [read(LOG), read(LOG)].concat();
+        let found = read(&LOG.repeat(2), &OF_COMPILERS);
         assert_eq!(
             new(found.iter(), &known),
             ["kernel/bpf/core.c: unused variable ‘a’ [-Wunused-variable]"]

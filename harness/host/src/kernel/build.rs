@@ -102,6 +102,15 @@ impl<'a> Build<'a> {
         given::from_build_folder(&self.out, self.ctx.arch)
     }
 
+    /// Removes what was built, so that it is begun anew.
+    pub fn remove(&self) -> Result<()> {
+        if self.out.exists() {
+            fs::remove_dir_all(&self.out)
+                .with_context(|| format!("cannot remove {}", self.out.display()))?;
+        }
+        Ok(())
+    }
+
     /// Resolves `requests`, and fails where one was not granted.
     pub fn configure(&self, requests: &Requests) -> Result<()> {
         requests.ensure_granted(&self.resolve(requests)?)

@@ -25,7 +25,8 @@ pub struct Args {
 }
 
 impl Args {
-    fn depth(&self) -> Depth {
+    /// How much is asked for.
+    pub fn depth(&self) -> Depth {
         match (self.boot, self.quick) {
             (true, _) => Depth::Boots,
             (false, true) => Depth::Quick,

@@ -7,7 +7,16 @@ use anyhow::Result;
 
 use crate::apt;
 use crate::context::Context;
-use crate::tools::{self, FOR_MAINLINE, FOR_SERIES, FOR_TESTS, FOR_TREE_TESTS, State, Tool};
+use crate::tools::{self, State, Tool};
+
+/// What tasks need beyond a guest.
+const OF_TASKS: [&[Tool]; 5] = [
+    tools::FOR_SERIES,
+    tools::FOR_DOCUMENTATION,
+    tools::FOR_TREE_TESTS,
+    tools::FOR_MAINLINE,
+    tools::FOR_TESTS,
+];
 
 /// What `make doctor` takes.
 #[derive(clap::Args, Debug)]
@@ -16,8 +25,7 @@ pub struct Args {}
 /// Runs the task; it fails where a tool is missing or too old.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let mut tools = tools::needed(ctx.arch);
-    let of_tasks = [FOR_SERIES, FOR_TREE_TESTS, FOR_MAINLINE, FOR_TESTS];
-    tools.extend(of_tasks.into_iter().flatten());
+    tools.extend(OF_TASKS.into_iter().flatten());
     let mut wanting = Vec::new();
     for tool in tools {
         let state = tool.state();
