@@ -39,6 +39,14 @@ int by_pin(void *ctx)
 	return print_line();
 }
 
+/* A batch of commands, the last of which follows a program that goes. */
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
+__scenario(bpftool_follow_batch)
+int batch(void *ctx)
+{
+	return print_line();
+}
+
 /* With 4096 bytes of room: four long texts, which end within a line, and three that do not fit. */
 static __always_inline int fill(int stream)
 {

@@ -80,6 +80,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("bpftool_busy", bpftool::busy::play),
     ("bpftool_counts", bpftool::counts::play),
     ("bpftool_counts_followed", bpftool::counts::play_followed),
+    ("bpftool_follow_batch", bpftool::follow::play_batch),
     ("bpftool_follow_by_pin", bpftool::follow::play_by_pin),
     ("bpftool_follow_gone", bpftool::follow::play_gone),
     ("bpftool_follow_signals", bpftool::follow::play_signals),

@@ -17,6 +17,9 @@ const RECORD: usize = 908;
 const NUMBER: usize = 7;
 const NO_NUMBER: &str = "       ";
 
+/// What a run prints.
+const RUN: usize = 80 * RECORD;
+
 /// As much as a pipe takes, and as bpftool reads at once; a run prints more.
 const PIECE: usize = 64 << 10;
 
@@ -24,8 +27,9 @@ const PIECE: usize = 64 << 10;
 /// finds the stream empty.
 const AHEAD: usize = 4;
 
-/// bpftool that has shown more goes on for ever. It says that it ends after 65 MiB.
-const MOST: usize = 80 << 20;
+/// What may be there when bpftool looks, as one more run comes before its pipe is read, and two pieces:
+/// so much it says that it may show of what comes meanwhile.
+const MOST: usize = (AHEAD + 1) * RUN + 2 * PIECE;
 
 /// Runs the program whenever a piece of what bpftool writes is read, until it ends.
 pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
@@ -51,7 +55,13 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         let _ = child.kill();
     }
     let status = child.wait().context("cannot wait for bpftool")?;
-    stage.note(format!("bpftool showed {} bytes, {status}", shown?));
+    ensure!(
+        shown? >= AHEAD * RUN,
+        "bpftool did not show all that was there"
+    );
+    stage.note(format!(
+        "bpftool showed what was there, and at most 128 KiB of what came: {status}"
+    ));
     let mut rest = Vec::new();
     Stream::Stdout.drain(fd, &mut rest)?;
     records.take(&rest)?;

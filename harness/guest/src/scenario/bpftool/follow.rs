@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `bpftool prog tracelog --follow`: it shows what comes, and when it ends.
 
-use std::fs::{self, Permissions};
-use std::os::fd::AsFd;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::thread;
@@ -65,6 +66,22 @@ fn hear_both(followers: &mut [(Stream, Running)], lines: usize) -> Result<()> {
 /// As long as each of the lines of `gone` and `signals`.
 const LINE: &str = "line 1 to stdout\n";
 
+/// A file that holds `text`, and lies nowhere: the guest's root cannot be written to.
+fn file_in_memory(text: &str) -> Result<File> {
+    // SAFETY: the name ends with a zero.
+    let fd = unsafe { libc::memfd_create(c"batch".as_ptr(), libc::MFD_CLOEXEC) };
+    ensure!(
+        fd >= 0,
+        "cannot create a file in memory: {}",
+        std::io::Error::last_os_error()
+    );
+    // SAFETY: a new fd that nobody else owns.
+    let mut file = unsafe { File::from_raw_fd(fd) };
+    file.write_all(text.as_bytes())
+        .context("cannot write to a file in memory")?;
+    Ok(file)
+}
+
 /// What makes a follower end.
 enum End {
     Signal(i32),
@@ -98,7 +115,24 @@ pub fn play_signals(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Nobody, who may not open programs by their id, follows one by its pin until that is removed.
+/// Follows a program out of a batch, which ends well when the program is gone.
+pub fn play_batch(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loaded = stage.load()?;
+    let program = loaded.program()?;
+    let id = id_of(program.as_fd())?;
+    let batch = file_in_memory(&format!("prog tracelog stdout id {id}\n"))?;
+    let path = format!("/proc/{}/fd/{}", std::process::id(), batch.as_raw_fd());
+    let words = ["--follow", "batch", "file", &path];
+    let mut follower = Running::start(&mut bpftool::command(&words))?;
+    runner::run_fd(program.as_fd())?;
+    follower.hear(Stream::Stdout, LINE.len())?;
+    drop(loaded);
+    note_end(stage, "batch", &mut follower)?;
+    Ok(None)
+}
+
+/// Nobody, who may not open programs by their id, follows one by its pin until that is removed. What
+/// was printed before is shown, though the pin is gone when it looks again.
 pub fn play_by_pin(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let loaded = stage.load()?;
     let mut program = loaded.program()?;
@@ -112,9 +146,13 @@ pub fn play_by_pin(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     thread::sleep(settings::patient(SILENCE));
     runner::run_fd(program.as_fd())?;
     follower.hear(Stream::Stdout, 2 * LINE.len())?;
+    follower.stop()?;
+    runner::run_fd(program.as_fd())?;
     program
         .unpin(Pins::PROGRAM)
         .context("cannot unpin the program")?;
+    thread::sleep(settings::patient(SILENCE));
+    follower.go_on()?;
     note_end(stage, "by pin", &mut follower)?;
     Ok(None)
 }

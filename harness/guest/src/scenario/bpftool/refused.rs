@@ -44,6 +44,9 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         let what = words.join(" ").replace(id.as_str(), "ID");
         note_call(stage, &what, &mut tracelog(words))?;
     }
+    // what goes for all commands that take a program
+    let show = ["prog", "show", "name", "nobody"];
+    note_call(stage, &show.join(" "), &mut bpftool::command(&show))?;
     Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
     Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
     Ok(run.retval)
