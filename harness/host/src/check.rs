@@ -196,8 +196,8 @@ impl<'a> Place<'a> {
         fs::remove_file(&tar).with_context(|| format!("cannot remove {}", tar.display()))
     }
 
-    /// Key of a build: the files of the states of the tree that it is about, and how it is built.
-    /// What a patch says is no part of it.
+    /// Key of a build: the files of the states of the tree that it is about, as far as builds read
+    /// them, and how it is built. What a patch says is no part of it.
     fn build_key(
         &self,
         what: &str,
@@ -208,12 +208,26 @@ impl<'a> Place<'a> {
         let mut key = Digest::default();
         key.add("build", what);
         for state in states {
-            let files = self.tree.run(["rev-parse", &format!("{state}^{{tree}}")])?;
-            key.add("files", files);
+            key.add("files", self.built_files(state)?);
         }
         key.add("config", requests.text());
         key.add("arch", ctx.arch.names().name);
         Ok(key)
+    }
+
+    /// The hashes of what builds read of a state of the tree.
+    fn built_files(&self, state: &str) -> Result<String> {
+        let top = self.tree.run(["ls-tree", state])?;
+        let below = self
+            .tree
+            .run(["ls-tree", state, "tools/", "Documentation/"])?;
+        // mode, kind and hash, a tab, the path
+        let is_built = |line: &&str| {
+            let path = line.split_once('\t').map(|(_, path)| path);
+            path.is_some_and(targets::is_built)
+        };
+        let lines: Vec<&str> = top.lines().chain(below.lines()).filter(is_built).collect();
+        Ok(lines.join("\n"))
     }
 
     /// Carries a check out, unless it has passed with the same input before. `check` returns what

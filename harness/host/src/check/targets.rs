@@ -7,7 +7,13 @@ use std::path::Path;
 use crate::arch::Arch;
 
 /// Nothing here becomes a part of the kernel.
-const NOT_THE_KERNEL: [&str; 4] = ["tools/", "samples/", "scripts/", "Documentation/"];
+const NOT_THE_KERNEL: [&str; 5] = [
+    "tools/",
+    "samples/",
+    "scripts/",
+    "Documentation/",
+    "MAINTAINERS",
+];
 
 /// Changes here are built by building bpftool, which links libbpf.
 const TOOLS: [&str; 2] = ["tools/bpf/bpftool/", "tools/lib/bpf/"];
@@ -42,6 +48,16 @@ pub fn objects(out: &Path, touched: &BTreeSet<String>, arch: Arch) -> Vec<String
 pub fn is_kernel(file: &str, arch: Arch) -> bool {
     let other_arch = file.starts_with("arch/") && !file.starts_with(&folder(arch));
     !other_arch && !NOT_THE_KERNEL.iter().any(|top| file.starts_with(top))
+}
+
+/// Whether a build may read `path`, of a file or folder at the top of the tree, in `tools` or in
+/// `Documentation`: those two are told apart by what they hold.
+pub fn is_built(path: &str) -> bool {
+    match path.split_once('/') {
+        Some(("Documentation", name)) => is_kconfig(name),
+        Some(("tools", name)) => name != "testing",
+        _ => !["Documentation", "tools", "MAINTAINERS"].contains(&path),
+    }
 }
 
 /// Whether a change of `file` is one of bpftool or libbpf.
@@ -115,5 +131,16 @@ mod tests {
         assert!(is_kconfig("kernel/bpf/Kconfig") && !is_kconfig("kernel/bpf/core.c"));
         assert!(is_kernel("arch/arm64/net/x.S", Arch::Arm64));
         assert!(!is_kernel("arch/arm64/net/x.S", Arch::X86_64));
+        assert!(!is_kernel("MAINTAINERS", Arch::X86_64) && is_kernel("Makefile", Arch::X86_64));
+    }
+
+    #[test]
+    fn documents_and_tests_are_not_built() {
+        for path in ["kernel", "Makefile", "tools/bpf", "Documentation/Kconfig"] {
+            assert!(is_built(path), "{path}");
+        }
+        for path in ["MAINTAINERS", "Documentation/bpf", "tools/testing", "tools"] {
+            assert!(!is_built(path), "{path}");
+        }
     }
 }

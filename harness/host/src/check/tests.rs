@@ -175,6 +175,22 @@ fn a_clean_series_passes_and_is_remembered() {
 }
 
 #[test]
+fn a_document_that_is_mended_builds_nothing() {
+    let fake = fake();
+    fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
+    let series = |text| {
+        [
+            patch("Documentation/bpf.rst", "nothing", text),
+            patch("kernel/bpf/a.c", GOOD, "extern int two;"),
+        ]
+    };
+    let first = fake.built(&series("something"));
+    assert_eq!((first.wrong.len(), first.remembered), (0, 0));
+    let mended = fake.built(&series("something else"));
+    assert_eq!((mended.done, mended.remembered), (0, first.done));
+}
+
+#[test]
 fn a_warning_of_the_base_is_not_the_patchs() {
     let fake = fake();
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
