@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * struct bpf_cpumask consists of numbers only, so any memory of its size can be an argument that is a
+ * pointer to one. Where the kfunc acquires or releases the object, it must not be.
+ */
+#include "selftest.h"
+
+extern struct bpf_cpumask *bpf_cpumask_create(void) __ksym;
+extern struct bpf_cpumask *bpf_cpumask_acquire(struct bpf_cpumask *cpumask) __ksym;
+extern void bpf_cpumask_release(struct bpf_cpumask *cpumask) __ksym;
+extern void bpf_cpumask_set_cpu(__u32 cpu, struct bpf_cpumask *cpumask) __ksym;
+extern bool bpf_cpumask_test_cpu(__u32 cpu, const struct cpumask *cpumask) __ksym;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ringbuf SEC(".maps");
+
+/* Must be rejected: the kernel would free memory on the stack. */
+SEC("syscall")
+int stack_acquired(void *ctx)
+{
+	struct bpf_cpumask on_stack = {};
+	struct bpf_cpumask *acquired = bpf_cpumask_acquire(&on_stack);
+
+	bpf_cpumask_release(acquired);
+	return 0;
+}
+
+/* Must be rejected: it releases the record's reference, and not the record. */
+SEC("syscall")
+int record_released(void *ctx)
+{
+	struct bpf_cpumask *record = bpf_ringbuf_reserve(&ringbuf, sizeof(*record), 0);
+
+	if (record)
+		bpf_cpumask_release(record);
+	return 0;
+}
+
+SEC("syscall")
+int object_acquired_and_released(void *ctx)
+{
+	struct bpf_cpumask *created = bpf_cpumask_create(), *acquired;
+
+	if (!created)
+		return 1;
+	acquired = bpf_cpumask_acquire(created);
+	bpf_cpumask_release(created);
+	bpf_cpumask_set_cpu(1, acquired);
+	bpf_stream_printk(BPF_STDOUT, "CPU 1 is in the mask: %d\n",
+			  bpf_cpumask_test_cpu(1, (const struct cpumask *)acquired));
+	bpf_cpumask_release(acquired);
+	return 0;
+}
