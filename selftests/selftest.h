@@ -60,6 +60,14 @@ char _license[] SEC("license") = "GPL";
 #define __not_run_in_mainline(reason) __not_in_mainline(reason) __needs(series)
 
 /*
+ * Every program is loaded a second time with BPF_F_TEST_STATE_FREQ, which makes the verifier store and
+ * compare its states wherever it can; the second load is not run. It must end as the first one: accepted,
+ * or rejected with the same errno and the same last message. Where it does not, the reason is here. Once
+ * both end the same, this is an error.
+ */
+#define __state_freq_differs(reason) __streams("state_freq_differs", reason)
+
+/*
  * What libbpf's bpf_stream_printk() calls, and the five-parameter form, as programs that were built for
  * 6.18 and 6.19 call it.
  */

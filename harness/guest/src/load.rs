@@ -13,6 +13,7 @@ use libbpf_rs::{
 use crate::catalogue::Case;
 use crate::libbpf_log;
 use crate::runner;
+use crate::state_freq;
 use crate::variables;
 use crate::wishes::Wishes;
 
@@ -90,7 +91,17 @@ pub fn load_with(
     select(&mut object, case, wishes)?;
     variables::fill(&mut object)?;
     prepare(&mut object)?;
-    let object = load_object(object, case)?;
+    let programs = wishes.with.iter().chain([&case.program]).cloned().collect();
+    let (object, differences) = state_freq::check(programs, || load_object(object, case));
+    let has_verdict = match &object {
+        Ok(_) => true,
+        Err(error) => error.is::<Rejection>() || !differences.is_empty(),
+    };
+    if has_verdict {
+        state_freq::judge(&differences, wishes.state_freq_differs.as_deref())
+            .map_err(anyhow::Error::msg)?;
+    }
+    let object = object?;
     let mut links = Vec::new();
     for name in &wishes.with {
         links.extend(runner::attach_if_attachable(&find(&object, name)?)?);

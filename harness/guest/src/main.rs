@@ -32,6 +32,7 @@ mod runner;
 mod running;
 mod scenario;
 mod settings;
+mod state_freq;
 mod stream;
 mod sysctl;
 mod test_progs;

@@ -43,6 +43,8 @@ pub struct Wishes {
     pub needs: Vec<String>,
     /// Why mainline does otherwise; told to the host, which knows what is run.
     pub not_in_mainline: Option<String>,
+    /// Why `BPF_F_TEST_STATE_FREQ` changes the verifier's verdict; see `state_freq.rs`.
+    pub state_freq_differs: Option<String>,
 }
 
 impl Default for Wishes {
@@ -57,6 +59,7 @@ impl Default for Wishes {
             scenario: None,
             needs: Vec::new(),
             not_in_mainline: None,
+            state_freq_differs: None,
         }
     }
 }
@@ -80,6 +83,7 @@ impl Wishes {
                 self.not_in_mainline = Some(value.to_owned());
             }
             ELSEWHERE_NOT_IN_MAINLINE => {}
+            "state_freq_differs" => self.state_freq_differs = Some(value.to_owned()),
             _ => return Err(format!("the agent knows no attribute `{key}`")),
         }
         Ok(())
@@ -151,6 +155,7 @@ mod tests {
             scenario: Some("fill".into()),
             needs: vec!["nmi".into(), "two_cpus".into()],
             not_in_mainline: Some("it has no such = sign".into()),
+            state_freq_differs: Some("a loop converges".into()),
         };
         let attributes = [
             "aux=1",
@@ -164,6 +169,7 @@ mod tests {
             "needs=two_cpus",
             "needs=nmi",
             "not_in_mainline=it has no such = sign",
+            "state_freq_differs=a loop converges",
         ];
         assert_eq!(wishes_of(&attributes), Ok(expected));
     }
@@ -184,6 +190,7 @@ mod tests {
             "run=-1",
             "aux",
             "wiht=a",
+            "state_freq_differs",
             "not_in_mainline_on_mips=a",
         ] {
             let mistake = wishes_of(&[wrong, "run=2"]).expect_err(wrong);

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Loads each program a second time with `BPF_F_TEST_STATE_FREQ` and compares the verdicts.
+//!
+//! With that flag the verifier stores and compares its state at every instruction where it may, not
+//! only at some of them: a comparison that ignores a difference accepts a program that must be
+//! rejected. The second load takes everything that libbpf prepared for the first one. libbpf has no
+//! hook between the two, so the linker (`--wrap`, see `build.rs`) sends its calls of
+//! `bpf_prog_load()` here.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int};
+use std::fmt;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use libbpf_rs::libbpf_sys::{self, bpf_insn, bpf_prog_load_opts, bpf_prog_type, size_t};
+
+/// Room for the verifier's log, as in `load.rs`.
+const LOG_SIZE: usize = 16 << 20;
+
+thread_local! {
+    /// Set while this thread loads an object of a test.
+    static CHECK: RefCell<Option<Check>> = const { RefCell::new(None) };
+}
+
+/// The programs to load twice, and what was seen of them.
+struct Check {
+    programs: Vec<String>,
+    differences: Vec<Difference>,
+}
+
+/// What the verifier decided about a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Accepted,
+    Rejected { errno: i32, message: String },
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Accepted => write!(f, "accepts it"),
+            Verdict::Rejected { errno, message } => {
+                write!(f, "rejects it with errno {errno} ({message})")
+            }
+        }
+    }
+}
+
+/// Two verdicts on one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    program: String,
+    without: Verdict,
+    with: Verdict,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "BPF_F_TEST_STATE_FREQ changes the verdict on `{}`: without it the verifier {}, with it \
+             the verifier {}",
+            self.program, self.without, self.with
+        )
+    }
+}
+
+/// Does `load`; each of the programs that is loaded meanwhile is also loaded with the flag. Returns
+/// where the verdicts differ.
+pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Vec<Difference>) {
+    CHECK.set(Some(Check {
+        programs,
+        differences: Vec::new(),
+    }));
+    let result = load();
+    let seen = CHECK.take();
+    (result, seen.map(|it| it.differences).unwrap_or_default())
+}
+
+/// What is wrong, given the differences and whether the test says that there are some.
+pub fn judge(differences: &[Difference], expected: Option<&str>) -> Result<(), String> {
+    match (differences, expected) {
+        ([], None) | ([_, ..], Some(_)) => Ok(()),
+        ([], Some(reason)) => Err(format!(
+            "`__state_freq_differs(\"{reason}\")`, but BPF_F_TEST_STATE_FREQ changes no verdict: \
+             remove it"
+        )),
+        (differences, None) => {
+            let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
+            Err(format!(
+                "{}; a test where this is right says so by `__state_freq_differs(\"why\")`",
+                texts.join("; ")
+            ))
+        }
+    }
+}
+
+unsafe extern "C" {
+    fn __real_bpf_prog_load(
+        kind: bpf_prog_type,
+        name: *const c_char,
+        license: *const c_char,
+        insns: *const bpf_insn,
+        insn_cnt: size_t,
+        opts: *mut bpf_prog_load_opts,
+    ) -> c_int;
+}
+
+/// What libbpf calls for `bpf_prog_load()`.
+///
+/// # Safety
+///
+/// As for `bpf_prog_load()`.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_bpf_prog_load(
+    kind: bpf_prog_type,
+    name: *const c_char,
+    license: *const c_char,
+    insns: *const bpf_insn,
+    insn_cnt: size_t,
+    opts: *mut bpf_prog_load_opts,
+) -> c_int {
+    // SAFETY: passed on as it came, with other options only.
+    let load = |opts| unsafe { __real_bpf_prog_load(kind, name, license, insns, insn_cnt, opts) };
+    let ret = load(opts);
+    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    if let Some(program) = name_to_check(name)
+        // SAFETY: valid for the call, or NULL.
+        && let Some(opts) = unsafe { opts.as_ref() }
+        && let Some(without) = first_verdict(ret, opts)
+    {
+        let with = second_verdict(*opts, load);
+        if with != without {
+            note(Difference {
+                program,
+                without,
+                with,
+            });
+        }
+    }
+    // SAFETY: this thread's own variable; libbpf looks at it after a failure.
+    unsafe { *libc::__errno_location() = errno };
+    ret
+}
+
+/// The program's name, if it is one that is to be loaded twice.
+fn name_to_check(name: *const c_char) -> Option<String> {
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: a name that libbpf passes is a string.
+    let name = unsafe { CStr::from_ptr(name) }.to_str().ok()?;
+    CHECK.with_borrow(|check| {
+        let check = check.as_ref()?;
+        let wanted = check.programs.iter().any(|program| program == name);
+        wanted.then(|| name.to_owned())
+    })
+}
+
+fn note(difference: Difference) {
+    CHECK.with_borrow_mut(|check| {
+        if let Some(check) = check {
+            check.differences.push(difference);
+        }
+    });
+}
+
+/// The verdict of libbpf's own load. Where it fails without a log, libbpf loads once more with one;
+/// the verdict is that of the second attempt.
+fn first_verdict(ret: c_int, opts: &bpf_prog_load_opts) -> Option<Verdict> {
+    if ret >= 0 {
+        return Some(Verdict::Accepted);
+    }
+    if opts.log_level == 0 || opts.log_buf.is_null() {
+        return None;
+    }
+    // SAFETY: libbpf's buffer for the log, in which the kernel has left a string.
+    let log = unsafe { CStr::from_ptr(opts.log_buf) };
+    Some(Verdict::Rejected {
+        errno: -ret,
+        message: last_message(&log.to_string_lossy()),
+    })
+}
+
+/// Loads with the flag and the first load's options. The program is freed at once.
+fn second_verdict(
+    mut opts: bpf_prog_load_opts,
+    load: impl Fn(*mut bpf_prog_load_opts) -> c_int,
+) -> Verdict {
+    opts.prog_flags |= libbpf_sys::BPF_F_TEST_STATE_FREQ;
+    opts.log_level = 0;
+    opts.log_buf = std::ptr::null_mut();
+    opts.log_size = 0;
+    let ret = load(&raw mut opts);
+    if ret >= 0 {
+        // SAFETY: a new fd that nobody else owns.
+        drop(unsafe { OwnedFd::from_raw_fd(ret) });
+        return Verdict::Accepted;
+    }
+    // most programs are accepted, and a log costs more than the rest
+    let mut log = vec![0u8; LOG_SIZE];
+    opts.log_level = 1;
+    opts.log_buf = log.as_mut_ptr().cast();
+    opts.log_size = u32::try_from(log.len()).unwrap_or(u32::MAX);
+    let ret = load(&raw mut opts);
+    if ret >= 0 {
+        // SAFETY: a new fd that nobody else owns.
+        drop(unsafe { OwnedFd::from_raw_fd(ret) });
+        return Verdict::Accepted;
+    }
+    let text = CStr::from_bytes_until_nul(&log).unwrap_or_default();
+    Verdict::Rejected {
+        errno: -ret,
+        message: last_message(&text.to_string_lossy()),
+    }
+}
+
+/// The message that a rejection ends with, without what depends on how many states were stored: the
+/// statistics after it, and ids, which are numbered in the order of the verification.
+fn last_message(log: &str) -> String {
+    let message = log
+        .lines()
+        .rev()
+        .find(|line| !line.is_empty() && !line.starts_with("processed "))
+        .unwrap_or("no message");
+    without_ids(message)
+}
+
+/// The line with `id=#` in place of `id=12`.
+fn without_ids(line: &str) -> String {
+    let mut parts = line.split("id=");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        text.push_str("id=");
+        if rest.len() < part.len() {
+            text.push('#');
+        }
+        text.push_str(rest);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "0: R1=ctx() R10=fp0\n\
+                       BPF_EXIT instruction in main prog would lead to reference leak\n\
+                       processed 12 insns (limit 1000000) max_states_per_insn 0 total_states 3\n";
+
+    fn rejected(errno: i32, message: &str) -> Verdict {
+        Verdict::Rejected {
+            errno,
+            message: message.to_owned(),
+        }
+    }
+
+    fn difference() -> Difference {
+        Difference {
+            program: "program".to_owned(),
+            without: Verdict::Accepted,
+            with: rejected(22, "R0 !read_ok"),
+        }
+    }
+
+    #[test]
+    fn statistics_are_no_message() {
+        assert_eq!(
+            last_message(LOG),
+            "BPF_EXIT instruction in main prog would lead to reference leak"
+        );
+        assert_eq!(last_message(""), "no message");
+    }
+
+    #[test]
+    fn ids_do_not_count_and_other_numbers_do() {
+        let message = |id, insn| {
+            last_message(&format!(
+                "Unreleased reference id={id} alloc_insn={insn}\nprocessed 1 insns\n"
+            ))
+        };
+        assert_eq!(message(2, 5), "Unreleased reference id=# alloc_insn=5");
+        assert_eq!(message(2, 5), message(13, 5));
+        assert_ne!(message(2, 5), message(2, 6));
+        assert_eq!(last_message("id=none"), "id=none");
+    }
+
+    #[test]
+    fn a_difference_needs_a_reason_and_a_reason_a_difference() {
+        assert_eq!(judge(&[], None), Ok(()));
+        assert_eq!(judge(&[difference()], Some("it is known")), Ok(()));
+
+        let unexpected = judge(&[difference()], None).expect_err("it differs");
+        assert!(unexpected.contains("`program`"), "{unexpected}");
+        assert!(unexpected.contains("accepts it"), "{unexpected}");
+        assert!(
+            unexpected.contains("errno 22 (R0 !read_ok)"),
+            "{unexpected}"
+        );
+
+        let stale = judge(&[], Some("it was known")).expect_err("nothing differs");
+        assert!(stale.contains("it was known"), "{stale}");
+    }
+
+    #[test]
+    fn only_programs_of_the_test_are_checked_and_only_meanwhile() {
+        let name = |name: &CStr| name_to_check(name.as_ptr());
+        assert_eq!(name(c"program"), None);
+        let ((), differences) = check(vec!["program".to_owned()], || {
+            assert_eq!(name(c"program").as_deref(), Some("program"));
+            assert_eq!(name(c"feature_probe"), None);
+            assert_eq!(name_to_check(std::ptr::null()), None);
+            note(difference());
+        });
+        assert_eq!(differences, [difference()]);
+        assert_eq!(name(c"program"), None);
+    }
+
+    #[test]
+    fn a_failure_without_a_log_has_no_verdict_yet() {
+        let mut log = *b"R0 !read_ok\nprocessed 1 insns\n\0";
+        let mut opts = bpf_prog_load_opts::default();
+        assert_eq!(first_verdict(3, &opts), Some(Verdict::Accepted));
+        assert_eq!(first_verdict(-22, &opts), None);
+        opts.log_level = 1;
+        opts.log_buf = log.as_mut_ptr().cast();
+        assert_eq!(first_verdict(-22, &opts), Some(rejected(22, "R0 !read_ok")));
+    }
+}
