@@ -217,12 +217,14 @@ fn second_verdict(
 }
 
 /// The message that a rejection ends with, without what depends on how many states were stored: the
-/// statistics after it, and ids, which are numbered in the order of the verification.
+/// statistics after it, and ids, which are numbered in the order of the verification. 7.3 explains
+/// the message after it.
 fn last_message(log: &str) -> String {
     let message = log
         .lines()
-        .rev()
-        .find(|line| !line.is_empty() && !line.starts_with("processed "))
+        .take_while(|line| !line.starts_with("Verification failed: "))
+        .filter(|line| !line.is_empty() && !line.starts_with("processed "))
+        .last()
         .unwrap_or("no message");
     without_ids(message)
 }
@@ -272,6 +274,9 @@ mod tests {
             "BPF_EXIT instruction in main prog would lead to reference leak"
         );
         assert_eq!(last_message(""), "no message");
+        let explained =
+            "R9 !read_ok\n\nVerification failed: Safety\n\nReason:\n  R9\nprocessed 1 insns\n";
+        assert_eq!(last_message(explained), "R9 !read_ok");
     }
 
     #[test]

@@ -196,12 +196,18 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "BTF ids of kfuncs",
         why: "by the kernel's build",
-        pattern: r"\bcall\x20\w+\#(?<btf>\d+)\b",
-        changes: &[(
-            "call bpf_stream_vprintk#81234",
-            "call bpf_stream_vprintk#<btf1>",
-        )],
-        leaves: &["arg#1", "func#0"],
+        pattern: r"\b(?:call|kfunc)\x20\w+\#(?<btf>\d+)\b",
+        changes: &[
+            (
+                "call bpf_stream_vprintk#81234",
+                "call bpf_stream_vprintk#<btf1>",
+            ),
+            (
+                "kfunc bpf_task_release#22887 reference has not been acquired before",
+                "kfunc bpf_task_release#<btf1> reference has not been acquired before",
+            ),
+        ],
+        leaves: &["arg#1", "func#0", "func bpf_sk_release#86"],
     },
 ];
 
