@@ -36,7 +36,7 @@ int slice_of_submitted_record(struct __sk_buff *skb)
 	return data ? *data : 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int clone_of_submitted_record(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record, clone;
@@ -47,7 +47,7 @@ int clone_of_submitted_record(struct __sk_buff *skb)
 	return bpf_dynptr_size(&clone);
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int record_of_submitted_clone(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record, clone;
@@ -91,7 +91,7 @@ static __noinline int submit_and_use_clone(struct bpf_dynptr *record)
 	return bpf_dynptr_size(&clone);
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int clone_in_frame_of_function(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -110,7 +110,7 @@ static __noinline int submit_own_clone(struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int record_of_clone_in_frame_of_function(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
