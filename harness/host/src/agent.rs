@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use xshell::Shell;
 
-use crate::command::{command, output, shell_in};
+use crate::command::{self, command, output, shell_in};
 use crate::context::{Arch, Context};
 use crate::{lock, sysroot};
 use store::Store;
@@ -42,7 +42,7 @@ fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
     let target = ctx.arch.names().rust;
     let sh = shell_in(&ctx.repo)?;
     let sysroot = sysroot::find(ctx)?;
-    ensure_standard_library(ctx, &sh, target)?;
+    ensure_standard_library(ctx)?;
     let release = folder.join(target).join("release");
     forget_own_crates(&release)?;
     let cargo = command(&sh, "cargo")
@@ -138,9 +138,11 @@ fn variable(arch: Arch) -> String {
     arch.names().rust.replace('-', "_")
 }
 
-/// Makes sure that Rust's standard library is there for `target`; rustup gets it where Rust came
-/// with rustup.
-fn ensure_standard_library(ctx: &Context, sh: &Shell, target: &str) -> Result<()> {
+/// Makes sure that Rust's standard library is there for guests of `ctx`; rustup gets it where Rust
+/// came with rustup.
+pub fn ensure_standard_library(ctx: &Context) -> Result<()> {
+    let target = ctx.arch.names().rust;
+    let sh = &shell_in(&ctx.repo)?;
     let is_there = || -> Result<bool> {
         let folder =
             output(command(sh, "rustc").args(["--print", "target-libdir", "--target", target]))?;
@@ -155,7 +157,7 @@ fn ensure_standard_library(ctx: &Context, sh: &Shell, target: &str) -> Result<()
          apt-get install rustc-web libstd-rust-web-dev:{0}",
         ctx.arch.names().debian
     );
-    if which::which("rustup").is_err() {
+    if command::find("rustup").is_none() {
         bail!(by_hand);
     }
     let _lock = lock::take(&ctx.cache_dir("agent")?.join("rustup.lock"), ctx.progress)?;

@@ -1,20 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Debian's apt, with the mirrors that the machine is set to.
 
-use anyhow::Result;
+use std::io::IsTerminal;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
 use xshell::{Cmd, Shell};
 
 use crate::command::{self, command, shell_in};
 
-/// Whether packages can be installed: there is an apt-get, and we are root.
-pub fn can_install() -> bool {
-    which::which("apt-get").is_ok() && rustix::process::geteuid().is_root()
+mod plan;
+
+pub use plan::{Change, Plan, Split, split};
+
+/// How this process may change the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// It runs as root.
+    Root,
+    /// It calls sudo, which asks for no password, or asks for it on the terminal.
+    Sudo,
+    /// It may not.
+    None,
 }
 
-/// The line that installs `packages`, for who has the right to.
+impl Rights {
+    /// Those of this process.
+    pub fn of_this_process() -> Rights {
+        if rustix::process::geteuid().is_root() {
+            return Rights::Root;
+        }
+        if command::find("sudo").is_none() {
+            return Rights::None;
+        }
+        let without_password = shell_in("/")
+            .and_then(|sh| command::capture(command(&sh, "sudo").args(["-n", "true"])))
+            .is_ok_and(|out| out.status.success());
+        if without_password || std::io::stdin().is_terminal() {
+            Rights::Sudo
+        } else {
+            Rights::None
+        }
+    }
+
+    /// Has sudo ask for a password now, where it needs one, and not while a line of progress moves.
+    pub fn claim(self) -> Result<()> {
+        if self == Rights::Sudo {
+            let status = Command::new("sudo")
+                .arg("-v")
+                .status()
+                .context("cannot run `sudo -v`")?;
+            ensure!(status.success(), "`sudo -v` failed ({status})");
+        }
+        Ok(())
+    }
+}
+
+/// Whether the machine has apt.
+pub fn is_here() -> bool {
+    command::find("apt-get").is_some()
+}
+
+/// Whether packages can be installed: there is an apt-get, and we are root or may become it.
+pub fn can_install() -> bool {
+    is_here() && Rights::of_this_process() != Rights::None
+}
+
+/// The line that installs `packages`, for a user who has the right to.
 pub fn line(packages: &[&str]) -> String {
     format!(
-        "sudo apt-get update && sudo apt-get install --yes --no-install-recommends {}",
+        "sudo apt-get update && sudo apt-get install --yes --no-install-recommends --no-remove {}",
         packages.join(" ")
     )
 }
@@ -22,27 +77,67 @@ pub fn line(packages: &[&str]) -> String {
 /// Gets the lists of packages anew.
 pub fn update() -> Result<()> {
     let sh = shell_in("/")?;
-    command::output(apt_get(&sh).arg("update")).map(drop)
+    command::output(as_root(&sh)?.arg("update")).map(drop)
 }
 
-/// Installs packages. Where that fails the lists may be old or missing, so they are got anew, once.
+/// Whether apt knows every one of `packages`; it does not where its lists are missing, as on a new
+/// machine.
+pub fn knows(packages: &[&str]) -> Result<bool> {
+    let sh = shell_in("/")?;
+    let said = command::capture(
+        command(&sh, "apt-cache")
+            .args(["show", "--no-all-versions"])
+            .args(packages),
+    )?;
+    Ok(said.status.success())
+}
+
+/// What `apt-get install` of `packages` would do. An error where it cannot be done.
+pub fn simulate(packages: &[&str]) -> Result<Plan> {
+    let sh = shell_in("/")?;
+    let said = command::output(
+        command(&sh, "apt-get")
+            .args(["--simulate", "install", "--allow-downgrades"])
+            .args(INSTALL)
+            .args(packages),
+    )?;
+    Plan::parse(&said, is_older)
+}
+
+/// Installs packages and removes none: apt gives up instead.
 pub fn install(packages: &[&str]) -> Result<()> {
     let sh = shell_in("/")?;
-    let install = || {
-        let cmd = apt_get(&sh).args(["install", "--yes", "--no-install-recommends"]);
-        command::output(cmd.args(packages))
-    };
-    if install().is_err() {
-        update()?;
-        install()?;
-    }
-    Ok(())
+    let cmd = as_root(&sh)?
+        .arg("install")
+        .args(INSTALL)
+        .arg("--no-remove")
+        // configuration files that the user changed stay as they are, without a question
+        .args(["-o", "DPkg::Options::=--force-confdef"])
+        .args(["-o", "DPkg::Options::=--force-confold"]);
+    command::output(cmd.args(packages)).map(drop)
 }
 
-fn apt_get(sh: &Shell) -> Cmd<'_> {
-    command(sh, "apt-get")
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .arg("--quiet")
-        // another apt, as the nightly one, may be at work
-        .args(["-o", "DPkg::Lock::Timeout=300"])
+const INSTALL: [&str; 2] = ["--yes", "--no-install-recommends"];
+
+/// Whether version `new` is older than `old`, by dpkg's order of versions.
+fn is_older(new: &str, old: &str) -> Result<bool> {
+    let sh = shell_in("/")?;
+    let said = command::capture(command(&sh, "dpkg").args(["--compare-versions", new, "lt", old]))?;
+    Ok(said.status.success())
 }
+
+/// apt-get with the right to change the machine.
+fn as_root(sh: &Shell) -> Result<Cmd<'_>> {
+    let cmd = match Rights::of_this_process() {
+        // sudo drops the environment
+        Rights::Sudo => command(sh, "sudo").args(["env", "LC_ALL=C", FRONTEND, "apt-get"]),
+        Rights::Root | Rights::None => command(sh, "env").args(["LC_ALL=C", FRONTEND, "apt-get"]),
+    };
+    Ok(cmd
+        .arg("--quiet")
+        // another apt, for example the machine's daily one, may be at work
+        .args(["-o", "DPkg::Lock::Timeout=300"]))
+}
+
+/// Packages ask no questions.
+const FRONTEND: &str = "DEBIAN_FRONTEND=noninteractive";

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
 use crate::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
+use crate::paths;
 use crate::progress::Progress;
 use crate::tasks;
 
@@ -71,8 +72,12 @@ pub enum Task {
     Shell(tasks::shell::Args),
     /// Boot, run programs that go wrong (TEST=regex: other cases), show what the kernel said of it
     Demo(tasks::demo::Args),
-    /// Each tool, its version, whether it will do, and how to get it
+    /// Only the set-up, for everything that `make test` needs
+    Setup(tasks::setup::Args),
+    /// Each tool, whether it works, and what set-up would install; nothing is changed
     Doctor(tasks::doctor::Args),
+    /// Carry the set-up out in new minimal roots of Debian (SUITE=name: only in that one)
+    SetupTest(tasks::setup_test::Args),
     /// Run every cell of the matrix (base, architecture, configuration) and report in build/report/
     Nightly(tasks::nightly::Args),
     /// Make that report anew from what the cells have left, wherever they ran
@@ -93,9 +98,13 @@ impl Common {
             None => Arch::of_this_machine()
                 .context("guests of this machine's architecture are not supported; set ARCH")?,
         };
+        let repo = find_repo()?;
+        let cache = find_cache()?;
+        paths::check(&repo, "the clone", "move it to another folder")?;
+        paths::check(&cache, "the cache", "set XDG_CACHE_HOME to another folder")?;
         let ctx = Context {
-            repo: find_repo()?,
-            cache: find_cache()?,
+            repo,
+            cache,
             base: self.base,
             arch,
             config: self.config,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Runs other programs so that a failure names the command and shows what it said.
 
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
 use xshell::{Cmd, Shell};
@@ -31,6 +33,7 @@ const FOREIGN: &[&str] = &[
     "QUICK",
     "RUNS",
     "STRESS",
+    "SUITE",
     "TEST",
     "TREE",
     "MAKEFLAGS",
@@ -44,6 +47,61 @@ const FOREIGN: &[&str] = &[
     "W",
 ];
 
+/// The folder that is searched for programs before those of `PATH`; see [`search_first`].
+static FIRST: OnceLock<PathBuf> = OnceLock::new();
+
+/// Has programs searched for in `dir` before the folders of `PATH`, for the rest of this process. It
+/// holds the programs that set-up unpacked because they could not be installed.
+pub fn search_first(dir: PathBuf) {
+    // set once, by main; a second call has the same folder
+    let _ = FIRST.set(dir);
+}
+
+/// The folders that programs are searched for in, as `PATH` has them.
+#[must_use]
+pub fn search_path() -> OsString {
+    match FIRST.get() {
+        Some(dir) => in_front(&[dir], &machine_path()),
+        None => machine_path(),
+    }
+}
+
+/// The same without the folder of unpacked programs, which a harness that called this one may have
+/// put into `PATH`.
+#[must_use]
+pub fn machine_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own: Vec<PathBuf> = std::env::split_paths(&path)
+        .filter(|dir| Some(dir) != FIRST.get())
+        .collect();
+    // what was split at colons joins again
+    std::env::join_paths(own).unwrap_or(path)
+}
+
+/// `path` with `folders` in front of it.
+#[must_use]
+pub fn in_front(folders: &[&Path], path: &OsStr) -> OsString {
+    let mut all = OsString::new();
+    for folder in folders {
+        if !all.is_empty() {
+            all.push(":");
+        }
+        all.push(folder);
+    }
+    // an empty entry would be the working folder
+    if !path.is_empty() {
+        all.push(":");
+        all.push(path);
+    }
+    all
+}
+
+/// Where `program` is, in [`search_path`].
+#[must_use]
+pub fn find(program: &str) -> Option<PathBuf> {
+    which::which_in(program, Some(search_path()), "/").ok()
+}
+
 /// `program` in `dir`, in the C locale and free of variables that were meant for somebody else.
 ///
 /// The shell is only what the command borrows its folder from; see [`shell_in`].
@@ -52,6 +110,7 @@ pub fn command<'a>(sh: &'a Shell, program: &str) -> Cmd<'a> {
         .iter()
         .fold(sh.cmd(program), |cmd, name| cmd.env_remove(name))
         .env("LC_ALL", "C")
+        .env("PATH", search_path())
 }
 
 /// A shell that works in `dir`.
@@ -116,6 +175,13 @@ mod tests {
         let sh = shell_in("/").unwrap();
         let error = output(command(&sh, "no-such-program")).unwrap_err();
         assert!(format!("{error:#}").contains("no-such-program"));
+    }
+
+    #[test]
+    fn folders_are_put_in_front_of_a_path() {
+        let path = in_front(&[Path::new("/a"), Path::new("/b")], OsStr::new("/c:/d"));
+        assert_eq!(path, "/a:/b:/c:/d");
+        assert_eq!(in_front(&[Path::new("/a")], OsStr::new("")), "/a");
     }
 
     #[test]

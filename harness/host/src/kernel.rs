@@ -20,7 +20,7 @@ mod given;
 mod store;
 
 pub use build::Build;
-pub use given::is_kernel_tree;
+pub use given::{is_kernel_tree, is_to_be_built};
 use store::Store;
 
 /// A built kernel.

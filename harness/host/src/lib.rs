@@ -6,6 +6,8 @@
 pub mod arch;
 pub mod command;
 pub mod digest;
+pub mod elf;
+pub mod paths;
 pub mod progress;
 
 pub mod context;
@@ -13,8 +15,10 @@ pub mod disk;
 pub mod lock;
 
 pub mod apt;
-pub mod setup;
 pub mod tools;
+pub mod unpacked;
+
+pub mod setup;
 
 pub mod base;
 pub mod export;

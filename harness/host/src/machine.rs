@@ -27,7 +27,7 @@ mod timeouts;
 mod tools;
 mod userland;
 
-pub use accel::Accel;
+pub use accel::{Accel, device as kvm_device};
 pub use end::HowEnded;
 pub use run::run;
 pub use shell::shell;

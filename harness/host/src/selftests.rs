@@ -15,6 +15,7 @@ use std::thread;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::bpftool::Bpftool;
+use crate::command;
 use crate::context::Context;
 use crate::digest::Digest;
 
@@ -126,6 +127,7 @@ fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
 
 fn compiler_version() -> Result<String> {
     let output = Command::new(CLANG)
+        .env("PATH", command::search_path())
         .arg("--version")
         .output()
         .with_context(|| format!("cannot run {CLANG}; `make doctor` says how to get it"))?;
@@ -262,6 +264,7 @@ impl Job<'_> {
         let mut command = Command::new(CLANG);
         // In the source's folder and by its bare name: this is the name that a stack dump shows.
         command
+            .env("PATH", command::search_path())
             .current_dir(source.parent().unwrap_or(Path::new(".")))
             .args(&self.flags)
             .args(["-c", name, "-o"])

@@ -1,152 +1,302 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Sees to it that the tools are there: installs what is missing, or says how.
+//! Sees to it that the tools are there: installs or unpacks what is missing, or says how to get it.
 
-use std::fs;
-use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::apt;
+use crate::apt::{self, Rights, Split};
+use crate::command;
 use crate::context::Context;
-use crate::digest::Digest;
-use crate::tools::{State, Tool};
+use crate::tools::{Kind, State, Tool};
+use crate::{lock, unpacked};
 
-/// Makes sure that `tools` are there and will do.
-///
-/// Asking twenty programs for their version takes half a second. So the answer is remembered for as
-/// long as all of them are the same files with the same times.
+mod memory;
+
+use memory::Memory;
+
+/// Tools that are not good, and what was found of each.
+type Wanting<'a> = Vec<(&'a Tool, State)>;
+
+/// Makes sure that `tools` are there and work.
 pub fn ensure(ctx: &Context, tools: &[&Tool]) -> Result<()> {
-    let memory = ctx.cache_dir("tools")?;
-    if is_remembered(&memory, tools) {
+    let memory = Memory::new(ctx, tools)?;
+    if memory.holds() {
         return Ok(());
     }
-    let wanting = wanting(tools);
-    if !wanting.is_empty() {
-        install(ctx, &wanting)?;
-        let still = self::wanting(tools);
-        if !still.is_empty() {
-            bail!(
-                "still not there after the installation:{}",
-                described(&still)
-            );
-        }
+    // another run may be installing the same; what it has done is seen then
+    let _lock = lock::take(&ctx.cache_dir("tools")?.join("lock"), ctx.progress)?;
+    let (wanting, files) = check(ctx, tools)?;
+    if wanting.is_empty() {
+        return memory.keep(&files);
     }
-    remember(&memory, tools)
-}
-
-fn wanting<'a>(tools: &[&'a Tool]) -> Vec<(&'a Tool, State)> {
-    tools
-        .iter()
-        .map(|tool| (*tool, tool.state()))
-        .filter(|(_, state)| !matches!(state, State::Good(_)))
-        .collect()
-}
-
-fn install(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
-    let mut packages: Vec<&str> = wanting.iter().map(|(tool, _)| tool.package).collect();
-    packages.sort_unstable();
-    packages.dedup();
-    if !apt::can_install() {
+    get(ctx, &wanting)?;
+    let (still, files) = check(ctx, tools)?;
+    if !still.is_empty() {
         bail!(
-            "tools are missing, and installing them takes root:{}\n  this line does it (other \
-             distributions call the packages otherwise):\n  {}",
-            described(wanting),
-            apt::line(&packages)
+            "packages were installed, and these tools still do not work:{}",
+            described(&still)
         );
     }
-    let list = packages.join(" ");
-    let stage = ctx.progress.stage("setup", format!("installing {list}"));
-    apt::install(&packages)
-        .with_context(|| format!("cannot install what is missing: {}", described(wanting)))?;
-    stage.done(format!("installed {list}"));
+    memory.keep(&files)
+}
+
+/// Checks each tool: the machine's own first, then what was unpacked because there was none. Returns
+/// those that are not good, and the files that the answer depends on.
+///
+/// A program of the machine's that works is used as it is, from then on, too.
+fn check<'a>(ctx: &Context, tools: &[&'a Tool]) -> Result<(Wanting<'a>, Vec<PathBuf>)> {
+    let machine = command::machine_path();
+    let programs = unpacked::programs(&ctx.cache);
+    let mut wanting = Vec::new();
+    let mut files = Vec::new();
+    for tool in tools {
+        let mut checked = tool.check_in(&machine);
+        if tool.is_program() {
+            if checked.state.is_good() {
+                unpacked::withdraw(&ctx.cache, tool.name)?;
+            } else if programs.join(tool.name).exists() {
+                checked = tool.check_in(&command::in_front(&[&programs], &machine));
+                checked
+                    .files
+                    .push(unpacked::stamp(&ctx.cache, tool.package));
+            }
+        }
+        files.extend(checked.files);
+        if !checked.state.is_good() {
+            wanting.push((*tool, checked.state));
+        }
+    }
+    Ok((wanting, files))
+}
+
+/// What set-up would do about tools that are not good.
+#[derive(Debug)]
+pub struct Proposal<'a> {
+    /// The tools that each package has.
+    tools: BTreeMap<&'static str, Wanting<'a>>,
+    split: Split,
+}
+
+/// What set-up would do; nothing is changed.
+#[must_use]
+pub fn propose<'a>(wanting: &[(&'a Tool, State)]) -> Proposal<'a> {
+    let mut tools: BTreeMap<&'static str, Wanting<'a>> = BTreeMap::new();
+    for (tool, state) in wanting {
+        let of_package = tools.entry(tool.package).or_default();
+        of_package.push((*tool, state.clone()));
+    }
+    let packages: Vec<&str> = tools.keys().copied().collect();
+    Proposal {
+        split: apt::split(&packages, apt::simulate),
+        tools,
+    }
+}
+
+impl Proposal<'_> {
+    /// A line for each package: what is done with it, and why.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for package in &self.split.installable {
+            // a package that is installed already is asked for because of another
+            if let Some(change) = self.split.plan.change(package) {
+                let verb = if change.old.is_some() {
+                    "upgrade"
+                } else {
+                    "install"
+                };
+                lines.push(format!(
+                    "{verb} {package} {}{}",
+                    change.new,
+                    self.reasons(package)
+                ));
+            }
+        }
+        let direct = lines.len();
+        let upgraded: Vec<String> = self
+            .dependencies()
+            .filter(|change| change.old.is_some())
+            .map(|change| change.package.clone())
+            .collect();
+        let dependencies = self.dependencies().count();
+        if dependencies > 0 {
+            lines.push(format!(
+                "with {dependencies} packages that {} on",
+                if direct == 1 {
+                    "it depends"
+                } else {
+                    "these depend"
+                }
+            ));
+        }
+        if !upgraded.is_empty() {
+            lines.push(format!("upgraded among those: {}", upgraded.join(", ")));
+        }
+        for (package, reason) in &self.split.others {
+            let what = if self.is_unpackable(package) {
+                "unpack into the cache"
+            } else {
+                "cannot install"
+            };
+            lines.push(format!(
+                "{what} {package}: {reason}{}",
+                self.reasons(package)
+            ));
+        }
+        lines
+    }
+
+    fn dependencies(&self) -> impl Iterator<Item = &apt::Change> {
+        let changes = self.split.plan.changes.iter();
+        changes.filter(|change| !self.tools.contains_key(change.package.as_str()))
+    }
+
+    /// `: <tool> (<why>), …`
+    fn reasons(&self, package: &str) -> String {
+        let tools = self.tools.get(package).into_iter().flatten();
+        let reasons: Vec<String> = tools
+            .map(|(tool, _)| format!("{} ({})", called(tool), tool.why))
+            .collect();
+        format!(": {}", reasons.join(", "))
+    }
+
+    /// Only programs run from another place than the one they were made for.
+    fn is_unpackable(&self, package: &str) -> bool {
+        let mut tools = self.tools.get(package).into_iter().flatten();
+        tools.all(|(tool, _)| tool.is_program())
+    }
+}
+
+/// Installs what can be installed and unpacks the rest.
+fn get(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
+    if !apt::is_here() {
+        bail!(
+            "tools are missing, and this machine has no apt-get; install them as your distribution \
+             does:{}",
+            described(wanting)
+        );
+    }
+    let packages = packages(wanting);
+    let rights = Rights::of_this_process();
+    if !apt::knows(&packages)? {
+        if rights == Rights::None {
+            bail!(
+                "tools are missing, and apt does not know their packages or has no lists:{}\n  get \
+                 them as root:\n  {}",
+                described(wanting),
+                apt::line(&packages)
+            );
+        }
+        rights.claim()?;
+        update(ctx)?;
+    }
+    if install(ctx, wanting, rights).is_ok() {
+        return Ok(());
+    }
+    // mirrors drop old versions, and then lists of an earlier day name files that are gone
+    if rights != Rights::None {
+        update(ctx)?;
+    }
+    install(ctx, wanting, rights)
+}
+
+fn update(ctx: &Context) -> Result<()> {
+    let stage = ctx.progress.stage("setup", "apt-get update");
+    apt::update().context("cannot get the lists of packages")?;
+    stage.done("apt-get update");
     Ok(())
 }
 
-fn described(wanting: &[(&Tool, State)]) -> String {
+fn install(ctx: &Context, wanting: &[(&Tool, State)], rights: Rights) -> Result<()> {
+    let proposal = propose(wanting);
+    for line in proposal.lines() {
+        ctx.progress.note(line);
+    }
+    let refused: Vec<String> = proposal
+        .split
+        .others
+        .iter()
+        .filter(|(package, _)| !proposal.is_unpackable(package))
+        .map(|(package, reason)| format!("\n  {package}: {reason}{}", proposal.reasons(package)))
+        .collect();
+    if !refused.is_empty() {
+        bail!(
+            "these packages cannot be installed next to what this machine has, and compilers and \
+             interpreters do not find them elsewhere:{}\n  install them by hand, or something else \
+             that provides the same",
+            refused.concat()
+        );
+    }
+    let installable: Vec<&str> = proposal
+        .split
+        .installable
+        .iter()
+        .map(String::as_str)
+        .collect();
+    if !installable.is_empty() {
+        if rights == Rights::None {
+            bail!(
+                "tools are missing, and installing them takes root or sudo:{}\n  this line does it:\n  \
+                 {}",
+                described(wanting),
+                apt::line(&installable)
+            );
+        }
+        rights.claim()?;
+        let count = proposal.split.plan.changes.len();
+        let stage = ctx
+            .progress
+            .stage("setup", format!("installing {count} packages"));
+        apt::install(&installable)
+            .with_context(|| format!("cannot install what is missing:{}", described(wanting)))?;
+        stage.done(format!("installed {count} packages"));
+    }
+    for (package, _) in &proposal.split.others {
+        for (tool, _) in proposal.tools.get(package.as_str()).into_iter().flatten() {
+            unpacked::provide(ctx, package, tool.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The packages of tools, each once.
+#[must_use]
+pub fn packages(wanting: &[(&Tool, State)]) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = wanting.iter().map(|(tool, _)| tool.package).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+/// What a tool is called where a program and another kind of tool could be meant.
+#[must_use]
+pub fn called(tool: &Tool) -> String {
+    match tool.kind {
+        Kind::Program => tool.name.to_owned(),
+        kind => format!("{kind} {}", tool.name),
+    }
+}
+
+/// What is wrong with each tool, a line each.
+#[must_use]
+pub fn described(wanting: &[(&Tool, State)]) -> String {
     wanting
         .iter()
         .map(|(tool, state)| {
             let wrong = match (state, tool.minimum) {
-                (State::TooOld(version), Some(minimum)) => {
-                    format!("is {version}, expected {minimum} or newer")
-                }
+                (State::TooOld(path, version), Some(minimum)) => format!(
+                    "{} is {version}, expected {minimum} or newer",
+                    path.display()
+                ),
+                (State::Broken(said), _) => said.clone(),
                 _ => "is missing".to_owned(),
             };
-            format!("\n  {} {wrong} ({})", tool.name(), tool.why)
+            format!("\n  {}: {wrong} ({})", called(tool), tool.why)
         })
         .collect()
 }
 
-/// Remembered by the set of tools as it is found now: any other path, time or minimum is another.
-fn stamp(tools: &[&Tool]) -> Option<String> {
-    let mut digest = Digest::default();
-    for tool in tools {
-        let path = fs::canonicalize(tool.path()?).ok()?;
-        let modified = fs::metadata(&path).ok()?.modified().ok()?;
-        let since = modified.duration_since(UNIX_EPOCH).ok()?.as_nanos();
-        digest.add(tool.name(), format!("{path:?} {since} {:?}", tool.minimum));
-    }
-    Some(digest.key())
-}
-
-fn is_remembered(memory: &Path, tools: &[&Tool]) -> bool {
-    stamp(tools).is_some_and(|key| memory.join(key).exists())
-}
-
-fn remember(memory: &Path, tools: &[&Tool]) -> Result<()> {
-    if let Some(key) = stamp(tools) {
-        let path = memory.join(key);
-        fs::write(&path, "").with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tools::{Found, Version};
-
-    fn tool(name: &'static str, minimum: Option<Version>) -> Tool {
-        Tool {
-            found: Found::Program(name),
-            minimum,
-            package: "p",
-            why: "for a test",
-        }
-    }
-
-    #[test]
-    fn the_answer_is_remembered_for_these_tools_at_these_versions() {
-        let memory = tempfile::tempdir().unwrap();
-        let good = tool("sh", None);
-        assert!(!is_remembered(memory.path(), &[&good]));
-        remember(memory.path(), &[&good]).unwrap();
-        assert!(is_remembered(memory.path(), &[&good]));
-        assert!(!is_remembered(memory.path(), &[&good, &tool("git", None)]));
-        assert!(!is_remembered(
-            memory.path(),
-            &[&tool("sh", Some(Version(1, 0)))]
-        ));
-        let missing = tool("no-such-program", None);
-        remember(memory.path(), &[&missing]).unwrap();
-        assert!(!is_remembered(memory.path(), &[&missing]));
-    }
-
-    #[test]
-    fn what_is_wanting_is_told_with_its_reason() {
-        let tools = [
-            tool("no-such-program", None),
-            tool("git", Some(Version(999, 0))),
-            tool("sh", None),
-        ];
-        let tools: Vec<&Tool> = tools.iter().collect();
-        let text = described(&wanting(&tools));
-        assert!(
-            text.contains("no-such-program is missing (for a test)"),
-            "{text}"
-        );
-        assert!(text.contains("expected 999.0 or newer"), "{text}");
-        assert!(!text.contains("sh is"), "{text}");
-    }
-}
+mod tests;

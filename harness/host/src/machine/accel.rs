@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -50,6 +50,10 @@ pub fn choose(ctx: &Context, qemu: &Path, image: &Path) -> Result<Accel> {
         return Ok(Accel::Tcg);
     }
     let usable = usable(ctx, qemu, image)?;
+    if let (Err(reason), AccelChoice::Auto, Device::Unusable(_)) = (&usable, ctx.accel, device()) {
+        ctx.progress
+            .note(format!("{reason}; guests run in software emulation"));
+    }
     match (usable, ctx.accel) {
         (Ok(()), _) => Ok(Accel::Kvm),
         (Err(reason), AccelChoice::Kvm) => {
@@ -90,8 +94,9 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
     if Arch::of_this_machine().ok() != Some(ctx.arch) {
         return Ok(Err(format!("this machine's processor is no {}", ctx.arch)));
     }
-    if let Err(error) = File::options().read(true).write(true).open(DEVICE) {
-        return Ok(Err(format!("{DEVICE} cannot be used: {error}")));
+    match device() {
+        Device::Usable => (),
+        other => return Ok(Err(other.to_string())),
     }
     let memory = ctx.cache_dir("kvm")?.join(machine_key(qemu)?);
     let answer = remembered(&memory, || {
@@ -110,6 +115,49 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
         Ok(answer)
     })?;
     Ok(answer.result())
+}
+
+/// What there is of KVM's device.
+#[derive(Debug)]
+pub enum Device {
+    /// It can be opened; whether guests run is another question.
+    Usable,
+    /// The machine has none.
+    Missing,
+    /// It is there and cannot be opened.
+    Unusable(io::Error),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Usable => write!(f, "{DEVICE} can be opened"),
+            Device::Missing => write!(f, "there is no {DEVICE}"),
+            Device::Unusable(error) => {
+                write!(f, "{DEVICE} is there and cannot be opened ({error})")?;
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    f.write_str(
+                        "; a user of its group, mostly kvm, can: `sudo usermod -aG kvm $USER`, then \
+                         log in again",
+                    )?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The state of this machine's device.
+pub fn device() -> Device {
+    device_at(Path::new(DEVICE))
+}
+
+fn device_at(path: &Path) -> Device {
+    match File::options().read(true).write(true).open(path) {
+        Ok(_) => Device::Usable,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Device::Missing,
+        Err(error) => Device::Unusable(error),
+    }
 }
 
 /// What is remembered in this file, or what `find_out` says, which is remembered.
@@ -224,6 +272,32 @@ mod tests {
         assert_eq!(silent, Answer::Silent);
         let ends = probe_with("echo first >&2; echo why >&2", Duration::from_secs(60));
         assert_eq!(ends, Answer::Ends("why".into()));
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_opened_is_told_from_one_that_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kvm");
+        assert!(matches!(device_at(&file), Device::Missing));
+        fs::write(&file, "").unwrap();
+        assert!(matches!(device_at(&file), Device::Usable));
+        // root opens every file; it does not open a folder for writing
+        assert!(matches!(device_at(dir.path()), Device::Unusable(_)));
+    }
+
+    #[test]
+    fn a_user_without_the_right_is_told_how_to_get_it() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let text = Device::Unusable(denied).to_string();
+        for part in [
+            "/dev/kvm is there and cannot be opened",
+            "denied",
+            "usermod -aG kvm",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        let busy = Device::Unusable(io::Error::from(io::ErrorKind::ResourceBusy)).to_string();
+        assert!(!busy.contains("usermod"), "{busy}");
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Userland;
-use crate::command::{capture, command, output, shell_in};
+use crate::command::{capture, command, find, output, shell_in};
 use crate::context::{Arch, Context};
 use crate::lock;
+use crate::tools::python;
 
 /// The version of virtme-ng that the harness was tested with.
 pub const VIRTME_NG: &str = "1.42";
@@ -49,7 +50,7 @@ impl Tools {
 
 fn find_qemu(arch: Arch) -> Result<PathBuf> {
     let name = arch.names().qemu;
-    let qemu = which::which(name).with_context(|| {
+    let qemu = find(name).with_context(|| {
         format!("{name} is missing; install QEMU {QEMU_MINIMUM} or newer (see `make doctor`)")
     })?;
     let sh = shell_in("/")?;
@@ -91,19 +92,22 @@ fn is_whole(venv: &Path) -> bool {
     venv.join("stamp").exists() && venv.join("bin/python3").exists()
 }
 
-/// Makes the venv with the machine's own Python, and has pip take virtme-ng from wherever this
+/// Creates the venv with the Python that set-up checked for this, and has pip take virtme-ng from wherever this
 /// machine is set up to take packages from.
 fn install(ctx: &Context, venv: &Path) -> Result<()> {
     let stage = ctx
         .progress
         .stage("virtme-ng", format!("installing virtme-ng {VIRTME_NG}"));
     let sh = shell_in(&ctx.cache)?;
+    let python = python::for_venv().context(
+        "no python3 here is 3.9 or newer and has the modules venv and ensurepip; install the packages \
+         python3 and python3-venv",
+    )?;
     let made = capture(
-        command(&sh, "python3")
+        command(&sh, &python.to_string_lossy())
             .args(["-m", "venv", "--clear"])
             .arg(venv),
-    )
-    .context("Python is missing; install the packages python3 and python3-venv")?;
+    )?;
     if !made.status.success() {
         bail!(
             "python3 -m venv failed; install the package python3-venv{}",

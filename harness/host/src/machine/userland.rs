@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::board::{Board, Init};
+use crate::command;
 use crate::context::Context;
 use crate::sysroot;
 
@@ -24,7 +25,7 @@ impl Userland {
         let sysroot = sysroot::find(ctx)?;
         let program = |name: &str, package: &str| match &sysroot {
             Some(sysroot) => in_sysroot(sysroot, name),
-            None => which::which(name)
+            None => command::find(name)
                 .with_context(|| format!("{name} is missing; install the package {package}")),
         };
         let bash = match Board::of(ctx.arch).init {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make doctor`: each tool, its version, whether it will do, and how to get it.
+//! `make doctor`: each tool, whether it works, and what set-up would do. Nothing is changed.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use crate::apt;
-use crate::context::Context;
+use crate::context::{Arch, Context};
+use crate::machine;
+use crate::setup;
 use crate::tools::{self, State, Tool};
+use crate::unpacked;
 
 /// What tasks need beyond a guest.
 const OF_TASKS: [&[Tool]; 5] = [
@@ -22,44 +25,69 @@ const OF_TASKS: [&[Tool]; 5] = [
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// Runs the task; it fails where a tool is missing or too old.
+/// Runs the task; it fails where a tool does not work.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
-    let mut tools = tools::needed(ctx.arch);
-    tools.extend(OF_TASKS.into_iter().flatten());
+    let guests = Arch::buildable_here().into_iter().flat_map(tools::needed);
+    let tools = tools::distinct(guests.chain(OF_TASKS.into_iter().flatten()));
     let mut wanting = Vec::new();
     for tool in tools {
-        let state = tool.state();
+        let state = tool.check().state;
         println!("{}", row(tool, &state));
-        if !matches!(state, State::Good(_)) {
-            wanting.push(tool.package);
+        if !state.is_good() {
+            wanting.push((tool, state));
         }
     }
-    println!("\ncache      {}", ctx.cache.display());
+    println!("\ncache  {}", ctx.cache.display());
+    println!("KVM    {}", machine::kvm_device());
+    let unpacked = unpacked::listing(&ctx.cache);
+    if !unpacked.is_empty() {
+        println!("unpacked into the cache: {}", unpacked.join(", "));
+    }
     if wanting.is_empty() {
-        println!("all there for guests of {}", ctx.arch);
+        println!("\nevery tool is there and works");
         return Ok(ExitCode::SUCCESS);
     }
-    wanting.sort_unstable();
-    wanting.dedup();
-    println!(
-        "this line gets what is not good:\n  {}",
-        apt::line(&wanting)
-    );
+    println!("\nnot good:{}", setup::described(&wanting));
+    advise(&wanting)?;
     Ok(ExitCode::FAILURE)
+}
+
+/// Says how to get what is not good.
+fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
+    let packages = setup::packages(wanting);
+    if !apt::is_here() {
+        println!(
+            "\nthis machine has no apt-get; install them as your distribution does. The packages of \
+             Debian are called:\n  {}",
+            packages.join(" ")
+        );
+    } else if !apt::knows(&packages)? {
+        println!(
+            "\napt does not know all of their packages; set-up would begin with `apt-get update`, or:\n  {}",
+            apt::line(&packages)
+        );
+    } else {
+        println!("\n`make setup` would do this (or any other target, for what it needs):");
+        for line in setup::propose(wanting).lines() {
+            println!("  {line}");
+        }
+    }
+    Ok(())
 }
 
 fn row(tool: &Tool, state: &State) -> String {
     let (mark, found) = match state {
         State::Good(Some(version)) => ("good", version.to_string()),
         State::Good(None) => ("good", "any".to_owned()),
-        State::TooOld(version) => ("too old", version.to_string()),
+        State::TooOld(_, version) => ("too old", version.to_string()),
         State::Missing => ("missing", "-".to_owned()),
+        State::Broken(_) => ("broken", "-".to_owned()),
     };
     let needed = tool.minimum.map_or("any".to_owned(), |v| format!(">= {v}"));
-    let name = tool.name();
-    let package = tool.package;
     format!(
-        "{mark:<8} {name:<24} {found:>6} {needed:>8}  {package:<22} {}",
+        "{mark:<8} {:<24} {found:>6} {needed:>8}  {:<26} {}",
+        setup::called(tool),
+        tool.package,
         tool.why
     )
 }
@@ -67,22 +95,18 @@ fn row(tool: &Tool, state: &State) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{Found, Version};
+    use crate::tools::Version;
 
     #[test]
     fn a_row_says_what_there_is_and_what_is_needed() {
-        let tool = Tool {
-            found: Found::Program("pahole"),
-            minimum: Some(Version(1, 22)),
-            package: "dwarves",
-            why: "BTF",
-        };
-        let row = row(&tool, &State::TooOld(Version(1, 20)));
-        let words: Vec<&str> = row.split_whitespace().collect();
+        let all = tools::every();
+        let pahole = all.iter().find(|tool| tool.name == "pahole").unwrap();
+        let row = row(pahole, &State::TooOld("/opt/pahole".into(), Version(1, 20)));
+        let words: Vec<&str> = row.split_whitespace().take(8).collect();
         assert_eq!(
             words,
             [
-                "too", "old", "pahole", "1.20", ">=", "1.22", "dwarves", "BTF"
+                "too", "old", "pahole", "1.20", ">=", "1.22", "dwarves", "writes"
             ]
         );
     }

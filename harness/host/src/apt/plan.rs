@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What an installation would do to the machine, read from `apt-get --simulate`, and which packages can
+//! be installed without taking anything away.
+
+use anyhow::Result;
+
+/// What an installation would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Packages that would be installed or upgraded.
+    pub changes: Vec<Change>,
+    /// Packages that would be removed.
+    pub removed: Vec<String>,
+    /// Packages that would be replaced by an older version.
+    pub downgraded: Vec<String>,
+}
+
+/// A package that would be installed or upgraded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its name.
+    pub package: String,
+    /// The version that is installed now.
+    pub old: Option<String>,
+    /// The version that would be.
+    pub new: String,
+}
+
+impl Plan {
+    /// Reads the lines of `apt-get --simulate`:
+    ///
+    /// ```text
+    /// Inst package (new Origin:suite [arch])
+    /// Inst package [old] (new Origin:suite [arch])
+    /// Remv package [old]
+    /// ```
+    pub fn parse(said: &str, is_older: impl Fn(&str, &str) -> Result<bool>) -> Result<Plan> {
+        let mut plan = Plan::default();
+        for line in said.lines() {
+            let mut words = line.split_whitespace();
+            let (Some(verb), Some(package)) = (words.next(), words.next()) else {
+                continue;
+            };
+            let package = package.to_owned();
+            match verb {
+                "Remv" | "Purg" => plan.removed.push(package),
+                "Inst" => {
+                    let rest: Vec<&str> = words.collect();
+                    let new = rest.iter().find_map(|word| word.strip_prefix('('));
+                    let old = rest
+                        .first()
+                        .and_then(|word| word.strip_prefix('['))
+                        .map(|word| word.trim_end_matches(']').to_owned());
+                    let new = new.unwrap_or_default().to_owned();
+                    if let Some(old) = &old
+                        && is_older(&new, old)?
+                    {
+                        plan.downgraded.push(package.clone());
+                    }
+                    plan.changes.push(Change { package, old, new });
+                }
+                _ => (),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// What it would take from the user, for people; none where that is nothing.
+    #[must_use]
+    pub fn takes(&self) -> Option<String> {
+        let part = |verb: &str, packages: &[String]| {
+            (!packages.is_empty()).then(|| format!("{verb} {}", packages.join(", ")))
+        };
+        let parts: Vec<String> = [
+            part("remove", &self.removed),
+            part("downgrade", &self.downgraded),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!parts.is_empty()).then(|| parts.join(" and "))
+    }
+
+    /// The change of `package`, where there is one.
+    #[must_use]
+    pub fn change(&self, package: &str) -> Option<&Change> {
+        self.changes.iter().find(|change| change.package == package)
+    }
+}
+
+/// Which packages can be installed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// Those that can, all at once.
+    pub installable: Vec<String>,
+    /// What their installation does.
+    pub plan: Plan,
+    /// Those that cannot, each with the reason.
+    pub others: Vec<(String, String)>,
+}
+
+/// Splits `packages` into those that can be installed together, without removing or downgrading
+/// anything, and the rest.
+pub fn split(packages: &[&str], simulate: impl Fn(&[&str]) -> Result<Plan>) -> Split {
+    if packages.is_empty() {
+        return Split::default();
+    }
+    let mut split = Split::default();
+    match judge(packages, &simulate) {
+        Ok(plan) => {
+            split.installable = packages.iter().map(|name| (*name).to_owned()).collect();
+            split.plan = plan;
+            return split;
+        }
+        Err(reason) if packages.len() == 1 => {
+            split.others.push((packages[0].to_owned(), reason));
+            return split;
+        }
+        Err(_) => (),
+    }
+    // each with those before it: two packages of ours may exclude each other as well
+    let mut accepted = Vec::new();
+    for package in packages {
+        accepted.push(*package);
+        match judge(&accepted, &simulate) {
+            Ok(plan) => split.plan = plan,
+            Err(reason) => {
+                accepted.pop();
+                split.others.push(((*package).to_owned(), reason));
+            }
+        }
+    }
+    split.installable = accepted.into_iter().map(str::to_owned).collect();
+    split
+}
+
+/// The plan, if it takes nothing away; else why not.
+fn judge(packages: &[&str], simulate: impl Fn(&[&str]) -> Result<Plan>) -> Result<Plan, String> {
+    match simulate(packages) {
+        Ok(plan) => match plan.takes() {
+            None => Ok(plan),
+            Some(takes) => Err(format!("installing it would {takes}")),
+        },
+        Err(error) => Err(why(&format!("{error:#}"))),
+    }
+}
+
+/// The part of apt's message that says what does not fit.
+fn why(said: &str) -> String {
+    let mut lines = said.lines().map(|line| line.trim_start_matches([' ', '|']));
+    let dependency = lines.clone().find(|line| {
+        ["Depends:", "Conflicts:", "Breaks:"]
+            .iter()
+            .any(|word| line.contains(word))
+    });
+    dependency
+        .or_else(|| lines.clone().find(|line| line.starts_with("E: ")))
+        .or_else(|| lines.next_back())
+        .map_or_else(String::new, |line| format!("apt cannot install it: {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{anyhow, bail};
+
+    use super::*;
+
+    const SAID: &str = "Reading package lists...\n\
+        Remv qemu-utils [1:10.0.2+ds-2]\n\
+        Inst seabios (1.16.2-1 Debian:12.15/oldstable [all])\n\
+        Inst libc6 [2.36-9] (2.36-10 Debian:12.15/oldstable [amd64]) []\n\
+        Inst pahole [2.0] (1.24-4 Debian:12.15/oldstable [amd64])\n\
+        Conf seabios (1.16.2-1 Debian:12.15/oldstable [all])\n";
+
+    fn is_older(new: &str, old: &str) -> Result<bool> {
+        Ok(new == "1.24-4" && old == "2.0")
+    }
+
+    #[test]
+    fn a_simulation_says_what_is_installed_removed_and_downgraded() {
+        let plan = Plan::parse(SAID, is_older).unwrap();
+        assert_eq!(plan.removed, ["qemu-utils"]);
+        assert_eq!(plan.downgraded, ["pahole"]);
+        assert_eq!(
+            plan.takes().as_deref(),
+            Some("remove qemu-utils and downgrade pahole")
+        );
+        let libc = plan.change("libc6").unwrap();
+        assert_eq!(
+            (libc.old.as_deref(), libc.new.as_str()),
+            (Some("2.36-9"), "2.36-10")
+        );
+        assert_eq!(plan.change("seabios").unwrap().old, None);
+        assert_eq!(Plan::default().takes(), None);
+    }
+
+    /// A machine on which `qemu` replaces `utils`, `held` does not install, and `one` and `two`
+    /// exclude each other.
+    fn machine(packages: &[&str]) -> Result<Plan> {
+        if packages.contains(&"held") {
+            bail!("`apt-get` failed\n  | held : Depends: other (>= 2)\n  | E: broken packages");
+        }
+        if packages.contains(&"one") && packages.contains(&"two") {
+            return Err(anyhow!(
+                "`apt-get` failed\n  | E: unable to correct problems"
+            ));
+        }
+        let removed = packages.contains(&"qemu").then(|| "utils".to_owned());
+        let change = |package: &&str| Change {
+            package: (*package).to_owned(),
+            old: None,
+            new: "1".to_owned(),
+        };
+        Ok(Plan {
+            changes: packages.iter().map(change).collect(),
+            removed: removed.into_iter().collect(),
+            ..Plan::default()
+        })
+    }
+
+    #[test]
+    fn what_takes_something_away_is_not_installed() {
+        let split = split(&["bc", "qemu", "xz"], machine);
+        assert_eq!(split.installable, ["bc", "xz"]);
+        assert_eq!(split.plan.changes.len(), 2);
+        assert_eq!(split.plan.takes(), None);
+        let reason = "installing it would remove utils".to_owned();
+        assert_eq!(split.others, [("qemu".to_owned(), reason)]);
+    }
+
+    #[test]
+    fn what_does_not_install_is_told_with_apts_reason() {
+        let split = split(&["held"], machine);
+        assert!(split.installable.is_empty());
+        let reason = "apt cannot install it: held : Depends: other (>= 2)".to_owned();
+        assert_eq!(split.others, [("held".to_owned(), reason)]);
+    }
+
+    #[test]
+    fn of_two_that_exclude_each_other_the_first_is_installed() {
+        let split = split(&["one", "two", "bc"], machine);
+        assert_eq!(split.installable, ["one", "bc"]);
+        assert_eq!(split.others.len(), 1);
+        assert!(split.others[0].1.ends_with("E: unable to correct problems"));
+    }
+
+    #[test]
+    fn nothing_to_install_asks_nothing() {
+        let never = |_: &[&str]| -> Result<Plan> { panic!("apt is not asked") };
+        assert_eq!(super::split(&[], never), Split::default());
+    }
+}
