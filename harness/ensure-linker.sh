@@ -2,10 +2,30 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # cargo links the harness with cc, so cc is the one tool that the harness cannot get for itself.
 set -eu
-command -v cc >/dev/null && exit 0
-if [ "$(id -u)" -ne 0 ]; then
-	echo 'Rust needs a C compiler to link with; get it: sudo apt-get install gcc libc6-dev' >&2
-	exit 1
+if command -v cc >/dev/null; then
+	# a compiler without the C library's files links nothing
+	probe=$(mktemp -d)
+	trap 'rm -rf "$probe"' EXIT
+	if [ -e harness/target/release/bpf-streams ] ||
+		echo 'int main(void) { return 0; }' | cc -x c - -o "$probe/a" 2>/dev/null; then
+		exit 0
+	fi
 fi
-apt-get update --quiet
-apt-get install --yes --no-install-recommends gcc libc6-dev
+line='apt-get install --yes --no-install-recommends --no-remove gcc libc6-dev'
+echo 'Rust needs a C compiler and the C library to link with.' >&2
+if ! command -v apt-get >/dev/null; then
+	echo 'error: this machine has no apt-get; install them as your distribution does.' >&2
+	exit 2
+fi
+if [ "$(id -u)" -eq 0 ]; then
+	sudo=
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+	sudo=sudo
+else
+	echo "error: installing them takes root or sudo: sudo apt-get update && sudo $line" >&2
+	exit 2
+fi
+echo "    setup  install gcc, libc6-dev: $sudo $line" >&2
+$sudo apt-get update --quiet
+# shellcheck disable=SC2086
+exec $sudo env DEBIAN_FRONTEND=noninteractive $line --quiet -o DPkg::Lock::Timeout=300

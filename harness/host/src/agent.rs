@@ -9,7 +9,7 @@ use xshell::Shell;
 
 use crate::command::{self, command, output, shell_in};
 use crate::context::{Arch, Context};
-use crate::{lock, sysroot};
+use crate::{libelf, lock, sysroot};
 use store::Store;
 
 mod store;
@@ -54,9 +54,10 @@ fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         // what the guest does not read over 9p costs no time
         .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
+    let libelf = libelf::folder(ctx, ctx.arch, sysroot.as_deref())?;
     let variables = match &sysroot {
-        Some(sysroot) => foreign(ctx.arch, sysroot),
-        None => own(ctx.arch, &sh)?,
+        Some(sysroot) => foreign(ctx.arch, sysroot, libelf.as_deref()),
+        None => own(ctx.arch, &sh, libelf.as_deref())?,
     };
     output(
         variables
@@ -98,7 +99,7 @@ fn forget_own_crates(release: &Path) -> Result<()> {
 }
 
 /// What tells cargo where libelf and zlib of this machine are.
-fn own(arch: Arch, sh: &Shell) -> Result<Vec<(String, String)>> {
+fn own(arch: Arch, sh: &Shell, libelf: Option<&Path>) -> Result<Vec<(String, String)>> {
     let path = output(command(sh, "cc").arg("-print-file-name=libelf.a"))?;
     // the compiler repeats the name of a file that it does not find
     let (library, _) = path
@@ -107,13 +108,16 @@ fn own(arch: Arch, sh: &Shell) -> Result<Vec<(String, String)>> {
     let cargo = format!("CARGO_TARGET_{}", variable(arch).to_uppercase());
     Ok(vec![(
         format!("{cargo}_RUSTFLAGS"),
-        format!("-C target-feature=+crt-static -L native={library}"),
+        format!(
+            "-C target-feature=+crt-static {}-L native={library}",
+            search_first(libelf)
+        ),
     )])
 }
 
 /// What tells cargo and libbpf's build the compiler of a foreign architecture, and where its
 /// libraries are.
-fn foreign(arch: Arch, sysroot: &Path) -> Vec<(String, String)> {
+fn foreign(arch: Arch, sysroot: &Path, libelf: Option<&Path>) -> Vec<(String, String)> {
     let target = variable(arch);
     let cargo = format!("CARGO_TARGET_{}", target.to_uppercase());
     let gcc = format!("{}gcc", arch.names().cross);
@@ -126,11 +130,17 @@ fn foreign(arch: Arch, sysroot: &Path) -> Vec<(String, String)> {
         (
             format!("{cargo}_RUSTFLAGS"),
             format!(
-                "-C target-feature=+crt-static -C link-arg=--sysroot={sysroot} \
-                 -L native={libraries}"
+                "-C target-feature=+crt-static -C link-arg=--sysroot={sysroot} {}\
+                 -L native={libraries}",
+                search_first(libelf)
             ),
         ),
     ]
+}
+
+/// Has a folder searched for libraries before others.
+fn search_first(folder: Option<&Path>) -> String {
+    folder.map_or_else(String::new, |dir| format!("-L native={} ", dir.display()))
 }
 
 /// A target triple as it stands in names of variables.
@@ -187,7 +197,11 @@ mod tests {
 
     #[test]
     fn a_foreign_agent_is_compiled_and_linked_with_what_is_of_its_architecture() {
-        let variables = foreign(Arch::Arm64, Path::new("/cache/sysroot/arm64"));
+        let variables = foreign(
+            Arch::Arm64,
+            Path::new("/cache/sysroot/arm64"),
+            Some(Path::new("/l")),
+        );
         let value = |name: &str| {
             let found = variables.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.as_str())
@@ -201,7 +215,9 @@ mod tests {
             Some("--sysroot=/cache/sysroot/arm64")
         );
         let flags = value("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS").unwrap();
-        assert!(flags.contains("-L native=/cache/sysroot/arm64/usr/lib/aarch64-linux-gnu"));
+        assert!(
+            flags.contains("-L native=/l -L native=/cache/sysroot/arm64/usr/lib/aarch64-linux-gnu")
+        );
         assert!(flags.contains("+crt-static"));
     }
 }

@@ -16,6 +16,7 @@ use crate::context::{Arch, Context};
 use crate::digest::Digest;
 use crate::gittree::GitTree;
 use crate::kernel::Kernel;
+use crate::libelf;
 use crate::lock;
 use crate::series::Series;
 use crate::source;
@@ -163,11 +164,34 @@ fn make_for(ctx: &Context, tree: &Path, foreign: Option<&Foreign>) -> Result<Pat
             .arg(format!("OUTPUT={}/", out.display()))
             .arg(format!("FEATURES_DUMP={}", features.display()))
             .args(compiler(foreign))
-            .arg("EXTRA_LDFLAGS=-static"),
+            .arg(format!(
+                "EXTRA_LDFLAGS={}",
+                linker(&libelf_folders(ctx, foreign)?)
+            )),
     )
     .with_context(|| format!("{what} does not compile"))?;
     stage.done(format!("built {what}"));
     Ok(out)
+}
+
+/// The folders of libelf for the two programs that make links: bpftool, and the one for this machine
+/// that is run on the way. The linker passes over a library of another architecture.
+fn libelf_folders(ctx: &Context, foreign: Option<&Foreign>) -> Result<Vec<PathBuf>> {
+    let own = libelf::folder(ctx, Arch::of_this_machine()?, None)?;
+    let other = match foreign {
+        Some(Foreign { arch, sysroot }) => libelf::folder(ctx, *arch, Some(sysroot))?,
+        None => None,
+    };
+    Ok(other.into_iter().chain(own).collect())
+}
+
+/// What tells make how to link.
+fn linker(folders: &[PathBuf]) -> String {
+    let folders: String = folders
+        .iter()
+        .map(|dir| format!(" -L{}", dir.display()))
+        .collect();
+    format!("-static{folders}")
 }
 
 /// What tells make which compiler to take.
@@ -224,6 +248,8 @@ mod tests {
                 "CC=ccache aarch64-linux-gnu-gcc --sysroot=/cache/sysroot/arm64",
             ]
         );
+        assert_eq!(linker(&[]), "-static");
+        assert_eq!(linker(&["/a".into(), "/b".into()]), "-static -L/a -L/b");
         assert_eq!(named("0123", Some(&foreign)), "0123-arm64");
         assert_eq!(named("0123", None), "0123");
     }

@@ -36,6 +36,7 @@ pub mod bpftool;
 
 pub mod selftests;
 
+pub mod libelf;
 pub mod sysroot;
 
 pub mod agent;

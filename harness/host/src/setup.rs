@@ -89,7 +89,7 @@ pub fn propose<'a>(wanting: &[(&'a Tool, State)]) -> Proposal<'a> {
     }
     let packages: Vec<&str> = tools.keys().copied().collect();
     Proposal {
-        split: apt::split(&packages, apt::simulate),
+        split: apt::split(&packages, &apt::simulate),
         tools,
     }
 }
@@ -135,15 +135,12 @@ impl Proposal<'_> {
             lines.push(format!("upgraded among those: {}", upgraded.join(", ")));
         }
         for (package, reason) in &self.split.others {
-            let what = if self.is_unpackable(package) {
-                "unpack into the cache"
+            let reasons = self.reasons(package);
+            lines.push(if self.is_unpackable(package) {
+                format!("unpack {package} into the cache ({reason}){reasons}")
             } else {
-                "cannot install"
-            };
-            lines.push(format!(
-                "{what} {package}: {reason}{}",
-                self.reasons(package)
-            ));
+                format!("cannot install {package} ({reason}){reasons}")
+            });
         }
         lines
     }

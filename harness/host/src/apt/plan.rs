@@ -101,12 +101,12 @@ pub struct Split {
 
 /// Splits `packages` into those that can be installed together, without removing or downgrading
 /// anything, and the rest.
-pub fn split(packages: &[&str], simulate: impl Fn(&[&str]) -> Result<Plan>) -> Split {
+pub fn split(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Split {
     if packages.is_empty() {
         return Split::default();
     }
     let mut split = Split::default();
-    match judge(packages, &simulate) {
+    match judge(packages, simulate) {
         Ok(plan) => {
             split.installable = packages.iter().map(|name| (*name).to_owned()).collect();
             split.plan = plan;
@@ -118,11 +118,39 @@ pub fn split(packages: &[&str], simulate: impl Fn(&[&str]) -> Result<Plan>) -> S
         }
         Err(_) => (),
     }
-    // each with those before it: two packages of ours may exclude each other as well
+    // most packages install, so those that do not are found by halving
+    let (first, second) = packages.split_at(packages.len() / 2);
+    let halves = [first, second].map(|half| self::split(half, simulate));
+    let accepted: Vec<&str> = halves
+        .iter()
+        .flat_map(|half| half.installable.iter().map(String::as_str))
+        .collect();
+    let mut refused: Vec<(String, String)> = Vec::new();
+    refused.extend(halves.iter().flat_map(|half| half.others.clone()));
+    if accepted.is_empty() {
+        split.others = refused;
+        return split;
+    }
+    split = match judge(&accepted, simulate) {
+        Ok(plan) => Split {
+            installable: accepted.iter().map(|name| (*name).to_owned()).collect(),
+            plan,
+            others: Vec::new(),
+        },
+        // each half installs, and they exclude each other
+        Err(_) => one_by_one(&accepted, simulate),
+    };
+    split.others.splice(0..0, refused);
+    split
+}
+
+/// The same, each package with those before it.
+fn one_by_one(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Split {
+    let mut split = Split::default();
     let mut accepted = Vec::new();
     for package in packages {
         accepted.push(*package);
-        match judge(&accepted, &simulate) {
+        match judge(&accepted, simulate) {
             Ok(plan) => split.plan = plan,
             Err(reason) => {
                 accepted.pop();
@@ -135,11 +163,11 @@ pub fn split(packages: &[&str], simulate: impl Fn(&[&str]) -> Result<Plan>) -> S
 }
 
 /// The plan, if it takes nothing away; else why not.
-fn judge(packages: &[&str], simulate: impl Fn(&[&str]) -> Result<Plan>) -> Result<Plan, String> {
+fn judge(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Result<Plan, String> {
     match simulate(packages) {
         Ok(plan) => match plan.takes() {
             None => Ok(plan),
-            Some(takes) => Err(format!("installing it would {takes}")),
+            Some(takes) => Err(format!("installing would {takes}")),
         },
         Err(error) => Err(why(&format!("{error:#}"))),
     }
@@ -220,17 +248,17 @@ mod tests {
 
     #[test]
     fn what_takes_something_away_is_not_installed() {
-        let split = split(&["bc", "qemu", "xz"], machine);
+        let split = split(&["bc", "qemu", "xz"], &machine);
         assert_eq!(split.installable, ["bc", "xz"]);
         assert_eq!(split.plan.changes.len(), 2);
         assert_eq!(split.plan.takes(), None);
-        let reason = "installing it would remove utils".to_owned();
+        let reason = "installing would remove utils".to_owned();
         assert_eq!(split.others, [("qemu".to_owned(), reason)]);
     }
 
     #[test]
     fn what_does_not_install_is_told_with_apts_reason() {
-        let split = split(&["held"], machine);
+        let split = split(&["held"], &machine);
         assert!(split.installable.is_empty());
         let reason = "apt cannot install it: held : Depends: other (>= 2)".to_owned();
         assert_eq!(split.others, [("held".to_owned(), reason)]);
@@ -238,7 +266,7 @@ mod tests {
 
     #[test]
     fn of_two_that_exclude_each_other_the_first_is_installed() {
-        let split = split(&["one", "two", "bc"], machine);
+        let split = split(&["one", "two", "bc"], &machine);
         assert_eq!(split.installable, ["one", "bc"]);
         assert_eq!(split.others.len(), 1);
         assert!(split.others[0].1.ends_with("E: unable to correct problems"));
@@ -247,6 +275,6 @@ mod tests {
     #[test]
     fn nothing_to_install_asks_nothing() {
         let never = |_: &[&str]| -> Result<Plan> { panic!("apt is not asked") };
-        assert_eq!(super::split(&[], never), Split::default());
+        assert_eq!(super::split(&[], &never), Split::default());
     }
 }

@@ -19,6 +19,7 @@ use crate::command::{self, command, shell_in};
 use crate::context::{Arch, Context};
 use crate::digest::Digest;
 use crate::kernel::Kernel;
+use crate::libelf;
 use crate::series::Series;
 use crate::source::{self, Source};
 use crate::sysroot;
@@ -206,13 +207,24 @@ impl Job<'_> {
         Ok(out.join("test_progs"))
     }
 
+    /// What tells make how to link.
+    fn linker(&self) -> Result<String> {
+        let sysroot = sysroot::find(self.ctx)?;
+        Ok(
+            match libelf::folder(self.ctx, self.ctx.arch, sysroot.as_deref())? {
+                Some(folder) => format!("-static -L{}", folder.display()),
+                None => "-static".to_owned(),
+            },
+        )
+    }
+
     fn command<'s>(&self, sh: &'s xshell::Shell, out: &Path) -> Result<Cmd<'s>> {
         let variables = self.variables.iter();
         Ok(command(sh, "make")
             .env("CCACHE_DIR", self.ctx.cache_dir("ccache")?)
             // the guest has no libraries; as a variable of make's own it would reach libbpf's build,
             // which makes a shared library, too
-            .env("LDLIBS", "-static")
+            .env("LDLIBS", self.linker()?)
             .arg(format!("-j{}", self.ctx.jobs))
             .args(variables.map(|(name, value)| format!("{name}={value}")))
             .arg(format!("OUTPUT={}", out.display()))

@@ -46,7 +46,7 @@ fn each_package_is_listed_with_its_reason() {
         },
         others: vec![(
             "qemu-system-x86".to_owned(),
-            "installing it would remove qemu-utils".to_owned(),
+            "installing would remove qemu-utils".to_owned(),
         )],
     };
     let lines = proposal(&["bc", "python3-git", "qemu-system-x86"], split).lines();
@@ -58,7 +58,7 @@ fn each_package_is_listed_with_its_reason() {
              with it)",
             "with 2 packages that these depend on",
             "upgraded among those: libc6",
-            "unpack into the cache qemu-system-x86: installing it would remove qemu-utils: \
+            "unpack qemu-system-x86 into the cache (installing would remove qemu-utils): \
              qemu-system-x86_64 (runs the guest)",
         ]
     );
@@ -80,14 +80,14 @@ fn a_package_that_is_installed_already_is_not_listed() {
 
 #[test]
 fn a_library_is_not_unpacked() {
-    let reason = "installing it would remove x".to_owned();
+    let reason = "installing would remove x".to_owned();
     let split = Split {
         others: vec![("libelf-dev".to_owned(), reason)],
         ..Split::default()
     };
     let proposal = proposal(&["libelf-dev"], split);
     assert!(!proposal.is_unpackable("libelf-dev"));
-    assert!(proposal.lines()[0].starts_with("cannot install libelf-dev: "));
+    assert!(proposal.lines()[0].starts_with("cannot install libelf-dev ("));
 }
 
 #[test]

@@ -47,7 +47,14 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         println!("\nevery tool is there and works");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\nnot good:{}", setup::described(&wanting));
+    let wrong: Vec<(&Tool, State)> = wanting
+        .iter()
+        .filter(|(_, state)| *state != State::Missing)
+        .cloned()
+        .collect();
+    if !wrong.is_empty() {
+        println!("\nthere, and not good:{}", setup::described(&wrong));
+    }
     advise(&wanting)?;
     Ok(ExitCode::FAILURE)
 }

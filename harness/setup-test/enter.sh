@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Runs a command in a root, as root, with the clone and Rust of this machine in it. What the command
+# writes to Rust's folders is kept apart from this machine's. Called in a mount and PID namespace of its
+# own (unshare --mount --pid --fork), so that every mount is gone with it.
+#
+# enter.sh ROOT SCRATCH COMMAND…
+#
+# CLONE: what becomes /clone (a copy). TARGET: keeps what cargo compiles. KERNEL: a folder with a built
+# kernel that becomes /kernel, where there is one. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
+set -eu
+root=$1 scratch=$2
+shift 2
+
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/run"
+mkdir -p "$root/clone" "$root/rust/cargo" "$root/rust/rustup" "$root/kernel"
+mount --bind "$CLONE" "$root/clone"
+mkdir -p "$root/clone/harness/target"
+mount --bind "$TARGET" "$root/clone/harness/target"
+if [ -n "${KERNEL-}" ]; then
+	mount --bind -o ro "$KERNEL" "$root/kernel"
+fi
+for name in cargo rustup; do
+	case $name in
+	cargo) lower=$CARGO_HOME ;;
+	rustup) lower=$RUSTUP_HOME ;;
+	esac
+	mkdir -p "$scratch/$name/upper" "$scratch/$name/work"
+	mount -t overlay overlay "$root/rust/$name" \
+		-o "lowerdir=$lower,upperdir=$scratch/$name/upper,workdir=$scratch/$name/work"
+done
+# what this machine reaches the network with
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+if [ -d /etc/ssl/certs ] && [ -d "$root/etc/ssl/certs" ]; then
+	mount --bind -o ro /etc/ssl/certs "$root/etc/ssl/certs"
+fi
+network=$(env | grep -E '^([a-z]+_proxy|[A-Z]+_PROXY|PIP_[A-Z_]+|SSL_CERT_FILE)=' || true)
+IFS='
+'
+# shellcheck disable=SC2086 # a variable a line
+exec chroot "$root" env -i $network \
+	HOME=/root LC_ALL=C TERM=dumb \
+	CARGO_HOME=/rust/cargo RUSTUP_HOME=/rust/rustup \
+	PATH=/rust/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+	sh -c 'cd /clone && exec "$@"' sh "$@"

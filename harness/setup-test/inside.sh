@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# What the test of the set-up does in a new root: the set-up, then what the tools are for. `/kernel` is a
+# built kernel where this machine has one.
+set -eu
+
+step() {
+	echo "== $*"
+}
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# a tool of the tables that is missing must make doctor fail, or its success below says nothing
+step 'make doctor, before'
+if make --silent doctor >/tmp/doctor 2>&1; then
+	cat /tmp/doctor
+	fail 'make doctor finds every tool in a new root'
+fi
+grep -E '^(missing|broken|too old)' /tmp/doctor | wc -l
+sed -n '/would do this/,$p' /tmp/doctor
+
+step 'make setup'
+dpkg-query --show --showformat '${Package} ${Version}\n' >/tmp/before
+make --silent setup </dev/null
+dpkg-query --show --showformat '${Package} ${Version}\n' >/tmp/after
+
+step 'nothing was removed or downgraded'
+while read -r package version; do
+	now=$(awk -v package="$package" '$1 == package { print $2 }' /tmp/after)
+	[ -n "$now" ] || fail "$package $version was removed"
+	dpkg --compare-versions "$now" ge "$version" || fail "$package went from $version to $now"
+done </tmp/before
+
+step 'make setup again does nothing'
+make --silent setup 2>/tmp/again
+if grep -qE 'install|unpack' /tmp/again; then
+	cat /tmp/again
+	fail 'the second set-up installs something'
+fi
+
+# documentation and mainline are no part of `make test`, so doctor may miss what these need
+step 'make doctor, after'
+make --silent doctor >/tmp/doctor || true
+cat /tmp/doctor
+wrong=$(grep -E '^(missing|broken|too old)' /tmp/doctor |
+	grep -vE 'sphinx-build|rst2man|libcrypto' || true)
+[ -z "$wrong" ] || fail "after make setup doctor still shows: $wrong"
+
+step 'sparse reads what the kernel notes'
+printf '%s\n' 'extern int __attribute__((noderef, address_space(1))) *q;' \
+	'static int f(void) { return *q; }' >/tmp/sparse.c
+sparse /tmp/sparse.c 2>&1 | grep 'dereference of noderef' || fail 'sparse does not warn'
+
+step 'pahole writes BTF'
+printf 'struct s { int member; } s;\n' >/tmp/btf.c
+gcc -g -c /tmp/btf.c -o /tmp/btf.o
+pahole -J /tmp/btf.o
+readelf --sections /tmp/btf.o | grep '\.BTF' || fail 'there is no .BTF section'
+
+step 'flex, bison, ccache and both compilers'
+printf '%%%%\n. ;\n%%%%\nint yywrap(void) { return 1; }\n' | flex -o /tmp/lexer.c
+printf '%%%%\nstart: ;\n%%%%\n' >/tmp/parser.y
+bison -o /tmp/parser.c /tmp/parser.y
+CCACHE_DIR=/tmp/ccache ccache gcc -w -c /tmp/lexer.c -o /tmp/lexer.o
+aarch64-linux-gnu-gcc -c -xc -o /tmp/arm64.o - <<-'C'
+	int f(void) { return 42; }
+C
+aarch64-linux-gnu-ld -r /tmp/arm64.o -o /tmp/arm64-2.o
+
+step 'quilt, dpkg-source, rsync, xz'
+mkdir -p /tmp/quilt/patches && cd /tmp/quilt
+printf 'a\n' >file
+printf -- '--- a/file\n+++ b/file\n@@ -1 +1 @@\n-a\n+b\n' >patches/p
+echo p >patches/series
+quilt push -a --fuzz=0
+grep -q b file
+mkdir -p debian/source && echo '3.0 (native)' >debian/source/format
+printf 'Source: t\nMaintainer: T <t@example.org>\n\nPackage: t\nArchitecture: all\nDescription: t\n' \
+	>debian/control
+printf 't (1) unstable; urgency=low\n\n  * t\n\n -- T <t@example.org>  Thu, 01 Jan 1970 00:00:00 +0000\n' \
+	>debian/changelog
+dpkg-source --build . >/dev/null
+rsync -a file /tmp/copy
+xz --keep --stdout file | xz --decompress | cmp - file
+cd /clone
+
+step 'node, npm, shellcheck, chromium'
+node -e 'console.log(6 * 7)' | grep -x 42
+npm --version
+shellcheck harness/ensure-linker.sh
+chromium --headless --no-sandbox --disable-gpu --dump-dom 'data:text/html,<p>42</p>' 2>/dev/null |
+	grep '<p>42</p>' || fail 'chromium shows no page'
+
+# the source is fetched by the step before; without a kernel nothing needs it
+[ -e /kernel/image ] || {
+	echo 'not here: a built kernel, so nothing was booted and checkpatch was not run'
+	exit 3
+}
+
+step 'a test in the kernel that was built outside'
+make --silent boot-test KERNEL=/kernel/image TEST='^lengths__constant_1$'
+
+step 'checkpatch with spdxcheck'
+cd /root/.cache/bpf-streams/trees/linux-source-*/
+checkpatch() { # licence
+	printf '%s\n' "--- /dev/null" "+++ b/kernel/bpf/new.c" "@@ -0,0 +1 @@" \
+		"+// SPDX-License-Identifier: $1" >/tmp/p.diff
+	PATH=/usr/bin:/bin perl scripts/checkpatch.pl --strict --terse --show-types --no-summary \
+		--color=never --no-signoff - </tmp/p.diff 2>/tmp/checkpatch.err || true
+	[ ! -s /tmp/checkpatch.err ] || fail "checkpatch complains: $(cat /tmp/checkpatch.err)"
+}
+checkpatch No-Such-Licence | grep SPDX_LICENSE_TAG || fail 'spdxcheck takes a licence that is none'
+if checkpatch GPL-2.0-only | grep SPDX_LICENSE_TAG; then
+	fail 'spdxcheck refuses GPL-2.0-only'
+fi
+
+step 'passed'
