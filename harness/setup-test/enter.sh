@@ -6,8 +6,8 @@
 #
 # enter.sh ROOT SCRATCH COMMAND…
 #
-# CLONE: what becomes /clone (a copy). TARGET: keeps what cargo compiles. KERNEL: a folder with a built
-# kernel that becomes /kernel, where there is one. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
+# CLONE: a copy of the clone, which becomes /clone. BUILT: a folder with a built kernel, which becomes
+# /kernel. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
 set -eu
 root=$1 scratch=$2
 shift 2
@@ -17,11 +17,7 @@ mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/run"
 mkdir -p "$root/clone" "$root/rust/cargo" "$root/rust/rustup" "$root/kernel"
 mount --bind "$CLONE" "$root/clone"
-mkdir -p "$root/clone/harness/target"
-mount --bind "$TARGET" "$root/clone/harness/target"
-if [ -n "${KERNEL-}" ]; then
-	mount --bind -o ro "$KERNEL" "$root/kernel"
-fi
+mount --bind -o ro "$BUILT" "$root/kernel"
 for name in cargo rustup; do
 	case $name in
 	cargo) lower=$CARGO_HOME ;;

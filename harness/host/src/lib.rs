@@ -63,6 +63,7 @@ pub mod matrix;
 pub mod nightly;
 pub mod workflows;
 
+pub mod setup_test;
 pub mod trial;
 
 pub mod cli;
