@@ -32,6 +32,8 @@ pub mod kernel;
 
 pub mod apply;
 
+pub mod setup_test;
+
 pub mod bpftool;
 
 pub mod selftests;
@@ -63,7 +65,6 @@ pub mod matrix;
 pub mod nightly;
 pub mod workflows;
 
-pub mod setup_test;
 pub mod trial;
 
 pub mod cli;

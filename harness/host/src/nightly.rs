@@ -4,6 +4,7 @@
 //! ```text
 //! cells/<cell>.json   what came of a cell, also of one that ended before it had a result
 //! cells/<cell>.log    what it said
+//! setup/<root>.json   what came of the set-up in a new root, where it was tried
 //! report.json         all of it for machines, with the figures of earlier nights
 //! summary.md          which cells, and what failed
 //! index.html          all of it for people, in one file
@@ -25,6 +26,7 @@ use crate::bench::Bench;
 use crate::bench::history::{self, Night};
 use crate::matrix::Cell;
 use crate::report::RunResult;
+use crate::setup_test::SetupRecord;
 
 mod cell;
 mod page;
@@ -81,6 +83,9 @@ pub struct Nightly {
     pub passed: bool,
     /// The cells, in the order of the matrix.
     pub cells: Vec<CellRecord>,
+    /// What came of the set-up in new roots.
+    #[serde(default)]
+    pub setup: Vec<SetupRecord>,
     /// The figures of this night and of those before it, the oldest first.
     pub history: Vec<Night>,
 }
@@ -111,8 +116,17 @@ impl Nightly {
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             passed: !cells.is_empty() && cells.iter().all(CellRecord::passed),
             cells,
+            setup: Vec::new(),
             history,
         }
+    }
+
+    /// The same, with what came of the set-up; a root that failed is a failure of the night.
+    #[must_use]
+    pub fn with_setup(mut self, setup: Vec<SetupRecord>) -> Self {
+        self.passed &= setup.iter().all(|record| record.passed);
+        self.setup = setup;
+        self
     }
 
     /// The report of `cells` from what they have left in `folder`, and of the nights before from the
@@ -123,7 +137,7 @@ impl Nightly {
     /// Where a record cannot be read, or is that of another cell, or the report cannot be read.
     pub fn collect(folder: &Folder, cells: &[Cell]) -> Result<Self> {
         let records: Result<Vec<CellRecord>> = cells.iter().map(|cell| folder.read(cell)).collect();
-        Ok(Self::after(folder.history()?, records?))
+        Ok(Self::after(folder.history()?, records?).with_setup(folder.setup()?))
     }
 
     /// Writes `report.json`, `summary.md` and `index.html`.
@@ -154,16 +168,30 @@ impl Nightly {
             .filter(|record| !record.passed())
             .map(|record| record.cell.to_string())
             .collect();
+        let roots: Vec<&str> = self
+            .setup
+            .iter()
+            .filter(|record| !record.passed)
+            .map(|record| record.name.as_str())
+            .collect();
+        let setup = match roots[..] {
+            [] => String::new(),
+            _ => format!("; the set-up in {}", roots.join(", ")),
+        };
         match &failed[..] {
-            [] if all > 0 => format!("PASSED  {all} of {all} cells"),
+            [] if all > 0 && roots.is_empty() => format!("PASSED  {all} of {all} cells"),
+            [] if all > 0 => format!("FAILED  0 of {all} cells{setup}"),
             _ => format!(
-                "FAILED  {} of {all} cells: {}",
+                "FAILED  {} of {all} cells: {}{setup}",
                 failed.len(),
                 failed.join(", ")
             ),
         }
     }
 }
+
+/// The folder of what came of the set-up.
+const SETUP: &str = "setup";
 
 /// `build/report/`.
 #[derive(Clone, Debug)]
@@ -230,6 +258,61 @@ impl Folder {
             &self.of_cell(&record.cell, "json"),
             &serde_json::to_vec_pretty(record)?,
         )
+    }
+
+    /// Forgets what was found of the set-up before.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be removed.
+    pub fn forget_setup(&self) -> Result<()> {
+        let dir = self.path(SETUP);
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what came of the set-up in a root.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn keep_setup(&self, record: &SetupRecord) -> Result<()> {
+        let dir = self.path(SETUP);
+        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        write(
+            &dir.join(format!("{}.json", record.name)),
+            &serde_json::to_vec_pretty(record)?,
+        )
+    }
+
+    /// What came of the set-up, by the names of the roots; nothing where it was not tried.
+    fn setup(&self) -> Result<Vec<SetupRecord>> {
+        let dir = self.path(SETUP);
+        if !dir.exists() {
+            return Ok(Vec::new());
+        }
+        let what = || format!("cannot read {}", dir.display());
+        let mut records = Vec::new();
+        for entry in fs::read_dir(&dir).with_context(what)? {
+            let path = entry.with_context(what)?.path();
+            if path.extension().is_none_or(|end| end != "json") {
+                continue;
+            }
+            let bytes = fs::read(&path).with_context(what)?;
+            let record: SetupRecord = serde_json::from_slice(&bytes).with_context(|| {
+                format!(
+                    "{} is no record of a set-up; remove it and run `make setup-test` again",
+                    path.display()
+                )
+            })?;
+            records.push(record);
+        }
+        records.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(records)
     }
 
     /// The figures of the nights that the last report knows.
@@ -341,6 +424,36 @@ mod tests {
         assert_eq!(nightly.verdict_line(), "PASSED  2 of 2 cells");
         folder.forget(&cells[0]).unwrap();
         assert!(!Nightly::collect(&folder, &cells).unwrap().passed);
+    }
+
+    #[test]
+    fn a_root_in_which_the_set_up_failed_fails_the_night() {
+        let (_dir, folder) = folder();
+        folder.keep(&passed("plain")).unwrap();
+        let collect = || Nightly::collect(&folder, &[cell("plain")]).unwrap();
+        let root = |name: &str, passed| SetupRecord {
+            name: name.to_owned(),
+            passed,
+            output: vec!["qemu-utils was removed".to_owned()],
+            ..SetupRecord::default()
+        };
+        folder.keep_setup(&root("debian-12", true)).unwrap();
+        assert_eq!(collect().verdict_line(), "PASSED  1 of 1 cells");
+        folder.keep_setup(&root("debian-13", false)).unwrap();
+        let nightly = collect();
+        assert!(!nightly.passed);
+        assert_eq!(
+            nightly.verdict_line(),
+            "FAILED  0 of 1 cells; the set-up in debian-13"
+        );
+        nightly.write(&folder).unwrap();
+        for name in ["index.html", "summary.md"] {
+            let text = fs::read_to_string(folder.path(name)).unwrap();
+            assert!(text.contains("debian-13") && text.contains("qemu-utils was removed"));
+        }
+        folder.forget_setup().unwrap();
+        folder.forget_setup().unwrap();
+        assert!(collect().passed);
     }
 
     #[test]

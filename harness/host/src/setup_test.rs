@@ -82,19 +82,16 @@ const ENTER: &str = "harness/setup-test/enter.sh";
 const INSIDE: &str = "harness/setup-test/inside.sh";
 
 /// Carries one case out; its log goes to `folder`.
-pub fn run(ctx: &Context, case: &Case, folder: &Path) -> Result<SetupRecord> {
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "creating roots and mounting into them takes root; run `make setup-test` as root"
-    );
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+#[must_use]
+pub fn run(ctx: &Context, case: &Case, folder: &Path) -> SetupRecord {
     let log = folder.join(format!("{}.log", case.name));
     let begun = Instant::now();
     let stage = ctx
         .progress
-        .stage("root", format!("{}: {}", case.name, log.display()));
+        .stage("root", format!("{}, log in {}", case.name, log.display()));
     let outcome = carry_out(ctx, case, &log, |step| stage.update(step));
-    let record = SetupRecord {
+    drop(stage);
+    SetupRecord {
         name: case.name.to_owned(),
         passed: outcome.is_ok(),
         seconds: begun.elapsed().as_secs_f64(),
@@ -102,14 +99,16 @@ pub fn run(ctx: &Context, case: &Case, folder: &Path) -> Result<SetupRecord> {
             let text = format!("{error:#}");
             text.lines().map(str::to_owned).collect()
         }),
-    };
-    if record.passed {
-        stage.done(format!("{} passed", case.name));
     }
-    Ok(record)
 }
 
 fn carry_out(ctx: &Context, case: &Case, log: &Path, step: impl Fn(&str)) -> Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "creating roots and mounting into them takes root; run `make setup-test` as root"
+    );
+    let folder = log.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let cache = ctx.cache_dir("setup-test")?;
     disk::ensure_free(&cache, NEEDS, "a root of Debian")?;
     let scratch = tempfile::Builder::new()

@@ -33,6 +33,17 @@ pub struct View<'a> {
     pub beside: Vec<Beside<'a>>,
     pub measured: Vec<Measured<'a>>,
     pub files: Vec<File<'a>>,
+    pub setup: Vec<Setup<'a>>,
+}
+
+/// The set-up in a new root.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    pub name: &'a str,
+    pub passed: bool,
+    pub took: String,
+    pub output: &'a [String],
+    pub again: String,
 }
 
 /// How mainline's cell stands to another base's of the same architecture and configuration.
@@ -172,6 +183,17 @@ impl<'a> View<'a> {
             beside: beside_mainline(records),
             measured: measured(nightly)?,
             files: files(records),
+            setup: nightly
+                .setup
+                .iter()
+                .map(|record| Setup {
+                    name: &record.name,
+                    passed: record.passed,
+                    took: seconds(record.time()),
+                    output: &record.output,
+                    again: format!("make setup-test SUITE={}", record.name),
+                })
+                .collect(),
         })
     }
 }
@@ -231,12 +253,17 @@ fn headline(nightly: &Nightly) -> String {
         .iter()
         .filter(|record| !record.passed())
         .count();
-    match (all, failed) {
+    let cells = match (all, failed) {
         (0, _) => "Nothing was run".to_owned(),
         (1, 0) => "The cell passed".to_owned(),
         (_, 0) => format!("All {all} cells passed"),
         (1, _) => "The cell failed".to_owned(),
         _ => format!("{failed} of {all} cells failed"),
+    };
+    if nightly.setup.iter().all(|record| record.passed) {
+        cells
+    } else {
+        format!("{cells}, the set-up failed")
     }
 }
 

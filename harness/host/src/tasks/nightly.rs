@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make nightly`: every cell of the matrix on this machine, and the report.
+//! `make nightly`: every cell of the matrix on this machine, the set-up in new roots, and the report.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::context::Context;
 use crate::matrix::{Cell, Matrix};
 use crate::nightly::{self, CellRecord, Folder, Nightly, Program};
+use crate::setup_test::CASES;
 
 /// What `make nightly` takes.
 #[derive(clap::Args, Debug)]
@@ -30,6 +31,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     // what an earlier night left must not stand for a cell that this one does not come to, and
     // whoever stops the night has a report of what it came to
     cells.iter().try_for_each(|cell| folder.forget(cell))?;
+    folder.forget_setup()?;
     Nightly::collect(&folder, &cells)?.write(&folder)?;
     for cell in &cells {
         let stage = ctx.progress.stage("cell", cell);
@@ -38,7 +40,19 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         stage.done(line(cell, &record));
         Nightly::collect(&folder, &cells)?.write(&folder)?;
     }
+    if args.cell.as_deref().is_none_or(str::is_empty) {
+        try_setup(ctx, &folder)?;
+    }
     tell(&ctx.repo, &Nightly::collect(&folder, &cells)?, &folder)
+}
+
+/// Tries the set-up in new roots, and keeps what came of it.
+fn try_setup(ctx: &Context, folder: &Folder) -> Result<()> {
+    for case in CASES {
+        let record = super::setup_test::carry_out(ctx, case);
+        folder.keep_setup(&record)?;
+    }
+    Ok(())
 }
 
 /// Says what came of the cells and where the report is; the exit code is the verdict.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 
 use crate::context::Context;
+use crate::nightly::Folder;
 use crate::progress::seconds;
 use crate::setup_test::{self, CASES, Case, SetupRecord};
 
@@ -34,30 +35,30 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             .collect::<Vec<_>>()
             .join(", ")
     );
-    let records = carry_out(ctx, &chosen)?;
-    Ok(if records.iter().all(|record| record.passed) {
+    let report = Folder::of(&ctx.repo)?;
+    let mut passed = true;
+    for case in chosen {
+        let record = carry_out(ctx, case);
+        for line in &record.output {
+            println!("{line}");
+        }
+        passed &= record.passed;
+        // a report of cells from several machines has what this one came to
+        report.keep_setup(&record)?;
+    }
+    Ok(if passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// Carries cases out, and prints a line for each.
-pub fn carry_out(ctx: &Context, cases: &[&Case]) -> Result<Vec<SetupRecord>> {
-    let folder = ctx.repo.join("build/setup-test");
-    let mut records = Vec::new();
-    for case in cases {
-        let record = setup_test::run(ctx, case, &folder)?;
-        let verdict = if record.passed { "passed" } else { "FAILED" };
-        println!(
-            "setup-test: {}: {verdict} ({})",
-            record.name,
-            seconds(record.time())
-        );
-        for line in &record.output {
-            println!("{line}");
-        }
-        records.push(record);
-    }
-    Ok(records)
+/// Carries a case out, and says what came of it; an error is a failure.
+pub fn carry_out(ctx: &Context, case: &Case) -> SetupRecord {
+    let record = setup_test::run(ctx, case, &ctx.repo.join("build/setup-test"));
+    let verdict = if record.passed { "passed" } else { "FAILED" };
+    let time = seconds(record.time());
+    ctx.progress
+        .note(format!("set-up in {}: {verdict} ({time})", record.name));
+    record
 }
