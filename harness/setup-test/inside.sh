@@ -119,4 +119,24 @@ if checkpatch GPL-2.0-only | grep SPDX_LICENSE_TAG; then
 	fail 'spdxcheck refuses GPL-2.0-only'
 fi
 
+cd /clone
+
+# every program but Debian's own, as on another distribution
+step 'a machine without apt'
+mkdir -p /tmp/other
+for program in /usr/bin/* /usr/sbin/* /bin/* /sbin/* /rust/cargo/bin/*; do
+	case ${program##*/} in
+	apt* | dpkg*) ;;
+	*) ln -sf "$program" "/tmp/other/${program##*/}" ;;
+	esac
+done
+if PATH=/tmp/other make --silent doctor >/tmp/doctor; then
+	fail 'make doctor misses neither dpkg-source nor apt'
+fi
+grep -E 'no apt-get|^missing .*dpkg-source' /tmp/doctor
+# a build in the tree
+tree=$(echo /root/.cache/bpf-streams/trees/linux-source-*[0-9]*/)
+cp /kernel/image /kernel/vmlinux /kernel/config "$tree"
+PATH=/tmp/other make --silent boot-test KERNEL="$tree" TEST='^lengths__constant_1$'
+
 step 'passed'

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::{Build, Kernel};
+use crate::apt;
 use crate::arch::Arch;
 use crate::context::Context;
 use crate::{kconfig, lock, paths};
@@ -23,7 +24,7 @@ pub fn take(ctx: &Context, path: &Path) -> Result<Kernel> {
         .with_context(|| format!("KERNEL={}: there is no such file", path.display()))?;
     if path.is_dir() {
         if let Ok(kernel) = from_build_folder(&path, ctx.arch) {
-            return Ok(kernel);
+            return with_source(kernel, apt::is_here());
         }
         if is_kernel_tree(&path) {
             return build_tree(ctx, &path);
@@ -47,6 +48,34 @@ pub fn take(ctx: &Context, path: &Path) -> Result<Kernel> {
             )
         })?;
     kernel.image = path;
+    with_source(kernel, apt::is_here())
+}
+
+/// The kernel with the tree that bpftool and libbpf are built from, where that cannot be Debian's source
+/// package with the series: the tree that the kernel was built from.
+fn with_source(mut kernel: Kernel, has_apt: bool) -> Result<Kernel> {
+    if has_apt {
+        return Ok(kernel);
+    }
+    // kbuild leaves a link to the tree in a build folder outside of it
+    let built_in = [kernel.build_dir.clone(), kernel.build_dir.join("source")];
+    let tree = built_in.iter().find(|dir| is_kernel_tree(dir));
+    let tree = tree.with_context(|| {
+        format!(
+            "KERNEL={}: bpftool and libbpf are built from a kernel tree; this machine has no apt to get \
+             Debian's source with, and the tree that the kernel was built from is not there (neither \
+             around it nor at {0}/source)",
+            kernel.build_dir.display()
+        )
+    })?;
+    let tree =
+        fs::canonicalize(tree).with_context(|| format!("cannot follow {}", tree.display()))?;
+    paths::check(
+        &tree,
+        "the kernel tree (KERNEL=)",
+        "move it to another folder",
+    )?;
+    kernel.source = Some(tree);
     Ok(kernel)
 }
 
@@ -124,4 +153,46 @@ fn describe(config: &str) -> Option<(String, String)> {
         format!("{version}{local}"),
         value("CONFIG_CC_VERSION_TEXT")?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn kernel(build_dir: &Path) -> Kernel {
+        Kernel {
+            image: build_dir.join("image"),
+            vmlinux: build_dir.join("vmlinux"),
+            config: build_dir.join(".config"),
+            source: None,
+            package: None,
+            build_dir: build_dir.to_owned(),
+            release: String::new(),
+            compiler: String::new(),
+        }
+    }
+
+    #[test]
+    fn without_apt_the_tree_of_the_build_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tree, out) = (dir.path().join("tree"), dir.path().join("out"));
+        fs::create_dir_all(tree.join("kernel/bpf")).unwrap();
+        for name in ["Kconfig", "Makefile", "MAINTAINERS"] {
+            fs::write(tree.join(name), "").unwrap();
+        }
+        fs::create_dir(&out).unwrap();
+        let source = |dir: &Path, has_apt| with_source(kernel(dir), has_apt).map(|k| k.source);
+        let own = Some(fs::canonicalize(&tree).unwrap());
+        assert_eq!(source(&tree, false).unwrap(), own);
+        assert_eq!(source(&tree, true).unwrap(), None);
+        let error = source(&out, false).unwrap_err().to_string();
+        assert!(
+            error.contains("no apt") && error.contains("out/source"),
+            "{error}"
+        );
+        symlink(&tree, out.join("source")).unwrap();
+        assert_eq!(source(&out, false).unwrap(), own);
+    }
 }
