@@ -22,7 +22,7 @@ if make --silent doctor >/tmp/doctor 2>&1; then
 	fail 'make doctor finds every tool in a new root'
 fi
 grep -E '^(missing|broken|too old)' /tmp/doctor | wc -l
-sed -n '/would do this/,$p' /tmp/doctor
+sed -n '/would/,$p' /tmp/doctor
 
 step 'make setup'
 dpkg-query --show --showformat '${Package} ${Version}\n' >/tmp/before

@@ -80,16 +80,29 @@ pub fn update() -> Result<()> {
     command::output(as_root(&sh)?.arg("update")).map(drop)
 }
 
-/// Whether apt knows every one of `packages`; it does not where its lists are missing, as on a new
-/// machine.
-pub fn knows(packages: &[&str]) -> Result<bool> {
+/// Those of `packages` that apt has no version of: on a new machine, or one whose lists were removed,
+/// all that are not installed.
+pub fn unknown<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
     let sh = shell_in("/")?;
-    let said = command::capture(
-        command(&sh, "apt-cache")
-            .args(["show", "--no-all-versions"])
-            .args(packages),
-    )?;
-    Ok(said.status.success())
+    let said = command::output(command(&sh, "apt-cache").arg("policy").args(packages))?;
+    Ok(without_candidate(packages, &said))
+}
+
+/// Those of `packages` that have no candidate in what `apt-cache policy` says.
+fn without_candidate<'a>(packages: &[&'a str], policy: &str) -> Vec<&'a str> {
+    let mut known = Vec::new();
+    let mut package = "";
+    for line in policy.lines() {
+        if let Some(name) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            package = name;
+        } else if let Some(version) = line.trim().strip_prefix("Candidate: ")
+            && version != "(none)"
+        {
+            known.push(package);
+        }
+    }
+    let unknown = packages.iter().copied();
+    unknown.filter(|name| !known.contains(name)).collect()
 }
 
 /// What `apt-get install` of `packages` would do. An error where it cannot be done.
@@ -141,3 +154,19 @@ fn as_root(sh: &Shell) -> Result<Cmd<'_>> {
 
 /// Packages ask no questions.
 const FRONTEND: &str = "DEBIAN_FRONTEND=noninteractive";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_without_a_candidate_is_unknown() {
+        let policy = "bc:\n  Installed: (none)\n  Candidate: 1.07.1-3\n  Version table:\n     1.07.1-3 500\n\
+                      xz-utils:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n";
+        assert_eq!(
+            without_candidate(&["bc", "xz-utils", "gcc"], policy),
+            ["xz-utils", "gcc"]
+        );
+        assert_eq!(without_candidate(&["gcc"], ""), ["gcc"]);
+    }
+}

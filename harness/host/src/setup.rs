@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::apt::{self, Rights, Split};
 use crate::command;
@@ -145,6 +145,28 @@ impl Proposal<'_> {
         lines
     }
 
+    /// The packages that can be installed.
+    fn installable(&self) -> Vec<&str> {
+        self.split.installable.iter().map(String::as_str).collect()
+    }
+
+    /// Fails where a package can neither be installed nor unpacked.
+    fn ensure_possible(&self) -> Result<()> {
+        let others = self.split.others.iter();
+        let refused: Vec<String> = others
+            .filter(|(package, _)| !self.is_unpackable(package))
+            .map(|(package, reason)| format!("\n  {package}: {reason}{}", self.reasons(package)))
+            .collect();
+        ensure!(
+            refused.is_empty(),
+            "these packages cannot be installed next to what this machine has, and compilers and \
+             interpreters do not find them elsewhere:{}\n  install them by hand, or something else \
+             that provides the same",
+            refused.concat()
+        );
+        Ok(())
+    }
+
     fn dependencies(&self) -> impl Iterator<Item = &apt::Change> {
         let changes = self.split.plan.changes.iter();
         changes.filter(|change| !self.tools.contains_key(change.package.as_str()))
@@ -177,7 +199,7 @@ fn get(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
     }
     let packages = packages(wanting);
     let rights = Rights::of_this_process();
-    if !apt::knows(&packages)? {
+    if !apt::unknown(&packages)?.is_empty() {
         if rights == Rights::None {
             bail!(
                 "tools are missing, and apt does not know their packages or has no lists:{}\n  get \
@@ -189,14 +211,39 @@ fn get(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
         rights.claim()?;
         update(ctx)?;
     }
-    if install(ctx, wanting, rights).is_ok() {
+    let unknown = apt::unknown(&packages)?;
+    if !unknown.is_empty() {
+        bail!(
+            "apt has no package {}; see that its sources hold the main component of Debian 12 or newer. \
+             These tools are missing:{}",
+            unknown.join(", "),
+            described(wanting)
+        );
+    }
+    let proposal = propose(wanting);
+    for line in proposal.lines() {
+        ctx.progress.note(line);
+    }
+    proposal.ensure_possible()?;
+    let installable = proposal.installable();
+    if !installable.is_empty() && rights == Rights::None {
+        bail!(
+            "tools are missing, and installing them takes root or sudo:{}\n  this line does it:\n  {}",
+            described(wanting),
+            apt::line(&installable)
+        );
+    }
+    if install(ctx, &proposal, rights).is_ok() {
         return Ok(());
     }
     // mirrors drop old versions, and then lists of an earlier day name files that are gone
     if rights != Rights::None {
         update(ctx)?;
     }
-    install(ctx, wanting, rights)
+    let proposal = propose(wanting);
+    proposal.ensure_possible()?;
+    install(ctx, &proposal, rights)
+        .with_context(|| format!("cannot get what is missing:{}", described(wanting)))
 }
 
 fn update(ctx: &Context) -> Result<()> {
@@ -206,48 +253,16 @@ fn update(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-fn install(ctx: &Context, wanting: &[(&Tool, State)], rights: Rights) -> Result<()> {
-    let proposal = propose(wanting);
-    for line in proposal.lines() {
-        ctx.progress.note(line);
-    }
-    let refused: Vec<String> = proposal
-        .split
-        .others
-        .iter()
-        .filter(|(package, _)| !proposal.is_unpackable(package))
-        .map(|(package, reason)| format!("\n  {package}: {reason}{}", proposal.reasons(package)))
-        .collect();
-    if !refused.is_empty() {
-        bail!(
-            "these packages cannot be installed next to what this machine has, and compilers and \
-             interpreters do not find them elsewhere:{}\n  install them by hand, or something else \
-             that provides the same",
-            refused.concat()
-        );
-    }
-    let installable: Vec<&str> = proposal
-        .split
-        .installable
-        .iter()
-        .map(String::as_str)
-        .collect();
+/// Installs what can be installed, and unpacks the rest.
+fn install(ctx: &Context, proposal: &Proposal<'_>, rights: Rights) -> Result<()> {
+    let installable = proposal.installable();
     if !installable.is_empty() {
-        if rights == Rights::None {
-            bail!(
-                "tools are missing, and installing them takes root or sudo:{}\n  this line does it:\n  \
-                 {}",
-                described(wanting),
-                apt::line(&installable)
-            );
-        }
         rights.claim()?;
         let count = proposal.split.plan.changes.len();
         let stage = ctx
             .progress
             .stage("setup", format!("installing {count} packages"));
-        apt::install(&installable)
-            .with_context(|| format!("cannot install what is missing:{}", described(wanting)))?;
+        apt::install(&installable)?;
         stage.done(format!("installed {count} packages"));
     }
     for (package, _) in &proposal.split.others {

@@ -88,6 +88,14 @@ fn a_library_is_not_unpacked() {
     let proposal = proposal(&["libelf-dev"], split);
     assert!(!proposal.is_unpackable("libelf-dev"));
     assert!(proposal.lines()[0].starts_with("cannot install libelf-dev ("));
+    let error = proposal.ensure_possible().unwrap_err().to_string();
+    for part in [
+        "libelf-dev: installing would remove x",
+        "library libelf (objtool",
+        "by hand",
+    ] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
 }
 
 #[test]
@@ -124,4 +132,16 @@ fn packages_are_named_once() {
         packages(&twice).len(),
         packages(&twice[..tools.len()]).len()
     );
+}
+
+#[test]
+fn a_program_that_cannot_be_installed_is_no_reason_to_give_up() {
+    let reason = "installing would remove qemu-utils".to_owned();
+    let split = Split {
+        others: vec![("qemu-system-x86".to_owned(), reason)],
+        ..Split::default()
+    };
+    proposal(&["qemu-system-x86"], split)
+        .ensure_possible()
+        .unwrap();
 }

@@ -68,7 +68,7 @@ fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
              Debian are called:\n  {}",
             packages.join(" ")
         );
-    } else if !apt::knows(&packages)? {
+    } else if !apt::unknown(&packages)?.is_empty() {
         println!(
             "\napt does not know all of their packages; set-up would begin with `apt-get update`, or:\n  {}",
             apt::line(&packages)
