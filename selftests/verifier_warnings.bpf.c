@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rejected, and for a reason that the program has given: the verifier must neither warn on the console nor
+ * call the reason an internal error.
+ */
+#include "released.h"
+
+/* No reference, and not even a task at that offset. */
+SEC("syscall")
+int task_released_at_offset(void *ctx)
+{
+	bpf_task_release((void *)bpf_get_current_task_btf() + 8);
+	return 0;
+}
+
+/* A callback of a timer that has a tail call, in code that is never run. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__type(value, int);
+} programs SEC(".maps");
+
+static int expired(void *map, __u32 *key, struct timed *timed)
+{
+	asm volatile("r0 = 0;"
+		     "if r0 == 0 goto 1f;"
+		     "r1 = 0;"
+		     "r2 = 0;"
+		     "r3 = 0;"
+		     "call %[tail_call];"
+		     "1:"
+		     :
+		     : [tail_call] "i"(bpf_tail_call)
+		     : "r0", "r1", "r2", "r3", "r4", "r5");
+	return 0;
+}
+
+SEC("tc")
+int tail_call_in_timer(struct __sk_buff *skb)
+{
+	struct timed *timed = timed_element();
+
+	if (timed)
+		bpf_timer_set_callback(&timed->timer, expired);
+	return 0;
+}
