@@ -32,6 +32,7 @@ mod interrupted;
 mod limit_4096;
 mod limit_bounds;
 mod lines;
+mod load_only;
 mod load_remove;
 mod lock_torture;
 mod lower_limit;
@@ -118,6 +119,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),
     ("limit_bounds", limit_bounds::play),
+    ("load_only", load_only::play),
     ("load_remove", load_remove::play),
     ("lock_torture", lock_torture::play),
     ("lock_torture_nmi", lock_torture::play_with_nmis),
