@@ -21,13 +21,20 @@ if make --silent doctor >/tmp/doctor 2>&1; then
 	cat /tmp/doctor
 	fail 'make doctor finds every tool in a new root'
 fi
-grep -E '^(missing|broken|too old)' /tmp/doctor | wc -l
+grep -cE '^(missing|broken|too old)' /tmp/doctor
 sed -n '/would/,$p' /tmp/doctor
 
+# what is removed and not purged is still known to dpkg
+installed() {
+	# shellcheck disable=SC2016 # dpkg-query's own variables
+	dpkg-query --show --showformat '${db:Status-Status} ${Package} ${Version}\n' |
+		sed -n 's/^installed //p'
+}
+
 step 'make setup'
-dpkg-query --show --showformat '${Package} ${Version}\n' >/tmp/before
+installed >/tmp/before
 make --silent setup </dev/null
-dpkg-query --show --showformat '${Package} ${Version}\n' >/tmp/after
+installed >/tmp/after
 
 step 'nothing was removed or downgraded'
 while read -r package version; do

@@ -259,11 +259,12 @@ fn install(ctx: &Context, proposal: &Proposal<'_>, rights: Rights) -> Result<()>
     if !installable.is_empty() {
         rights.claim()?;
         let count = proposal.split.plan.changes.len();
+        let packages = if count == 1 { "package" } else { "packages" };
         let stage = ctx
             .progress
-            .stage("setup", format!("installing {count} packages"));
+            .stage("setup", format!("installing {count} {packages}"));
         apt::install(&installable)?;
-        stage.done(format!("installed {count} packages"));
+        stage.done(format!("installed {count} {packages}"));
     }
     for (package, _) in &proposal.split.others {
         for (tool, _) in proposal.tools.get(package.as_str()).into_iter().flatten() {

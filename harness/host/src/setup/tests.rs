@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What set-up says before it changes anything, and of what it cannot get.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::apt::{Change, Plan};
 use crate::context::Arch;
+use crate::context::{AccelChoice, PLAIN};
+use crate::progress::Progress;
 use crate::tools::{Origin, Version, every, needed_for};
 
 /// A tool of the table by its package.
@@ -144,4 +149,77 @@ fn a_program_that_cannot_be_installed_is_no_reason_to_give_up() {
     proposal(&["qemu-system-x86"], split)
         .ensure_possible()
         .unwrap();
+}
+
+/// A machine with a cache and nothing else.
+fn context(dir: &std::path::Path) -> Context {
+    Context {
+        repo: dir.to_owned(),
+        cache: dir.join("cache"),
+        base: "v6.12".into(),
+        arch: Arch::X86_64,
+        config: PLAIN.into(),
+        accel: AccelChoice::Auto,
+        kernel: None,
+        ci: false,
+        jobs: 1,
+        progress: Progress::Silent,
+    }
+}
+
+/// A program that was unpacked into the cache and prints 42.
+fn unpack(ctx: &Context, name: &str) -> PathBuf {
+    let programs = unpacked::programs(&ctx.cache);
+    fs::create_dir_all(&programs).unwrap();
+    let file = programs.join(name);
+    fs::write(&file, "#!/bin/sh\necho 42\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+#[test]
+fn an_unpacked_program_stands_in_for_one_that_the_machine_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let missing = Tool {
+        name: "no-such-program-here",
+        ..*tool("rsync")
+    };
+    let (wanting, _) = check(&ctx, &[&missing]).unwrap();
+    assert_eq!(wanting.len(), 1);
+    let file = unpack(&ctx, missing.name);
+    let (wanting, files) = check(&ctx, &[&missing]).unwrap();
+    assert!(wanting.is_empty(), "{wanting:?}");
+    // the answer ends when the program or the package that it is from goes
+    assert!(files.contains(&file));
+    assert!(files.contains(&unpacked::stamp(&ctx.cache, missing.package)));
+}
+
+#[test]
+fn a_program_of_the_machine_that_works_is_used_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let machines = Tool {
+        name: "true",
+        ..*tool("rsync")
+    };
+    let file = unpack(&ctx, machines.name);
+    let (wanting, files) = check(&ctx, &[&machines]).unwrap();
+    assert!(wanting.is_empty() && !files.contains(&file));
+    assert!(
+        !file.exists(),
+        "the unpacked program would hide the machine's"
+    );
+}
+
+#[test]
+fn tools_that_are_good_are_not_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let good = Tool {
+        name: "true",
+        ..*tool("rsync")
+    };
+    ensure(&ctx, &[&good]).unwrap();
+    assert!(Memory::new(&ctx, &[&good]).unwrap().holds());
 }
