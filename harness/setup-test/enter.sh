@@ -6,8 +6,8 @@
 #
 # enter.sh ROOT SCRATCH COMMAND…
 #
-# CLONE: a copy of the clone, which becomes /clone. BUILT: a folder with a built kernel, which becomes
-# /kernel. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
+# CLONE: a copy of the clone, which becomes /clone. KERNELS: a folder with a built kernel for each
+# architecture, which becomes /kernels. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
 set -eu
 root=$1 scratch=$2
 shift 2
@@ -15,9 +15,9 @@ shift 2
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/run"
-mkdir -p "$root/clone" "$root/rust/cargo" "$root/rust/rustup" "$root/kernel"
+mkdir -p "$root/clone" "$root/rust/cargo" "$root/rust/rustup" "$root/kernels"
 mount --bind "$CLONE" "$root/clone"
-mount --bind -o ro "$BUILT" "$root/kernel"
+mount --bind -o ro "$KERNELS" "$root/kernels"
 for name in cargo rustup; do
 	case $name in
 	cargo) lower=$CARGO_HOME ;;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# What the test of the set-up does in a new root: the set-up, then what the tools are for. /kernel holds
-# a built kernel.
+# What the test of the set-up does in a new root: the set-up, then what the tools are for. /kernels
+# holds a built kernel for each architecture.
 #
 # inside.sh [PROGRAM…]: programs that must come out of the cache, as their packages cannot be installed.
 set -eu
@@ -109,8 +109,10 @@ shellcheck harness/ensure-linker.sh
 chromium --headless --no-sandbox --disable-gpu --dump-dom 'data:text/html,<p>42</p>' 2>/dev/null |
 	grep '<p>42</p>' || fail 'chromium shows no page'
 
-step 'a test in the kernel that was built outside'
-make --silent boot-test KERNEL=/kernel/image TEST='^lengths__constant_1$'
+for kernel in /kernels/*; do
+	step "a test in the kernel for ${kernel##*/} that was built outside"
+	make --silent boot-test ARCH="${kernel##*/}" KERNEL="$kernel/image" TEST='^lengths__constant_1$'
+done
 
 step 'checkpatch with spdxcheck'
 cd /root/.cache/bpf-streams/trees/linux-source-*/
@@ -143,7 +145,8 @@ fi
 grep -E 'no apt-get|^missing .*dpkg-source' /tmp/doctor
 # a build in the tree
 tree=$(echo /root/.cache/bpf-streams/trees/linux-source-*[0-9]*/)
-cp /kernel/image /kernel/vmlinux /kernel/config "$tree"
+kernel=/kernels/$(uname -m | sed s/aarch64/arm64/)
+cp "$kernel/image" "$kernel/vmlinux" "$kernel/config" "$tree"
 PATH=/tmp/other make --silent boot-test KERNEL="$tree" TEST='^lengths__constant_1$'
 
 step 'passed'

@@ -116,11 +116,7 @@ fn carry_out(ctx: &Context, case: &Case, log: &Path, step: impl Fn(&str)) -> Res
         .tempdir_in(&cache)
         .with_context(|| format!("cannot create a folder in {}", cache.display()))?;
     let mut file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    let built = kernel::build(&Context {
-        arch: Arch::of_this_machine()?,
-        kernel: None,
-        ..ctx.clone()
-    })?;
+    let kernels = kernels(ctx, scratch.path())?;
     let rust = Rust::of_this_machine()?;
     let sources = sources(&places()?, &own_codename()?, case.codename)?;
     step("creating the root");
@@ -137,7 +133,7 @@ fn carry_out(ctx: &Context, case: &Case, log: &Path, step: impl Fn(&str)) -> Res
             .args([&root, scratch.path()])
             .args(command)
             .env("CLONE", &clone)
-            .env("BUILT", &built.build_dir)
+            .env("KERNELS", &kernels)
             .env("CARGO_HOME", &rust.cargo)
             .env("RUSTUP_HOME", &rust.rustup);
         enter
@@ -149,6 +145,29 @@ fn carry_out(ctx: &Context, case: &Case, log: &Path, step: impl Fn(&str)) -> Res
     }
     let inside: Vec<&str> = [INSIDE].iter().chain(case.unpacked).copied().collect();
     told(enter(&inside), &mut file, log, &step)
+}
+
+/// A folder with the kernels of the series that roots boot, one for each architecture.
+fn kernels(ctx: &Context, scratch: &Path) -> Result<PathBuf> {
+    let folder = scratch.join("kernels");
+    for arch in Arch::buildable_here() {
+        let built = kernel::build(&Context {
+            arch,
+            kernel: None,
+            ..ctx.clone()
+        })?;
+        let dir = folder.join(arch.to_string());
+        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        for (name, file) in [
+            ("image", &built.image),
+            ("vmlinux", &built.vmlinux),
+            ("config", &built.config),
+        ] {
+            fs::copy(file, dir.join(name))
+                .with_context(|| format!("cannot copy {} to {}", file.display(), dir.display()))?;
+        }
+    }
+    Ok(folder)
 }
 
 /// Runs a command whose output goes to the log, and tells of its steps, lines that begin with `==`.

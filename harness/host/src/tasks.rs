@@ -85,7 +85,7 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         ),
         Task::TreeTests(_) => all(&[ctx.arch], &[tools::FOR_TREE_TESTS]),
         Task::Test(_) | Task::Setup(_) => for_make_test(),
-        Task::SetupTest(_) => all(&own_arch(), &[tools::FOR_SETUP_TEST]),
+        Task::SetupTest(_) => all(&Arch::buildable_here(), &[tools::FOR_SETUP_TEST]),
         Task::Compare(_) | Task::Bench(_) => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
         _ if ctx.base == REFERENCE => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
         _ => tools::needed_for(ctx.arch, origin(ctx)),
@@ -107,11 +107,6 @@ fn origin(ctx: &Context) -> Origin {
         Some(path) if kernel::is_to_be_built(path, ctx.arch) => Origin::Tree,
         Some(_) => Origin::Built,
     }
-}
-
-/// This machine's architecture, where guests of it are supported.
-fn own_arch() -> Vec<Arch> {
-    Arch::of_this_machine().into_iter().collect()
 }
 
 /// What guests of these architectures need, and more; each tool once.
