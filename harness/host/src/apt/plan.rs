@@ -102,46 +102,52 @@ pub struct Split {
 /// Splits `packages` into those that can be installed together, without removing or downgrading
 /// anything, and the rest.
 pub fn split(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Split {
-    if packages.is_empty() {
-        return Split::default();
-    }
-    let mut split = Split::default();
-    match judge(packages, simulate) {
-        Ok(plan) => {
-            split.installable = packages.iter().map(|name| (*name).to_owned()).collect();
-            split.plan = plan;
-            return split;
-        }
-        Err(reason) if packages.len() == 1 => {
-            split.others.push((packages[0].to_owned(), reason));
-            return split;
-        }
-        Err(_) => (),
-    }
-    // most packages install, so those that do not are found by halving
-    let (first, second) = packages.split_at(packages.len() / 2);
-    let halves = [first, second].map(|half| self::split(half, simulate));
-    let accepted: Vec<&str> = halves
+    let others = refused(packages, false, simulate);
+    let accepted: Vec<&str> = packages
         .iter()
-        .flat_map(|half| half.installable.iter().map(String::as_str))
+        .copied()
+        .filter(|package| others.iter().all(|(other, _)| other != package))
         .collect();
-    let mut refused: Vec<(String, String)> = Vec::new();
-    refused.extend(halves.iter().flat_map(|half| half.others.clone()));
     if accepted.is_empty() {
-        split.others = refused;
-        return split;
+        return Split {
+            others,
+            ..Split::default()
+        };
     }
-    split = match judge(&accepted, simulate) {
+    let mut split = match judge(&accepted, simulate) {
         Ok(plan) => Split {
             installable: accepted.iter().map(|name| (*name).to_owned()).collect(),
             plan,
             others: Vec::new(),
         },
-        // each half installs, and they exclude each other
+        // each installs, and they exclude each other
         Err(_) => one_by_one(&accepted, simulate),
     };
-    split.others.splice(0..0, refused);
+    split.others.splice(0..0, others);
     split
+}
+
+/// Those of `packages` that cannot be installed on their own. They are few, so they are found by
+/// halving: a simulation takes a second. `is_bad` says that they are known not to install together.
+fn refused(
+    packages: &[&str],
+    is_bad: bool,
+    simulate: &dyn Fn(&[&str]) -> Result<Plan>,
+) -> Vec<(String, String)> {
+    let [package] = packages else {
+        if packages.is_empty() || (!is_bad && judge(packages, simulate).is_ok()) {
+            return Vec::new();
+        }
+        let (first, second) = packages.split_at(packages.len() / 2);
+        let mut all = refused(first, false, simulate);
+        // what is wrong with the whole and not with the first half is in the second
+        all.extend(refused(second, all.is_empty(), simulate));
+        return all;
+    };
+    match judge(packages, simulate) {
+        Ok(_) => Vec::new(),
+        Err(reason) => vec![((*package).to_owned(), reason)],
+    }
 }
 
 /// The same, each package with those before it.
@@ -270,6 +276,21 @@ mod tests {
         assert_eq!(split.installable, ["one", "bc"]);
         assert_eq!(split.others.len(), 1);
         assert!(split.others[0].1.ends_with("E: unable to correct problems"));
+    }
+
+    #[test]
+    fn few_simulations_find_a_package_that_does_not_install() {
+        let names: Vec<String> = (0..36).map(|number| format!("p{number}")).collect();
+        let mut packages: Vec<&str> = names.iter().map(String::as_str).collect();
+        packages.extend(["held", "qemu"]);
+        let count = std::cell::Cell::new(0);
+        let counted = |packages: &[&str]| {
+            count.set(count.get() + 1);
+            machine(packages)
+        };
+        let split = split(&packages, &counted);
+        assert_eq!((split.installable.len(), split.others.len()), (36, 2));
+        assert!(count.get() <= 12, "{} simulations", count.get());
     }
 
     #[test]
