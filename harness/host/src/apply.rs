@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Puts a series onto a kernel tree of the user's: all of it, or nothing.
+//!
+//! Everything that can fail is done next to the tree: the patches are applied to an index or to
+//! copies, and every file that will change is checked for being writable. Only then is the tree
+//! changed, with a journal in it that an interrupted run leaves behind. The next run finds the
+//! journal and takes the changes back before it does anything else.
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use crate::command::capture;
-use crate::gittree::{GitTree, is_git_tree, misfit};
+use crate::gittree::{Committer, GitTree, is_git_tree};
 use crate::kernel::is_kernel_tree;
+use crate::progress::Progress;
 use crate::series::Series;
 
+mod commits;
+mod fault;
+mod journal;
+mod lock;
 mod plain;
+mod writable;
+
+use lock::TreeLock;
 
 /// What was done to the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,79 +31,60 @@ pub enum Applied {
     Commits(usize),
     /// So many files were changed, in a tree without git.
     Files(usize),
+    /// Nothing: the tree contains the whole series.
+    Already,
 }
 
 /// Puts `series` onto the tree at `dir`.
-pub fn onto(dir: &Path, series: &Series) -> Result<Applied> {
+pub fn onto(dir: &Path, series: &Series, progress: Progress) -> Result<Applied> {
     ensure!(
         is_kernel_tree(dir),
         "{} is not the top of a kernel tree; TREE= names the folder that holds the kernel's \
          Makefile, Kconfig and MAINTAINERS",
         dir.display()
     );
+    let lock = TreeLock::take(dir, progress)?;
     if is_git_tree(dir) {
-        commits(&GitTree::at(dir)?, series)
+        commits::make(&GitTree::at(dir)?, &lock, series, progress)
     } else {
-        plain::files(dir, series).map(Applied::Files)
+        plain::change(dir, series, progress)
     }
 }
 
-fn commits(tree: &GitTree, series: &Series) -> Result<Applied> {
-    let changes = tree.changes()?;
-    ensure!(
-        changes.is_empty(),
-        "{} has changes that are not committed; commit or stash them first, so that nothing of \
-         yours gets mixed with the series:\n{changes}",
-        tree.dir().display()
-    );
-    let state = tree.run(["rev-parse", "--git-path", "rebase-apply"])?;
-    ensure!(
-        !tree.dir().join(&state).exists(),
-        "{} is in the middle of a `git am` or a rebase; end or abort that first",
-        tree.dir().display()
-    );
-    if series.patches.is_empty() {
-        return Ok(Applied::Commits(0));
-    }
-    let before = tree.run(["rev-parse", "HEAD"])?;
-    let paths = series.patches.iter().map(|patch| &patch.path);
-    let out = capture(
-        tree.git_as_user(["am", "--quiet", "--no-3way"])?
-            .args(paths),
-    )?;
-    if out.status.success() {
-        return Ok(Applied::Commits(series.patches.len()));
-    }
-    let failed = failed_patch(tree, &state, series);
-    tree.run(["am", "--abort"])?;
-    let after = tree.run(["rev-parse", "HEAD"])?;
-    ensure!(
-        before == after && tree.changes()?.is_empty(),
-        "the series does not fit, and `git am --abort` did not bring {} back to {before}; \
-         `git reset --hard {before}` does",
-        tree.dir().display()
-    );
-    let said = String::from_utf8_lossy(&out.stderr);
-    let told = match failed {
-        Some(at) => misfit::describe(&series.patches[at], &said),
-        None => format!("`git am` failed:\n{said}"),
+/// How a series fits onto a commit.
+enum Fit {
+    /// It becomes these commits.
+    Commits(Vec<String>),
+    /// The commit contains all of it.
+    Already,
+}
+
+/// Tries `series` on `commit` of `tree`; `dir` is the user's tree, for the error.
+fn fit(
+    tree: &GitTree,
+    commit: &str,
+    series: &Series,
+    committer: Committer,
+    dir: &Path,
+) -> Result<Fit> {
+    let error = match tree.commits_as(committer, commit, series) {
+        Ok(commits) => return Ok(Fit::Commits(commits)),
+        Err(error) => error,
     };
-    Err(misfit(tree.dir(), &told))
-}
-
-/// Which patch `git am` stopped at, out of the state it keeps.
-fn failed_patch(tree: &GitTree, state: &str, series: &Series) -> Option<usize> {
-    let next = std::fs::read_to_string(tree.dir().join(state).join("next")).ok()?;
-    let at = next.trim().parse::<usize>().ok()?.checked_sub(1)?;
-    (at < series.patches.len()).then_some(at)
-}
-
-/// What is told of a series that does not fit, in either kind of tree.
-fn misfit(dir: &Path, told: &str) -> anyhow::Error {
-    anyhow::anyhow!(
-        "{told}\n{} is as it was. If the series is already there, nothing is to be done; else the \
-         tree differs from the base where the patch changes it, and the patch has to be brought \
-         up to it (README, the series on one's own kernel)",
-        dir.display()
-    )
+    let (there, all) = (tree.contains(commit, series)?, series.patches.len());
+    let dir = dir.display();
+    match there {
+        0 => Err(error.context(format!(
+            "the series does not fit {dir}, where nothing was changed: the tree differs from the \
+             base where the patch below changes it, and the patch has to be brought up to it \
+             (README, the series on one's own kernel)"
+        ))),
+        _ if there == all => Ok(Fit::Already),
+        _ => Err(anyhow::anyhow!(
+            "{dir} contains the first {there} of the {all} patches, up to {}, and not the others; \
+             nothing was changed. `make apply` takes a tree without any of them: take these \
+             {there} back first (in a git tree, go back to the commit before them)",
+            series.patches[there - 1].name
+        )),
+    }
 }

@@ -7,15 +7,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use xshell::{Cmd, Shell};
 
 use crate::command::{self, capture, command, shell_in};
-use crate::series::{Patch, Series};
+use crate::series::Series;
 
 mod copy;
+mod index;
 mod message;
 pub mod misfit;
+
+pub use index::Committer;
+use index::Index;
 
 /// Who commits, where it is not the author of a patch.
 const COMMITTER: &str = "bpf-streams";
@@ -120,7 +124,7 @@ impl GitTree {
                 None => {
                     let index = match &mut index {
                         Some(index) => index,
-                        none => none.insert(Index::new(self, &parent)?),
+                        none => none.insert(Index::new(self, &parent, Committer::Harness)?),
                     };
                     let commit = index.commit(patch, &parent)?;
                     self.run(["update-ref", &name, &commit])?;
@@ -129,19 +133,6 @@ impl GitTree {
             };
             parent.clone_from(&commit);
             commits.push(commit);
-        }
-        Ok(commits)
-    }
-
-    /// The commits of `series` on top of `commit`, which is not the base. Nothing is remembered of
-    /// them, and work files stay as they are.
-    pub fn commits_on(&self, commit: &str, series: &Series) -> Result<Vec<String>> {
-        let index = Index::new(self, commit)?;
-        let mut commits = Vec::new();
-        let mut parent = commit.to_owned();
-        for patch in &series.patches {
-            parent = index.commit(patch, &parent)?;
-            commits.push(parent.clone());
         }
         Ok(commits)
     }
@@ -169,12 +160,17 @@ impl GitTree {
 
     /// A git command that commits under the user's name, and under ours where there is none.
     pub fn git_as_user<const N: usize>(&self, args: [&str; N]) -> Result<Cmd<'_>> {
-        let known = capture(self.git(["var", "GIT_COMMITTER_IDENT"]))?;
-        Ok(if known.status.success() {
+        Ok(if self.knows_user()? {
             self.git(args)
         } else {
             self.git_as_harness(args)
         })
+    }
+
+    /// Whether git knows a name to commit under.
+    fn knows_user(&self) -> Result<bool> {
+        let known = capture(self.git(["var", "GIT_COMMITTER_IDENT"]))?;
+        Ok(known.status.success())
     }
 
     /// Moves the work files to `commit`, whatever state an interrupted run left them in. Only files
@@ -196,51 +192,6 @@ impl GitTree {
 pub fn is_git_tree(dir: &Path) -> bool {
     // a file where it is a linked work tree
     dir.join(".git").exists()
-}
-
-/// An index beside the tree's own, in which patches become commits.
-struct Index<'a> {
-    tree: &'a GitTree,
-    scratch: tempfile::TempDir,
-}
-
-impl<'a> Index<'a> {
-    fn new(tree: &'a GitTree, commit: &str) -> Result<Index<'a>> {
-        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let index = Index { tree, scratch };
-        command::output(index.git(["read-tree", commit]))?;
-        Ok(index)
-    }
-
-    fn git<const N: usize>(&self, args: [&str; N]) -> Cmd<'a> {
-        self.tree
-            .git_as_harness(args)
-            .env("GIT_INDEX_FILE", self.scratch.path().join("index"))
-    }
-
-    /// Commits `patch` on top of `parent`. git applies a patch where its context is found word by
-    /// word, at another line if need be, but never with fuzz.
-    fn commit(&self, patch: &Patch, parent: &str) -> Result<String> {
-        let message = message::read(self.tree, patch, self.scratch.path())?;
-        let apply = self.git(["apply", "--cached", "--whitespace=nowarn"]);
-        let out = capture(apply.arg(&patch.path))?;
-        if !out.status.success() {
-            bail!(misfit::describe(
-                patch,
-                &String::from_utf8_lossy(&out.stderr)
-            ));
-        }
-        let written = command::output(self.git(["write-tree"]))?;
-        command::output(
-            self.git(["commit-tree", &written, "-p", parent, "-F", "-"])
-                .env("GIT_AUTHOR_NAME", &message.author)
-                .env("GIT_AUTHOR_EMAIL", &message.email)
-                .env("GIT_AUTHOR_DATE", &message.date)
-                // the same patches give the same commits, whenever they are applied
-                .env("GIT_COMMITTER_DATE", &message.date)
-                .stdin(&message.text),
-        )
-    }
 }
 
 #[cfg(test)]

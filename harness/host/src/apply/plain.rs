@@ -7,45 +7,69 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::misfit;
-use crate::gittree::GitTree;
+use super::journal::Journal;
+use super::{Applied, Fit, fit, writable};
+use crate::gittree::{Committer, GitTree};
+use crate::progress::Progress;
 use crate::series::Series;
 
-/// Changes the files of the tree at `dir`, and returns how many.
-pub fn files(dir: &Path, series: &Series) -> Result<usize> {
+/// Changes the files of the tree at `dir`.
+pub fn change(dir: &Path, series: &Series, progress: Progress) -> Result<Applied> {
+    if let Some(journal) = Journal::find(dir)? {
+        let files = journal.take_back()?;
+        progress.note(format!(
+            "an earlier `make apply` was interrupted in {}; its changes to {files} files are taken \
+             back",
+            dir.display()
+        ));
+    }
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let touched = touched(series);
-    for name in &touched {
-        let from = dir.join(name);
-        if from.exists() {
-            copy(&from, &scratch.path().join(name))?;
+    let copies = copies(dir, series, scratch.path())?;
+    let commits = match fit(&copies, "base", series, Committer::Harness, dir)? {
+        Fit::Already => return Ok(Applied::Already),
+        Fit::Commits(commits) => commits,
+    };
+    let Some(last) = commits.last() else {
+        return Ok(Applied::Files(0));
+    };
+    let changed = copies.run(["diff", "--name-only", "--no-renames", "base", last])?;
+    let changed: Vec<&str> = changed.lines().collect();
+    copies.check_out(last)?;
+    writable::check(dir, &changed)?;
+    let journal = Journal::begin(dir, scratch.path(), &changed)
+        .with_context(|| format!("nothing was changed in {}", dir.display()))?;
+    let Err(error) = journal.carry_out() else {
+        return Ok(Applied::Files(changed.len()));
+    };
+    let back = journal.take_back();
+    back.with_context(|| {
+        format!(
+            "{error:#}; taking back what was changed failed, too: run `make apply` again when the \
+             cause is gone, it begins with that"
+        )
+    })?;
+    Err(error.context(format!(
+        "{} could not be changed; what was changed is taken back",
+        dir.display()
+    )))
+}
+
+/// The files that the series touches, as a git tree of their own in `scratch`.
+fn copies(dir: &Path, series: &Series, scratch: &Path) -> Result<GitTree> {
+    for name in &touched(series) {
+        let (from, to) = (dir.join(name), scratch.join(name));
+        if !from.exists() {
+            continue;
         }
+        let parent = to.parent().unwrap_or(scratch);
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::copy(&from, &to))
+            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     }
     // git has nothing to commit in an empty folder
-    fs::write(scratch.path().join(".bpf-streams"), "")
-        .with_context(|| format!("cannot write to {}", scratch.path().display()))?;
-    let tree = GitTree::import(scratch.path(), "the files that the series changes")?;
-    let commits = tree
-        .commits(series)
-        .map_err(|error| misfit(dir, &format!("{error:#}")))?;
-    let Some(last) = commits.last() else {
-        return Ok(0);
-    };
-    let changed = tree.run(["diff", "--name-only", "--no-renames", "base", last])?;
-    let changed: Vec<&str> = changed.lines().collect();
-    tree.check_out(last)?;
-    if let Err(error) = replace(scratch.path(), dir, &changed) {
-        tree.check_out("base")?;
-        replace(scratch.path(), dir, &changed).with_context(|| {
-            format!(
-                "{error:#}; putting back what was changed failed, too; the files in {} are not \
-                 all as they were",
-                dir.display()
-            )
-        })?;
-        return Err(error.context(format!("{} is as it was", dir.display())));
-    }
-    Ok(changed.len())
+    fs::write(scratch.join(".bpf-streams"), "")
+        .with_context(|| format!("cannot write to {}", scratch.display()))?;
+    GitTree::import(scratch, "the files that the series changes")
 }
 
 /// The files that the patches name, old and new ones.
@@ -62,24 +86,5 @@ fn touched(series: &Series) -> BTreeSet<String> {
     names
 }
 
-/// Makes the files `names` in `to` what they are in `from`, absent ones included.
-fn replace(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
-    for name in names {
-        let (new, old) = (from.join(name), to.join(name));
-        if new.exists() {
-            copy(&new, &old)?;
-        } else if old.exists() {
-            fs::remove_file(&old).with_context(|| format!("cannot remove {}", old.display()))?;
-        }
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if let Some(dir) = to.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    }
-    fs::copy(from, to)
-        .map(drop)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
-}
+#[cfg(test)]
+mod tests;

@@ -23,11 +23,17 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
     let tree = std::fs::canonicalize(&args.tree)
         .with_context(|| format!("TREE={}: there is no such folder", args.tree.display()))?;
-    let done = match apply::onto(&tree, &series)? {
-        Applied::Commits(commits) => format!("{commits} commits"),
-        Applied::Files(files) => format!("{files} files changed"),
-    };
-    let count = series.patches.len();
-    println!("applied {count} patches to {}: {done}", tree.display());
+    let (count, shown) = (series.patches.len(), tree.display());
+    match apply::onto(&tree, &series, ctx.progress)? {
+        Applied::Commits(commits) => {
+            println!("applied {count} patches to {shown}: {commits} commits");
+        }
+        Applied::Files(files) => {
+            println!("applied {count} patches to {shown}: {files} files changed");
+        }
+        Applied::Already => {
+            println!("{shown} contains the {count} patches already; nothing was changed");
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
