@@ -24,6 +24,7 @@ use crate::series::Series;
 use crate::source::{self, Source};
 
 mod boot;
+mod change;
 mod checkpatch;
 mod compile;
 mod documented;
@@ -43,8 +44,8 @@ const SERIES: &str = "refs/streams/checked";
 /// How much is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// What each patch says, that others can take the series, and that each patch builds on the
-    /// architecture that was asked for.
+    /// What each patch says, that others can take the series, and, on the architecture that was
+    /// asked for, that the end of the series and the patches that have changed build.
     Quick,
     /// Everything that can be found without a guest.
     Full,
@@ -61,6 +62,8 @@ pub struct Findings {
     pub done: usize,
     /// How many had passed before, with the same input.
     pub remembered: usize,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
     /// The versions of the source, beside the newest, that the series was put onto.
     pub points: Vec<String>,
     /// Those that are older than what the series is for, and that it does not apply to.
@@ -238,8 +241,7 @@ impl<'a> Place<'a> {
         findings: &mut Findings,
         check: impl FnOnce() -> Result<Vec<String>>,
     ) -> Result<bool> {
-        let mark = self.passed.join(key.key());
-        if mark.exists() {
+        if self.has_passed(key) {
             findings.remembered += 1;
             return Ok(true);
         }
@@ -251,6 +253,11 @@ impl<'a> Place<'a> {
         }
         findings.wrong.extend(wrong);
         Ok(passed)
+    }
+
+    /// Whether a check has passed before.
+    fn has_passed(&self, key: &Digest) -> bool {
+        self.passed.join(key.key()).exists()
     }
 
     /// Notes that a check has passed.

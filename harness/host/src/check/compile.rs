@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Every patch builds alone, with `W=1` and no new warning. Where it is not a quick look, it does so on
-//! every architecture, and sparse has nothing new to say of the files that it touches.
+//! Every patch builds alone, with `W=1` and no new warning, on every architecture, and sparse has
+//! nothing new to say of the files that it touches. A quick look compiles less: see `compile/quick.rs`.
 //!
 //! After each patch everything is compiled that lies where the series changes something: what the
 //! patch touches, and what there sees a header that it touches. The whole kernel is linked once a
@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -17,11 +18,16 @@ use super::{Depth, Findings, Place, sparse, targets, warnings};
 use crate::arch::Arch;
 use crate::bpftool;
 use crate::context::Context;
+use crate::digest::Digest;
 use crate::kconfig::{self, Requests};
 use crate::kernel::Build;
+use crate::progress::Stage;
 use crate::series::Series;
 
-/// Builds every patch.
+mod quick;
+mod selection;
+
+/// Builds every patch; with a quick look, those that have changed, and the end of the series.
 pub fn check(
     place: &Place<'_>,
     series: &Series,
@@ -34,7 +40,11 @@ pub fn check(
     };
     for arch in arches {
         let ctx = place.context(arch);
-        Bench::new(place, &ctx, depth)?.every_patch(series, findings)?;
+        let bench = Bench::new(place, &ctx, depth)?;
+        match depth {
+            Depth::Quick => bench.changed_patches(series, findings)?,
+            _ => bench.every_patch(series, findings)?,
+        }
     }
     Ok(())
 }
@@ -76,28 +86,50 @@ impl<'a> Bench<'a> {
 
     fn every_patch(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
         let place = self.place;
-        let mut before = "base".to_owned();
-        for (patch, commit) in series.patches.iter().zip(place.commits()?) {
-            let states = [before.as_str(), commit.as_str()];
-            let key = |what| place.build_key(what, &states, self.ctx, &self.requests);
-            let [quick, full] = [key("patch")?, key("patch and sparse")?];
+        for (patch, [before, after]) in series.patches.iter().zip(self.states(series)?) {
             let what = format!("{} on {}", patch.name, self.ctx.arch);
-            let key = if self.is_quick() { &quick } else { &full };
-            let passed = place.once(key, findings, || self.patch(&before, &commit, &what))?;
+            let key = self.key_of_patch("patch and sparse", &before, &after)?;
+            let passed = place.once(&key, findings, || self.patch(&before, &after, &what))?;
             if !passed {
                 // what follows would fail for the same reason
                 return Ok(());
             }
             // the whole holds the quick look
-            place.remember(&quick)?;
-            before = commit;
+            place.remember(&self.key_of_patch("patch", &before, &after)?)?;
         }
-        Ok(())
+        place.remember(&self.key_of_end()?)?;
+        self.remember_changes(series, &[])
     }
 
-    /// Builds one patch, and returns what is wrong with it.
+    /// The commits before and after each patch.
+    fn states(&self, series: &Series) -> Result<Vec<[String; 2]>> {
+        let commits = self.place.commits()?;
+        let before = std::iter::once("base".to_owned()).chain(commits.iter().cloned());
+        let states: Vec<_> = before
+            .zip(commits.clone())
+            .map(<[String; 2]>::from)
+            .collect();
+        debug_assert_eq!(states.len(), series.patches.len());
+        Ok(states)
+    }
+
+    fn key_of_patch(&self, what: &str, before: &str, after: &str) -> Result<Digest> {
+        let states = [before, after];
+        self.place
+            .build_key(what, &states, self.ctx, &self.requests)
+    }
+
+    /// Key of the end of the series, next to the base.
+    fn key_of_end(&self) -> Result<Digest> {
+        self.key_of_patch("series", "base", super::SERIES)
+    }
+
+    /// Builds `commit`, and returns what is wrong with it; sparse is asked of the files that differ
+    /// from `before`.
     fn patch(&mut self, before: &str, commit: &str, what: &str) -> Result<Vec<String>> {
-        let known = self.known()?;
+        if !self.is_quick() {
+            self.known()?;
+        }
         let touched = self.place.touched(before, commit)?;
         self.place.tree.check_out(commit)?;
         let build = self.build();
@@ -115,20 +147,18 @@ impl<'a> Bench<'a> {
                 return Ok(vec![format!("{what}: {error:#}")]);
             }
             let said = warnings::read(&read_log(&build)?, &warnings::OF_COMPILERS);
-            let new = warnings::new(said.iter(), &known.compiler);
+            // most series say nothing, and then nobody has to ask what the base says
+            let known = match said.is_empty() {
+                true => Vec::new(),
+                false => self.known()?.compiler,
+            };
+            let new = warnings::new(said.iter(), &known);
             wrong.extend(
                 new.iter()
                     .map(|text| format!("{what}: new warning: {text}")),
             );
         }
-        let own = self.sources_for_sparse(&touched);
-        let found = sparse::run(&build, self.place.tree.dir(), &own, self.ctx.arch, &stage)?;
-        // what a patch does not touch is not its fault, as a header that it is the first to include
-        let found = found
-            .iter()
-            .filter(|warning| touched.contains(&warning.file));
-        let new = warnings::new(found, &known.sparse);
-        wrong.extend(new.iter().map(|text| format!("{what}: sparse: {text}")));
+        wrong.extend(self.of_sparse(&build, &touched, what, &stage)?);
         if self.is_first() && touched.iter().any(|file| targets::is_tool(file)) {
             let made = bpftool::make(self.ctx, self.place.tree.dir());
             wrong.extend(made.err().map(|error| format!("{what}: {error:#}")));
@@ -138,6 +168,29 @@ impl<'a> Bench<'a> {
         }
         stage.done(format!("compiled {what}"));
         Ok(wrong)
+    }
+
+    /// What sparse has to say of `touched`, the files of a patch.
+    fn of_sparse(
+        &mut self,
+        build: &Build<'_>,
+        touched: &BTreeSet<String>,
+        what: &str,
+        stage: &Stage,
+    ) -> Result<Vec<String>> {
+        let own = self.sources_for_sparse(touched);
+        let found = sparse::run(build, self.place.tree.dir(), &own, self.ctx.arch, stage)?;
+        // what a patch does not touch is not its fault, as a header that it is the first to include
+        let found: Vec<_> = found
+            .iter()
+            .filter(|warning| touched.contains(&warning.file))
+            .collect();
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let new = warnings::new(found.into_iter(), &self.known()?.sparse);
+        let told = new.iter().map(|text| format!("{what}: sparse: {text}"));
+        Ok(told.collect())
     }
 
     /// sparse says the same of a file on every architecture, so that of one is asked; the folders
@@ -248,7 +301,11 @@ impl<'a> Bench<'a> {
 
     fn end(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
-        fs::remove_file(&mark).with_context(|| format!("cannot remove {}", mark.display()))
+        match fs::remove_file(&mark) {
+            // the base was compiled there since
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.with_context(|| format!("cannot remove {}", mark.display())),
+        }
     }
 }
 

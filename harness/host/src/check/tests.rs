@@ -142,10 +142,123 @@ fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
         (findings.done, findings.remembered)
     };
     let arches = Arch::buildable_here().len();
+    // the end of the series alone
     assert_eq!(look(Depth::Quick), (1, 0));
     assert_eq!(look(Depth::Full), (arches, 0));
-    assert_eq!(look(Depth::Quick), (0, 1));
+    assert_eq!(look(Depth::Quick), (0, 2));
     assert_eq!(look(Depth::Full), (0, arches));
+}
+
+impl Fake {
+    /// What a quick look finds.
+    fn glanced(&self, patches: &[String]) -> Findings {
+        let (place, series) = self.place(patches);
+        let mut findings = Findings::default();
+        compile::check(&place, &series, Depth::Quick, &mut findings).unwrap();
+        findings
+    }
+}
+
+/// Four patches on two files; the third makes what `third` says.
+fn four(third: &str) -> [String; 4] {
+    [
+        patch("kernel/bpf/a.c", GOOD, "extern int two;"),
+        patch("kernel/bpf/b.c", GOOD, "extern int two;"),
+        patch("kernel/bpf/b.c", "extern int two;", third),
+        patch("kernel/bpf/b.c", third, "extern int three;"),
+    ]
+}
+
+#[test]
+fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
+    let fake = fake();
+    // it does not build alone, which the end of the series does not show
+    let findings = fake.glanced(&four("extern int broken"));
+    assert_eq!((findings.done, &findings.wrong[..]), (1, &[][..]));
+    assert_eq!(findings.notes.len(), 1, "{:?}", findings.notes);
+    let note = &findings.notes[0];
+    assert!(
+        note.starts_with("4 patches not compiled one by one"),
+        "{note}"
+    );
+    assert!(note.contains("nothing to compare with"), "{note}");
+    // the whole check finds it all the same
+    let whole = fake.built(&four("extern int broken"));
+    assert!(
+        whole.wrong[0].starts_with("0003-p.patch on "),
+        "{:?}",
+        whole.wrong
+    );
+}
+
+#[test]
+fn a_quick_look_finds_what_is_wrong_with_the_end() {
+    for (planted, told) in [
+        ("static int two;", "new warning: kernel/bpf/b.c: "),
+        ("extern int two", "does not compile"),
+    ] {
+        let fake = fake();
+        let patches = [
+            patch("kernel/bpf/a.c", GOOD, "extern int two;"),
+            patch("kernel/bpf/b.c", GOOD, planted),
+        ];
+        for _ in 0..2 {
+            let findings = fake.glanced(&patches);
+            let wrong = only(&findings);
+            assert!(wrong.starts_with("the end of the series on "), "{wrong}");
+            assert!(wrong.contains(told), "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_quick_look_knows_the_warnings_of_the_base() {
+    let fake = fake();
+    fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
+    let first = [patch("kernel/bpf/b.c", GOOD, "extern int two;")];
+    assert_eq!(fake.glanced(&first).wrong, Vec::<String>::new());
+    // and goes on from what it has compiled of the base
+    let second = [patch("kernel/bpf/b.c", GOOD, "static int two;")];
+    assert!(only(&fake.glanced(&second)).contains("new warning: kernel/bpf/b.c"));
+}
+
+#[test]
+fn a_quick_look_compiles_the_patch_that_has_changed() {
+    let fake = fake();
+    fake.glanced(&four("extern int more;"));
+    let same = fake.glanced(&four("extern int more;"));
+    assert_eq!((same.done, same.remembered, same.wrong.len()), (0, 1, 0));
+    assert!(
+        same.notes[0].starts_with("4 patches not compiled"),
+        "{:?}",
+        same.notes
+    );
+
+    let findings = fake.glanced(&four("extern int broken"));
+    let wrong = only(&findings);
+    assert!(wrong.starts_with("0003-p.patch on "), "{wrong}");
+    assert!(wrong.contains("does not compile"), "{wrong}");
+    // the fourth takes back what the third makes, and so has changed with it
+    assert!(
+        findings.notes[0].starts_with("2 patches not compiled"),
+        "{:?}",
+        findings.notes
+    );
+
+    // mended: found good, and known from then on
+    let mended = fake.glanced(&four("extern int better;"));
+    assert_eq!((mended.done, mended.wrong.len()), (2, 0));
+    let again = fake.glanced(&four("extern int better;"));
+    assert_eq!((again.done, again.remembered), (0, 3));
+}
+
+#[test]
+fn after_the_whole_check_a_quick_look_leaves_nothing_out() {
+    let fake = fake();
+    fake.built(&four("extern int more;"));
+    let findings = fake.glanced(&four("extern int more;"));
+    assert_eq!((findings.done, findings.remembered), (0, 5));
+    assert_eq!(findings.notes, Vec::<String>::new());
 }
 
 /// The one thing that is wrong.

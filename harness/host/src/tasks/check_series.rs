@@ -14,7 +14,7 @@ use crate::series::Series;
 /// What `make check-series` takes.
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {
-    /// Only what `make test` asks for: no builds for another architecture or without a feature
+    /// Only what `make test` asks for: of the builds, the end of the series and changed patches
     #[arg(long, env = "QUICK", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
           num_args = 0..=1, default_missing_value = "1")]
     pub quick: bool,
@@ -44,6 +44,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         println!("{wrong}");
     }
     checked?;
+    for note in &findings.notes {
+        println!("check-series: {note}");
+    }
     if !findings.points.is_empty() {
         println!(
             "check-series: applies to the point releases {}, too",
