@@ -33,6 +33,17 @@ impl fmt::Display for Cell {
     }
 }
 
+/// What the cell of a base's series has instead of a configuration.
+const SERIES: &str = "series";
+
+impl Cell {
+    /// Whether the cell is no boot-test but `make check-series` of its base.
+    #[must_use]
+    pub fn is_series(&self) -> bool {
+        self.config == SERIES
+    }
+}
+
 /// The cells, and where a workflow runs each.
 #[derive(Clone, Debug)]
 pub struct Matrix {
@@ -85,9 +96,28 @@ impl Matrix {
         let file: File = toml::from_str(&text)
             .with_context(|| format!("{} is not as expected", path.display()))?;
         let fragments = fragments(&repo.join("kernel-config"))?;
-        let matrix = combine(&bases(&repo.join("patches"))?, &fragments, file)
+        let bases = bases(&repo.join("patches"))?;
+        let mut matrix = combine(&bases, &fragments, file)
             .with_context(|| format!("{} does not fit what lies there", path.display()))?;
+        for base in bases {
+            if base != REFERENCE && repo.join("patches").join(&base).join("series").is_file() {
+                matrix.add_series(&base);
+            }
+        }
         Ok(matrix)
+    }
+
+    /// Adds the cell that checks the series of `base`: once, on the first architecture, as the check
+    /// compiles for all of them.
+    fn add_series(&mut self, base: &str) {
+        let first = self.cells.iter().find(|cell| cell.base == base);
+        if let Some(arch) = first.map(|cell| cell.arch.clone()) {
+            self.cells.push(Cell {
+                base: base.to_owned(),
+                arch,
+                config: SERIES.to_owned(),
+            });
+        }
     }
 
     /// The matrix as a workflow's `strategy` takes it.
@@ -96,7 +126,14 @@ impl Matrix {
         let include = |cell: &Cell| Entry {
             name: cell.to_string(),
             runner: self.runner.get(&cell.arch).cloned().unwrap_or_default(),
-            cell: cell.clone(),
+            cell: Cell {
+                // the variables of make, which knows no such configuration
+                config: match cell.is_series() {
+                    true => PLAIN.to_owned(),
+                    false => cell.config.clone(),
+                },
+                ..cell.clone()
+            },
         };
         BTreeMap::from([(
             "include",
@@ -338,6 +375,11 @@ mod tests {
                 .is_some_and(|name| !name.is_empty())
         );
         assert_eq!(matrix.find("v6.12-x86_64-plain").unwrap(), &matrix.cells[0]);
+        let series = matrix.cells.iter().position(Cell::is_series).unwrap();
+        assert_eq!(matrix.cells[series].to_string(), "v6.12-x86_64-series");
+        let entry = &strategy["include"][series];
+        assert_eq!(entry["name"], "v6.12-x86_64-series");
+        assert_eq!(entry["config"], PLAIN);
         let said = matrix.find("v5").unwrap_err().to_string();
         assert!(said.contains("it has v6.12-x86_64-plain"), "{said}");
     }

@@ -46,6 +46,9 @@ pub struct CellRecord {
     pub seconds: f64,
     /// Why there is no result, or none to rely on; a cell with this has failed.
     pub trouble: Option<String>,
+    /// Whether its check passed, where it is a cell of a series, which has no result.
+    #[serde(default)]
+    pub checked: bool,
     /// Its result, where it came to one.
     pub result: Option<RunResult>,
     /// Its figures, where they were taken.
@@ -58,7 +61,8 @@ impl CellRecord {
     /// Whether the cell ran and everything in it was right.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.trouble.is_none() && self.result.as_ref().is_some_and(|result| result.passed)
+        let passed = self.result.as_ref().is_some_and(|result| result.passed);
+        self.trouble.is_none() && (passed || self.checked)
     }
 
     /// The record of a cell that has left none.

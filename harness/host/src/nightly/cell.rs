@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
 
 use super::{CellRecord, Folder};
 use crate::bench::Bench;
+use crate::context::PLAIN;
 use crate::machine::group::Group;
 use crate::matrix::Cell;
 use crate::report::RunResult;
@@ -20,8 +22,8 @@ use crate::report::RunResult;
 const OUTPUT_LINES: usize = 100;
 
 /// What would make a cell another than the matrix says.
-const NOT_FOR_CELLS: [&str; 9] = [
-    "BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE", "RUNS", "ALONE",
+const NOT_FOR_CELLS: [&str; 11] = [
+    "BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE", "RUNS", "ALONE", "QUICK", "BOOT",
 ];
 
 /// The program that knows `boot-test`.
@@ -50,14 +52,12 @@ pub fn run(program: &Program, cell: &Cell, folder: &Folder, bench: bool) -> Cell
         cell: cell.clone(),
         ..CellRecord::default()
     };
-    match folder.forget(cell).and_then(|()| {
-        task::<RunResult>(program, cell, folder, &["boot-test", "--stress", &stress()])
-    }) {
-        Ok((status, result)) => {
-            record.trouble = trouble(cell, status, result.as_ref());
-            record.result = result;
-        }
-        Err(error) => record.trouble = Some(format!("it could not be run: {error:#}")),
+    let outcome = folder.forget(cell).and_then(|()| match cell.is_series() {
+        true => check_series(program, cell, folder, &mut record),
+        false => boot_test(program, cell, folder, &mut record),
+    });
+    if let Err(error) = outcome {
+        record.trouble = Some(format!("it could not be run: {error:#}"));
     }
     if bench && record.trouble.is_none() {
         match task::<Bench>(program, cell, folder, &["bench"]) {
@@ -73,6 +73,42 @@ pub fn run(program: &Program, cell: &Cell, folder: &Folder, bench: bool) -> Cell
         record.output = last_lines(&folder.of_cell(cell, "log"));
     }
     record
+}
+
+fn boot_test(
+    program: &Program,
+    cell: &Cell,
+    folder: &Folder,
+    record: &mut CellRecord,
+) -> Result<()> {
+    let words = ["boot-test", "--stress", &stress()];
+    let (status, result) = task::<RunResult>(program, cell, folder, &words)?;
+    record.trouble = trouble(cell, status, result.as_ref());
+    record.result = result;
+    Ok(())
+}
+
+/// The whole check: its exit status is its result, as it has no selftests.
+fn check_series(
+    program: &Program,
+    cell: &Cell,
+    folder: &Folder,
+    record: &mut CellRecord,
+) -> Result<()> {
+    let status = carry_out(
+        program,
+        cell,
+        folder,
+        &["check-series", "--config", PLAIN],
+        &folder.scratch()?,
+    )?;
+    record.checked = status.success();
+    if !record.checked {
+        record.trouble = Some(format!(
+            "make check-series failed ({status}); what is wrong stands in what it said"
+        ));
+    }
+    Ok(())
 }
 
 /// How many seconds a stress case goes on: what was asked for, else more than by day.
@@ -91,6 +127,22 @@ fn task<T: DeserializeOwned>(
     folder: &Folder,
     words: &[&str],
 ) -> Result<(ExitStatus, Option<T>)> {
+    let scratch = folder.scratch()?;
+    let result = scratch.path().join("result.json");
+    let shown = result.display().to_string();
+    let options = ["--config", &cell.config, "--json", &shown];
+    let status = carry_out(program, cell, folder, &[words, &options].concat(), &scratch)?;
+    Ok((status, read(&result, words[0])?))
+}
+
+/// Runs the program with `words` for a cell, to its end; what it says goes to the cell's log.
+fn carry_out(
+    program: &Program,
+    cell: &Cell,
+    folder: &Folder,
+    words: &[&str],
+    scratch: &TempDir,
+) -> Result<ExitStatus> {
     let log_path = folder.of_cell(cell, "log");
     let log = File::options()
         .append(true)
@@ -100,8 +152,6 @@ fn task<T: DeserializeOwned>(
     let same_log = log
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
-    let scratch = folder.scratch()?;
-    let result = scratch.path().join("result.json");
     // when this process is killed, what it has started must not run on
     let group = Group::new(scratch.path())?;
     let mut command = Command::new(&program.0);
@@ -109,9 +159,6 @@ fn task<T: DeserializeOwned>(
         .args(words)
         .args(["--base", &cell.base])
         .args(["--arch", &cell.arch])
-        .args(["--config", &cell.config])
-        .arg("--json")
-        .arg(&result)
         // nobody is there to review, and one cell's new text must not be taken for another's
         .env("CI", "true")
         .stdin(Stdio::null())
@@ -120,12 +167,11 @@ fn task<T: DeserializeOwned>(
     for name in NOT_FOR_CELLS {
         command.env_remove(name);
     }
-    let status = group
+    group
         .spawn(&mut command)
         .with_context(|| format!("cannot start {}", program.0.display()))?
         .wait()
-        .with_context(|| format!("cannot wait for {}", program.0.display()))?;
-    Ok((status, read(&result, words[0])?))
+        .with_context(|| format!("cannot wait for {}", program.0.display()))
 }
 
 /// What a task has written; none where it ended before.
@@ -220,13 +266,34 @@ mod tests {
 
     /// The same; `bench`, too, is this script.
     fn with_bench(script: &str, bench: bool) -> CellRecord {
+        of_cell(&cell(), script, bench)
+    }
+
+    fn of_cell(cell: &Cell, script: &str, bench: bool) -> CellRecord {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::at(dir.path().join("report")).unwrap();
         let path = dir.path().join("boot-test");
-        let text = format!("#!/bin/sh\nfor json; do :; done\n{script}\n");
+        let text = format!(
+            "#!/bin/sh\nfor word; do [ \"$last\" = --json ] && json=$word; last=$word; done\n{script}\n"
+        );
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        run(&Program(path), &cell(), &folder, bench)
+        run(&Program(path), cell, &folder, bench)
+    }
+
+    #[test]
+    fn the_cell_of_a_series_checks_all_of_it() {
+        let series = Cell {
+            config: "series".to_owned(),
+            ..cell()
+        };
+        let record = of_cell(&series, "exit 0", false);
+        assert!(record.passed() && record.result.is_none(), "{record:?}");
+        let record = of_cell(&series, "echo \"$@\"; exit 1", false);
+        assert!(!record.passed());
+        assert!(record.trouble.unwrap().contains("make check-series failed"));
+        let words = "check-series --config plain --base v6.12 --arch x86_64";
+        assert_eq!(record.output, [words]);
     }
 
     #[test]
@@ -298,11 +365,12 @@ mod tests {
         let [arguments, ci] = &record.output[..] else {
             panic!("{record:?}");
         };
-        let expected = format!(
-            "boot-test --stress {} --base v6.12 --arch x86_64 --config debug --json ",
-            stress()
-        );
+        let expected = format!("boot-test --stress {} --config debug --json ", stress());
         assert!(arguments.starts_with(&expected), "{arguments}");
+        assert!(
+            arguments.ends_with("--base v6.12 --arch x86_64"),
+            "{arguments}"
+        );
         assert_eq!(ci, "CI=true");
     }
 

@@ -70,6 +70,8 @@ pub struct CellView<'a> {
     pub accelerator: &'a str,
     pub guest: String,
     pub took: String,
+    /// What was run for it.
+    pub task: &'static str,
     pub rerun: String,
     pub troubles: Vec<&'a str>,
     pub unreferenced: &'a [String],
@@ -300,10 +302,11 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
             |result| seconds(duration(result.guest_seconds)),
         ),
         took: seconds(duration(record.seconds)),
-        rerun: format!(
-            "make boot-test BASE={} ARCH={} CONFIG={}",
-            record.cell.base, record.cell.arch, record.cell.config
-        ),
+        task: match record.cell.is_series() {
+            true => "check-series",
+            false => "boot-test",
+        },
+        rerun: rerun(&record.cell),
         troubles: troubles.chain(faults).map(String::as_str).collect(),
         unreferenced: result.map_or(&[], |result| &result.unreferenced),
         failed: cases
@@ -313,6 +316,15 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
             .collect(),
         console: result.map_or(&[], |result| &result.console),
         environment: environment(record).map_or_else(Vec::new, describe),
+    }
+}
+
+/// The line that runs a cell again.
+fn rerun(cell: &Cell) -> String {
+    let Cell { base, arch, config } = cell;
+    match cell.is_series() {
+        true => format!("make check-series BASE={base}"),
+        false => format!("make boot-test BASE={base} ARCH={arch} CONFIG={config}"),
     }
 }
 
