@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::rc::Rc;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use libbpf_rs::{
@@ -111,6 +112,17 @@ pub fn load_with(
         object,
         program: case.program.clone(),
     })
+}
+
+/// Loads a program of the case's object by itself, whatever it asks for.
+pub fn load_alone(case: &Case, program: &str) -> Result<Loaded> {
+    let alone = Case {
+        name: case.name.clone(),
+        object: Rc::clone(&case.object),
+        program: program.to_owned(),
+        wishes: Ok(Wishes::default()),
+    };
+    load(&alone, &Wishes::default()).with_context(|| format!("cannot load {program} by itself"))
 }
 
 fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {

@@ -126,8 +126,26 @@ pub fn run_fd_with<C: Copy>(program: BorrowedFd<'_>, context: &mut C) -> Result<
         options.ctx_in = (&raw mut *context).cast();
         options.ctx_size_in = u32::try_from(size_of::<C>())?;
     }
-    // SAFETY: the context is valid for the call, which writes it back to where it was read from.
-    let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut options) };
+    run_fd_as_told(program, &mut options)
+}
+
+/// Runs a program for packets once with [`PACKET`], by its fd, which threads can share.
+pub fn run_fd_on_packet(program: BorrowedFd<'_>) -> Result<i64> {
+    let mut options = libbpf_sys::bpf_test_run_opts {
+        sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
+        data_in: PACKET.as_ptr().cast(),
+        data_size_in: u32::try_from(PACKET.len())?,
+        ..Default::default()
+    };
+    run_fd_as_told(program, &mut options)
+}
+
+fn run_fd_as_told(
+    program: BorrowedFd<'_>,
+    options: &mut libbpf_sys::bpf_test_run_opts,
+) -> Result<i64> {
+    // SAFETY: what the options point to is valid for the call.
+    let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut *options) };
     if ret < 0 {
         return Err(io::Error::from_raw_os_error(-ret)).context("cannot run the program");
     }

@@ -27,6 +27,7 @@ mod each_cpu;
 mod extension;
 mod fill_and_drain;
 mod follower;
+mod freed;
 mod instructions;
 mod interrupted;
 mod limit_4096;
@@ -115,6 +116,13 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("fill_and_drain", fill_and_drain::play),
     ("follower", follower::play),
     ("follower_bpftool", follower::play_bpftool),
+    ("freed_attached", freed::play_attached),
+    ("freed_cgroup", freed::play_cgroup),
+    ("freed_entry", freed::play_entry),
+    ("freed_entry_silent", freed::play_entry_silent),
+    ("freed_timer", freed::play_timer),
+    ("freed_work", freed::play_work),
+    ("freed_xdp", freed::play_xdp),
     ("instructions", instructions::play),
     ("interrupted", interrupted::play),
     ("limit_4096", limit_4096::play),

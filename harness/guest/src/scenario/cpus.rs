@@ -27,10 +27,17 @@ pub fn online() -> Result<Vec<u32>> {
 
 /// Keeps this thread on that CPU.
 pub fn stay_on(cpu: u32) -> Result<()> {
+    stay_on_any(&[cpu])
+}
+
+/// Keeps this thread on those CPUs.
+pub fn stay_on_any(cpus: &[u32]) -> Result<()> {
     // SAFETY: as above.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
-    // SAFETY: as above.
-    unsafe { libc::CPU_SET(cpu as usize, &mut set) };
+    for cpu in cpus {
+        // SAFETY: as above.
+        unsafe { libc::CPU_SET(*cpu as usize, &mut set) };
+    }
     // SAFETY: the set is valid for reads of its size.
     let ret = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
     ensure!(

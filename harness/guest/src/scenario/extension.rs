@@ -3,14 +3,12 @@
 //! that its section says, runs the extended program, and reads the streams of both.
 
 use std::os::fd::{AsFd, AsRawFd};
-use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use libbpf_rs::OpenObject;
 
 use super::{Stage, others};
-use crate::catalogue::Case;
-use crate::load::{self, Loaded};
+use crate::load;
 use crate::runner;
 use crate::stream::Stream;
 use crate::wishes::Wishes;
@@ -22,7 +20,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         .with
         .first()
         .context("an extension says what it extends, by __with()")?;
-    let extended = load_extended(stage.case, name)?;
+    let extended = load::load_alone(stage.case, name)?;
     let target = extended.program()?;
     let case = stage.case;
     let extension = load::load_with(case, &Wishes::default(), |object| {
@@ -36,18 +34,6 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
     others::note_streams(stage, name, target.as_fd())?;
     Ok(run.retval)
-}
-
-/// Loads the named program of the case's object by itself.
-fn load_extended(case: &Case, name: &str) -> Result<Loaded> {
-    let extended = Case {
-        name: case.name.clone(),
-        object: Rc::clone(&case.object),
-        program: name.to_owned(),
-        wishes: Ok(Wishes::default()),
-    };
-    load::load(&extended, &Wishes::default())
-        .with_context(|| format!("cannot load {name}, which is to be extended"))
 }
 
 /// Says which program the extension extends; the function's name stands in its section's.

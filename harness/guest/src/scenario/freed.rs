@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Removes a program while it runs: a CPU attaches it, gives back all other references, has another CPU
+//! make it run, and detaches it meanwhile; and so on, for as long as the host says. In the end at least
+//! one run has outlasted the last reference, and no report has gone to another program.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+use reports::Item;
+
+use self::counts::Counts;
+use self::loopback::{Loopback, Packets};
+use super::{Stage, cpus};
+use crate::load::{self, Loaded};
+use crate::runner;
+use crate::settings;
+use crate::stream::{PATIENCE, Stream};
+use crate::trigger;
+use crate::wishes::Wishes;
+
+mod counts;
+mod loopback;
+
+/// Where the program runs, and where it is removed.
+const RUNS_ON: u32 = 1;
+const REMOVED_ON: u32 = 0;
+
+/// So many rounds at least, also where one takes longer than the test may.
+const ROUNDS: usize = 3;
+
+/// The root of the control groups, where the guest's first process mounts them: all sockets are in it.
+const CGROUP: &str = "/sys/fs/cgroup";
+
+/// How long to wait for the next look at what runs on the other CPU.
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// Holds the only reference to the program; dropping it removes the program.
+type Attached = Box<dyn std::any::Any>;
+
+/// What one kind of test does.
+struct Plan<'a> {
+    /// Attaches the program and gives back all other references to it.
+    attach: &'a dyn Fn(Loaded) -> Result<Attached>,
+    /// Makes the program run once, where it does not run by itself.
+    drive: &'a (dyn Fn() -> Result<()> + Sync),
+    /// Whether the program's stderr has reports.
+    reports: bool,
+    /// Whether a run can outlast the removal. The kernel waits in some: for runs in a trampoline or in the
+    /// XDP dispatcher that it changes, for a tracepoint's or a timer's.
+    outlasts: bool,
+}
+
+/// Attached to cgroup egress, with UDP packets.
+pub fn play_cgroup(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let _loopback = Loopback::up()?;
+    let packets = Packets::new()?;
+    let root = File::open(CGROUP).with_context(|| format!("cannot open {CGROUP}"))?;
+    play(
+        stage,
+        &Plan {
+            attach: &|loaded| {
+                let link = loaded.program()?.attach_cgroup(root.as_raw_fd())?;
+                Ok(Box::new(link))
+            },
+            drive: &|| packets.send(),
+            reports: true,
+            outlasts: true,
+        },
+    )
+}
+
+/// Attached to the loopback device, with UDP packets.
+pub fn play_xdp(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let loopback = Loopback::up()?;
+    let packets = Packets::new()?;
+    play(
+        stage,
+        &Plan {
+            attach: &|loaded| {
+                let link = loaded.program()?.attach_xdp(loopback.index())?;
+                Ok(Box::new(link))
+            },
+            drive: &|| packets.send(),
+            reports: true,
+            outlasts: false,
+        },
+    )
+}
+
+/// Attached where its section says. The program that the test names, if any, stays attached there.
+pub fn play_attached(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    let others = stage
+        .wishes
+        .with
+        .iter()
+        .map(|name| load::load_alone(stage.case, name))
+        .collect::<Result<Vec<_>>>()?;
+    let _links = others
+        .iter()
+        .map(|other| runner::attach(&other.program()?))
+        .collect::<Result<Vec<_>>>()?;
+    play(
+        stage,
+        &Plan {
+            attach: &|loaded| Ok(Box::new(runner::attach(&loaded.program()?)?)),
+            drive: &trigger::find(trigger::DEFAULT)?,
+            reports: true,
+            outlasts: false,
+        },
+    )?;
+    for other in &others {
+        expect_silence(other)?;
+    }
+    Ok(None)
+}
+
+/// Called through an array of programs, whose entry is deleted.
+pub fn play_entry(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_entry_with(stage, true)
+}
+
+/// The same of a program that does nothing that is reported.
+pub fn play_entry_silent(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_entry_with(stage, false)
+}
+
+fn play_entry_with(stage: &mut Stage<'_>, reports: bool) -> Result<Option<i64>> {
+    let name = stage
+        .wishes
+        .with
+        .first()
+        .context("the test names no program that calls it")?;
+    let caller = load::load_alone(stage.case, name)?;
+    let program = caller.program()?;
+    let fd = program.as_fd();
+    let targets = MapHandle::try_from(&caller.map("targets")?)?;
+    play(
+        stage,
+        &Plan {
+            attach: &|loaded| Ok(Box::new(Entry::fill(&targets, loaded.program()?.as_fd())?)),
+            drive: &|| runner::run_fd_on_packet(fd).map(drop),
+            reports,
+            outlasts: true,
+        },
+    )?;
+    expect_silence(&caller)?;
+    Ok(None)
+}
+
+/// The first entry of an array of programs, for as long as this lives.
+struct Entry(MapHandle);
+
+impl Entry {
+    const KEY: [u8; 4] = 0_u32.to_ne_bytes();
+
+    fn fill(targets: &MapHandle, program: BorrowedFd<'_>) -> Result<Entry> {
+        let entry = Entry(MapHandle::try_from(targets)?);
+        let value = program.as_raw_fd().to_ne_bytes();
+        entry.0.update(&Entry::KEY, &value, MapFlags::ANY)?;
+        Ok(entry)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.delete(&Entry::KEY) {
+            // the console's reader must know; the program stays, which the scenario notices
+            eprintln!("bpf-streams-guest: cannot delete an entry: {error}");
+        }
+    }
+}
+
+/// A timer's callback that starts itself anew.
+pub fn play_timer(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_callback(stage, "timers", false)
+}
+
+/// The same of a work queue's.
+pub fn play_work(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+    play_callback(stage, "works", true)
+}
+
+/// The last reference to the program goes with the map that has the callback.
+fn play_callback(stage: &mut Stage<'_>, map: &str, outlasts: bool) -> Result<Option<i64>> {
+    play(
+        stage,
+        &Plan {
+            attach: &|loaded| {
+                let program = loaded.program()?;
+                cpus::stay_on(RUNS_ON)?;
+                let code = runner::run_fd_on_packet(program.as_fd())?;
+                cpus::stay_on(REMOVED_ON)?;
+                ensure!(code == 0, "the program returned {code}");
+                Ok(Box::new(MapHandle::try_from(&loaded.map(map)?)?))
+            },
+            drive: &|| Ok(()),
+            reports: true,
+            outlasts,
+        },
+    )
+}
+
+/// Goes round as long as the host says.
+fn play(stage: &mut Stage<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
+    let everywhere = cpus::online()?;
+    let outlasted = thread::scope(|scope| {
+        let (orders, received) = mpsc::channel();
+        let once = plan.drive;
+        let driver = scope.spawn(move || drive(once, &received));
+        let outlasted = rounds(stage, plan, orders);
+        match driver.join() {
+            Ok(driven) => driven.and(outlasted),
+            Err(_) => bail!("the thread that runs the program panicked"),
+        }
+    });
+    cpus::stay_on_any(&everywhere)?;
+    let outlasted = outlasted?;
+    if plan.outlasts {
+        ensure!(
+            outlasted > 0,
+            "no run of the program outlasted the last reference to it"
+        );
+        stage.note("runs outlasted the last reference to the program");
+    } else {
+        stage.note("the program was removed while it ran");
+    }
+    Ok(None)
+}
+
+/// Makes the program run as often as it is told. Not all the time: what is patched into the kernel's code
+/// to attach a program would be patched under the feet of this CPU, which is another test.
+fn drive(once: &(dyn Fn() -> Result<()> + Sync), orders: &Receiver<()>) -> Result<()> {
+    cpus::stay_on(RUNS_ON)?;
+    while orders.recv().is_ok() {
+        once()?;
+    }
+    Ok(())
+}
+
+/// Attaches and removes the program again and again; gives how often a run outlasted it.
+fn rounds(stage: &Stage<'_>, plan: &Plan<'_>, orders: Sender<()>) -> Result<usize> {
+    cpus::stay_on(REMOVED_ON)?;
+    let until = Instant::now() + settings::stress();
+    let (mut round, mut outlasted) = (0, 0);
+    while round < ROUNDS || Instant::now() < until {
+        let survived = one_round(stage, plan, &orders, round == 0)
+            .with_context(|| format!("round {round}"))?;
+        outlasted += usize::from(survived);
+        round += 1;
+    }
+    Ok(outlasted)
+}
+
+/// Gives whether a run was under way when the last reference was gone.
+fn one_round(stage: &Stage<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: bool) -> Result<bool> {
+    let loaded = load::load(stage.case, &Wishes::default())?;
+    let counts = Counts::of(&loaded)?;
+    let program = loaded.program()?.as_fd().try_clone_to_owned()?;
+    let attached = (plan.attach)(loaded)?;
+    orders
+        .send(())
+        .context("nothing runs the program any more")?;
+    if first && plan.reports {
+        expect_own_report(stage, program.as_fd())?;
+        orders
+            .send(())
+            .context("nothing runs the program any more")?;
+    }
+    drop(program);
+    let begun = Instant::now();
+    while !counts.under_way()? {
+        ensure!(
+            begun.elapsed() < settings::patient(PATIENCE),
+            "the program never ran"
+        );
+    }
+    drop(attached);
+    let outlasted = counts.under_way()?;
+    wait_for_end(&counts)?;
+    Ok(outlasted)
+}
+
+/// Waits until no run is under way.
+fn wait_for_end(counts: &Counts) -> Result<()> {
+    let begun = Instant::now();
+    while counts.under_way()? {
+        ensure!(
+            begun.elapsed() < settings::patient(PATIENCE),
+            "a run of the program did not end"
+        );
+        thread::sleep(MOMENT);
+    }
+    Ok(())
+}
+
+/// Waits for the first report, which is the program's.
+fn expect_own_report(stage: &Stage<'_>, program: BorrowedFd<'_>) -> Result<()> {
+    let mut text = Vec::new();
+    Stream::Stderr.wait_for(program, 1, PATIENCE, &mut text)?;
+    let items = reports::parse(&text).context("stderr")?;
+    let Some(Item::KernelReport(report)) = items.first() else {
+        bail!("stderr begins with no report: {items:?}");
+    };
+    let named = |name: &str| {
+        report
+            .frames
+            .iter()
+            .filter_map(|frame| frame.program.as_ref())
+            .any(|program| program.name == name)
+    };
+    let expected = &stage.case.program;
+    // a callback runs without its program
+    let callback = ["expired", "work"].iter().any(|name| named(name));
+    ensure!(
+        callback || named(expected),
+        "the first report is not of {expected}: {report:?}"
+    );
+    Ok(())
+}
+
+/// No report went to a program that did nothing wrong.
+fn expect_silence(other: &Loaded) -> Result<()> {
+    let mut text = Vec::new();
+    Stream::Stderr.drain(other.program()?.as_fd(), &mut text)?;
+    ensure!(
+        text.is_empty(),
+        "a report of the program went to another's stderr: {}",
+        String::from_utf8_lossy(&text)
+    );
+    Ok(())
+}

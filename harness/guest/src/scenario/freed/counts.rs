@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The runs that a program has counted, in a map that outlives it.
+
+use anyhow::{Context, Result};
+use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
+
+use crate::load::Loaded;
+
+/// The map, without the program.
+pub struct Counts(MapHandle);
+
+impl Counts {
+    /// The counts of a loaded program.
+    pub fn of(loaded: &Loaded) -> Result<Counts> {
+        Ok(Counts(MapHandle::try_from(&loaded.map("counts")?)?))
+    }
+
+    /// Whether a run has begun and not ended.
+    pub fn under_way(&self) -> Result<bool> {
+        let value = self
+            .0
+            .lookup(&0_u32.to_ne_bytes(), MapFlags::ANY)
+            .context("cannot read the counts")?
+            .context("the counts have no entry")?;
+        let (begun, ended) = value.split_at(size_of::<u64>());
+        Ok(begun != ended)
+    }
+}

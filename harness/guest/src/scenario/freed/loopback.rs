@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The loopback device, and packets that go through it.
+
+use std::io;
+use std::mem;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use anyhow::{Context, Result, bail, ensure};
+
+const NAME: &std::ffi::CStr = c"lo";
+
+/// The device is up until this is dropped.
+pub struct Loopback {
+    index: i32,
+    /// Any socket, to which requests about devices go.
+    socket: UdpSocket,
+    /// The flags that the device had.
+    flags: libc::c_short,
+}
+
+impl Loopback {
+    /// Takes it up.
+    pub fn up() -> Result<Loopback> {
+        // SAFETY: the name ends with NUL.
+        let index = unsafe { libc::if_nametoindex(NAME.as_ptr()) };
+        ensure!(index > 0, "there is no loopback device");
+        let socket = UdpSocket::bind("0.0.0.0:0").context("cannot open a socket")?;
+        let mut request = request();
+        ask(&socket, libc::SIOCGIFFLAGS, &mut request)?;
+        // SAFETY: the answer to the request above.
+        let flags = unsafe { request.ifr_ifru.ifru_flags };
+        let loopback = Loopback {
+            index: i32::try_from(index)?,
+            socket,
+            flags,
+        };
+        loopback.set(flags | libc::IFF_UP as libc::c_short)?;
+        Ok(loopback)
+    }
+
+    /// Its number.
+    pub fn index(&self) -> i32 {
+        self.index
+    }
+
+    fn set(&self, flags: libc::c_short) -> Result<()> {
+        let mut request = request();
+        request.ifr_ifru.ifru_flags = flags;
+        ask(&self.socket, libc::SIOCSIFFLAGS, &mut request)
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        if let Err(error) = self.set(self.flags) {
+            eprintln!("bpf-streams-guest: the loopback device stays up: {error:#}");
+        }
+    }
+}
+
+fn request() -> libc::ifreq {
+    // SAFETY: bytes and numbers, for which zeros are a value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(NAME.to_bytes()) {
+        *to = *from as libc::c_char;
+    }
+    request
+}
+
+fn ask(socket: &UdpSocket, what: libc::Ioctl, request: &mut libc::ifreq) -> Result<()> {
+    // SAFETY: the request is what these calls read and write.
+    let ret = unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw mut *request) };
+    ensure!(
+        ret == 0,
+        "the loopback device: {}",
+        io::Error::last_os_error()
+    );
+    Ok(())
+}
+
+/// Sends packets to a socket that nobody reads.
+pub struct Packets {
+    from: UdpSocket,
+    to: UdpSocket,
+    address: SocketAddr,
+}
+
+impl Packets {
+    /// Two sockets.
+    pub fn new() -> Result<Packets> {
+        let socket = || UdpSocket::bind("127.0.0.1:0").context("cannot open a socket");
+        let (from, to) = (socket()?, socket()?);
+        // what is full is as good as what has room, but must not make the sender wait
+        from.set_nonblocking(true)?;
+        to.set_nonblocking(true)?;
+        let address = to.local_addr()?;
+        Ok(Packets { from, to, address })
+    }
+
+    /// Sends one, and takes one out.
+    pub fn send(&self) -> Result<()> {
+        for result in [
+            self.from.send_to(b"packet", self.address),
+            self.to.recv(&mut [0; 8]),
+        ] {
+            match result {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    bail!("cannot send or receive a packet: {error}")
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
