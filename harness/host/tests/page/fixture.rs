@@ -127,6 +127,7 @@ fn no_result() -> CellRecord {
     CellRecord {
         cell: cell("arm64", "debug"),
         seconds: 187.0,
+        checked: false,
         trouble: Some("it ended without a result (exit status: 1)".to_owned()),
         result: None,
         bench: None,
