@@ -273,14 +273,26 @@ fn one_round(stage: &Stage<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
     }
     drop(program);
     let begun = Instant::now();
-    while !counts.under_way()? {
+    let mut missed = counts.read()?.ended;
+    loop {
+        let runs = counts.read()?;
+        if runs.under_way() {
+            break;
+        }
         ensure!(
             begun.elapsed() < settings::patient(PATIENCE),
             "the program never ran"
         );
+        // a busy machine can make this CPU wait for longer than a run lasts
+        if runs.ended > missed {
+            missed = runs.ended;
+            orders
+                .send(())
+                .context("nothing runs the program any more")?;
+        }
     }
     drop(attached);
-    let outlasted = counts.under_way()?;
+    let outlasted = counts.read()?.under_way();
     wait_for_end(&counts)?;
     Ok(outlasted)
 }
@@ -288,7 +300,7 @@ fn one_round(stage: &Stage<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
 /// Waits until no run is under way.
 fn wait_for_end(counts: &Counts) -> Result<()> {
     let begun = Instant::now();
-    while counts.under_way()? {
+    while counts.read()?.under_way() {
         ensure!(
             begun.elapsed() < settings::patient(PATIENCE),
             "a run of the program did not end"
