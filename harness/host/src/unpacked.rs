@@ -212,15 +212,13 @@ fn wrapper(root: &Path, file: &Path, program: &str) -> Result<String> {
         .collect();
     let mut script =
         String::from("#!/bin/sh\n# Written by set-up; see harness/host/src/unpacked.rs.\n");
-    for dir in &libraries {
-        // accelerators and other parts of QEMU are modules
-        let modules = dir.join("qemu");
-        if modules.is_dir() {
-            script.push_str(&format!(
-                "export QEMU_MODULE_DIR={}\n",
-                quote(&modules.display().to_string())
-            ));
-        }
+    // accelerators and other parts of QEMU are modules; /usr/lib/qemu holds programs
+    let mut modules = libraries.iter().map(|dir| dir.join("qemu"));
+    if let Some(modules) = modules.find(|dir| holds_modules(dir)) {
+        script.push_str(&format!(
+            "export QEMU_MODULE_DIR={}\n",
+            quote(&modules.display().to_string())
+        ));
     }
     script.push_str(&format!(
         "exec {} --argv0 {} --library-path {} {}",
@@ -256,6 +254,11 @@ fn libraries(root: &Path) -> Vec<PathBuf> {
     all
 }
 
+fn holds_modules(dir: &Path) -> bool {
+    let mut entries = dir.read_dir().into_iter().flatten().flatten();
+    entries.any(|entry| entry.path().extension().is_some_and(|end| end == "so"))
+}
+
 fn loader_in(root: &Path, dir: &Path) -> Option<PathBuf> {
     let entries = dir.read_dir().ok()?;
     entries
@@ -278,6 +281,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lib = dir.path().join("usr/lib/x86_64-linux-gnu");
         fs::create_dir_all(lib.join("qemu")).unwrap();
+        fs::write(lib.join("qemu/accel-tcg-x86_64.so"), "").unwrap();
+        // programs of QEMU, and no modules
+        fs::create_dir_all(dir.path().join("usr/lib/qemu")).unwrap();
         fs::write(lib.join("ld-linux-x86-64.so.2"), "").unwrap();
         fs::create_dir_all(dir.path().join("usr/bin")).unwrap();
         dir
@@ -298,6 +304,7 @@ mod tests {
         ] {
             assert!(script.contains(&part), "{part} is not in\n{script}");
         }
+        assert_eq!(script.matches("QEMU_MODULE_DIR").count(), 1, "{script}");
         let other = wrapper(dir.path(), &file, "pahole").unwrap();
         assert!(!other.contains("-L "), "{other}");
     }
