@@ -93,13 +93,13 @@ pub fn load_with(
     variables::fill(&mut object)?;
     prepare(&mut object)?;
     let programs = wishes.with.iter().chain([&case.program]).cloned().collect();
-    let (object, differences) = state_freq::check(programs, || load_object(object, case));
+    let (object, seen) = state_freq::check(programs, || load_object(object, case));
     let has_verdict = match &object {
         Ok(_) => true,
-        Err(error) => error.is::<Rejection>() || !differences.is_empty(),
+        Err(error) => error.is::<Rejection>() || seen.differs(),
     };
     if has_verdict {
-        state_freq::judge(&differences, wishes.state_freq_differs.as_deref())
+        state_freq::judge(&seen, wishes.state_freq_differs.as_deref())
             .map_err(anyhow::Error::msg)?;
     }
     let object = object?;

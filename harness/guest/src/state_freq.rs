@@ -26,7 +26,22 @@ thread_local! {
 /// The programs to load twice, and what was seen of them.
 struct Check {
     programs: Vec<String>,
+    seen: Seen,
+}
+
+/// What was seen of the programs that are loaded twice.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// How many of them have two verdicts.
+    compared: usize,
     differences: Vec<Difference>,
+}
+
+impl Seen {
+    /// Whether verdicts differ.
+    pub fn differs(&self) -> bool {
+        !self.differences.is_empty()
+    }
 }
 
 /// What the verifier decided about a program.
@@ -67,20 +82,26 @@ impl fmt::Display for Difference {
 }
 
 /// Does `load`; each of the programs that is loaded meanwhile is also loaded with the flag. Returns
-/// where the verdicts differ.
-pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Vec<Difference>) {
+/// what was seen.
+pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Seen) {
     CHECK.set(Some(Check {
         programs,
-        differences: Vec::new(),
+        seen: Seen::default(),
     }));
     let result = load();
-    let seen = CHECK.take();
-    (result, seen.map(|it| it.differences).unwrap_or_default())
+    let check = CHECK.take();
+    (result, check.map(|check| check.seen).unwrap_or_default())
 }
 
-/// What is wrong, given the differences and whether the test says that there are some.
-pub fn judge(differences: &[Difference], expected: Option<&str>) -> Result<(), String> {
-    match (differences, expected) {
+/// What is wrong, given what was seen and whether the test says that verdicts differ.
+pub fn judge(seen: &Seen, expected: Option<&str>) -> Result<(), String> {
+    if seen.compared == 0 {
+        return Err(
+            "no program was loaded with BPF_F_TEST_STATE_FREQ: is bpf_prog_load() wrapped?"
+                .to_owned(),
+        );
+    }
+    match (seen.differences.as_slice(), expected) {
         ([], None) | ([_, ..], Some(_)) => Ok(()),
         ([], Some(reason)) => Err(format!(
             "`__state_freq_differs(\"{reason}\")`, but BPF_F_TEST_STATE_FREQ changes no verdict: \
@@ -131,13 +152,11 @@ unsafe extern "C" fn __wrap_bpf_prog_load(
         && let Some(without) = first_verdict(ret, opts)
     {
         let with = second_verdict(*opts, load);
-        if with != without {
-            note(Difference {
-                program,
-                without,
-                with,
-            });
-        }
+        note(Difference {
+            program,
+            without,
+            with,
+        });
     }
     // SAFETY: this thread's own variable; libbpf looks at it after a failure.
     unsafe { *libc::__errno_location() = errno };
@@ -158,10 +177,14 @@ fn name_to_check(name: *const c_char) -> Option<String> {
     })
 }
 
-fn note(difference: Difference) {
+/// Counts two verdicts, and keeps them where they differ.
+fn note(verdicts: Difference) {
     CHECK.with_borrow_mut(|check| {
-        if let Some(check) = check {
-            check.differences.push(difference);
+        if let Some(Check { seen, .. }) = check {
+            seen.compared += 1;
+            if verdicts.with != verdicts.without {
+                seen.differences.push(verdicts);
+            }
         }
     });
 }
@@ -292,12 +315,19 @@ mod tests {
         assert_eq!(last_message("id=none"), "id=none");
     }
 
+    fn seen(differences: &[Difference]) -> Seen {
+        Seen {
+            compared: 2,
+            differences: differences.to_vec(),
+        }
+    }
+
     #[test]
     fn a_difference_needs_a_reason_and_a_reason_a_difference() {
-        assert_eq!(judge(&[], None), Ok(()));
-        assert_eq!(judge(&[difference()], Some("it is known")), Ok(()));
+        assert_eq!(judge(&seen(&[]), None), Ok(()));
+        assert_eq!(judge(&seen(&[difference()]), Some("it is known")), Ok(()));
 
-        let unexpected = judge(&[difference()], None).expect_err("it differs");
+        let unexpected = judge(&seen(&[difference()]), None).expect_err("it differs");
         assert!(unexpected.contains("`program`"), "{unexpected}");
         assert!(unexpected.contains("accepts it"), "{unexpected}");
         assert!(
@@ -305,21 +335,29 @@ mod tests {
             "{unexpected}"
         );
 
-        let stale = judge(&[], Some("it was known")).expect_err("nothing differs");
+        let stale = judge(&seen(&[]), Some("it was known")).expect_err("nothing differs");
         assert!(stale.contains("it was known"), "{stale}");
+
+        let blind = judge(&Seen::default(), None).expect_err("nothing was loaded twice");
+        assert!(blind.contains("wrapped"), "{blind}");
     }
 
     #[test]
     fn only_programs_of_the_test_are_checked_and_only_meanwhile() {
         let name = |name: &CStr| name_to_check(name.as_ptr());
         assert_eq!(name(c"program"), None);
-        let ((), differences) = check(vec!["program".to_owned()], || {
+        let ((), seen) = check(vec!["program".to_owned()], || {
             assert_eq!(name(c"program").as_deref(), Some("program"));
             assert_eq!(name(c"feature_probe"), None);
             assert_eq!(name_to_check(std::ptr::null()), None);
             note(difference());
+            note(Difference {
+                with: Verdict::Accepted,
+                ..difference()
+            });
         });
-        assert_eq!(differences, [difference()]);
+        assert_eq!(seen.compared, 2);
+        assert_eq!(seen.differences, [difference()]);
         assert_eq!(name(c"program"), None);
     }
 

@@ -45,6 +45,8 @@ fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
     ensure_standard_library(ctx)?;
     let release = folder.join(target).join("release");
     forget_own_crates(&release)?;
+    // build scripts are compiled for this machine, in a folder of their own
+    forget_own_crates(&folder.join("release"))?;
     let cargo = command(&sh, "cargo")
         .args(["build", "--release", "--locked", "--package", NAME])
         .args(["--target", target, "--manifest-path", "harness/Cargo.toml"])
