@@ -19,7 +19,7 @@ struct item {
 private(A) struct bpf_res_spin_lock lock;
 private(A) struct bpf_list_head list contains(item, node);
 
-SEC("tc")
+SEC("tc") __not_in_mainline("there a bpf_res_spin_lock guards lists and trees; here the kernel must be able to take their lock to free them")
 int pushed_and_popped(struct __sk_buff *skb)
 {
 	struct item *item = bpf_obj_new(bpf_core_type_id_local(struct item));
