@@ -117,7 +117,7 @@ static __noinline int tail_call_and_return_index(struct __sk_buff *skb)
 	return skb->len & 7;
 }
 
-static __u8 bytes[8];
+static volatile __u8 bytes[8];
 
 SEC("tc")
 int index_returned_after_tail_call(struct __sk_buff *skb)
