@@ -28,6 +28,12 @@ const EXCEPTIONS: &[Exception] = &[
                  lie in folders that it has as a whole",
     },
     Exception {
+        files: "",
+        types: &["UNKNOWN_COMMIT_ID"],
+        reason: "the tree is made of a source package, which has none of the commits that Fixes: \
+                 names",
+    },
+    Exception {
         files: "arch/arm64/net/bpf_jit.h",
         types: &["CAMELCASE"],
         reason: "registers are called Rt and Xn there, as in Arm's manual",
