@@ -45,9 +45,9 @@ done </tmp/before
 
 step "unpacked into the cache: ${*:-nothing}"
 for program; do
-	[ -x "/root/.cache/bpf-streams/unpacked/bin/$program" ] || fail "$program was not unpacked"
+	[ -x "$HOME/.cache/bpf-streams/unpacked/bin/$program" ] || fail "$program was not unpacked"
 done
-[ $# -gt 0 ] || [ ! -e /root/.cache/bpf-streams/unpacked ] || fail 'something was unpacked'
+[ $# -gt 0 ] || [ ! -e "$HOME/.cache/bpf-streams/unpacked" ] || fail 'something was unpacked'
 
 step 'make setup again does nothing'
 make --silent setup 2>/tmp/again
@@ -115,7 +115,7 @@ for kernel in /kernels/*; do
 done
 
 step 'checkpatch with spdxcheck'
-cd /root/.cache/bpf-streams/trees/linux-source-*/
+cd "$HOME"/.cache/bpf-streams/trees/linux-source-*/
 checkpatch() { # licence
 	printf '%s\n' "--- /dev/null" "+++ b/kernel/bpf/new.c" "@@ -0,0 +1 @@" \
 		"+// SPDX-License-Identifier: $1" >/tmp/p.diff
@@ -144,7 +144,7 @@ if PATH=/tmp/other make --silent doctor >/tmp/doctor; then
 fi
 grep -E 'no apt-get|^missing .*dpkg-source' /tmp/doctor
 # a build in the tree
-tree=$(echo /root/.cache/bpf-streams/trees/linux-source-*[0-9]*/)
+tree=$(echo "$HOME"/.cache/bpf-streams/trees/linux-source-*[0-9]*/)
 kernel=/kernels/$(uname -m | sed s/aarch64/arm64/)
 cp "$kernel/image" "$kernel/vmlinux" "$kernel/config" "$tree"
 PATH=/tmp/other make --silent boot-test KERNEL="$tree" TEST='^lengths__constant_1$'
