@@ -90,7 +90,7 @@ static long for_each_again(struct bpf_map *map, int *key, struct element *outer,
 	return 0;
 }
 
-/* Three times three pairs; in three of them both are the same, and the program is told. */
+/* Three times three pairs; in three of them both locks are the same, which fails with -EDEADLK. */
 SEC("tc")
 int locks_in_nested_for_each(struct __sk_buff *skb)
 {

@@ -66,7 +66,7 @@ pub fn can_install() -> bool {
     is_here() && Rights::of_this_process() != Rights::None
 }
 
-/// The line that installs `packages`, for a user who has the right to.
+/// The command line that installs `packages`, to be run as root.
 pub fn line(packages: &[&str]) -> String {
     format!(
         "sudo apt-get update && sudo apt-get install --yes --no-install-recommends --no-remove {}",

@@ -317,7 +317,7 @@ impl Tool {
     }
 }
 
-/// Compiles and links; the kernel's make and bpftool's are told to take it.
+/// Compiles and links; passed to the makes of the kernel and of bpftool.
 const COMPILER: &str = "gcc";
 
 /// Links a program with a library, and notes which headers and which libraries that took.

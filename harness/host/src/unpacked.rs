@@ -126,7 +126,7 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path, package: &str) -> Result<()>
     Ok(())
 }
 
-/// Downloads `package` and all that it depends on: apt is told that nothing is installed.
+/// Downloads `package` and all its dependencies: apt is given an empty dpkg status.
 fn download(dir: &Path, package: &str) -> Result<Vec<PathBuf>> {
     let status = dir.join("apt/status");
     fs::write(&status, "").with_context(|| format!("cannot write {}", status.display()))?;

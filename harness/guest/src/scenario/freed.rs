@@ -175,7 +175,7 @@ impl Drop for Entry {
     }
 }
 
-/// A timer's callback that starts itself anew.
+/// A timer callback that starts its timer again.
 pub fn play_timer(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     play_callback(stage, "timers", false)
 }
@@ -232,8 +232,8 @@ fn play(stage: &mut Stage<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Makes the program run as often as it is told. Not all the time: what is patched into the kernel's code
-/// to attach a program would be patched under the feet of this CPU, which is another test.
+/// Runs the program once for each order. Attaching a program patches kernel code, so this CPU must not be
+/// running the program at that time: that would test code patching, not removal.
 fn drive(once: &(dyn Fn() -> Result<()> + Sync), orders: &Receiver<()>) -> Result<()> {
     cpus::stay_on(RUNS_ON)?;
     while orders.recv().is_ok() {
