@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * "Load-acquire and store-release, also on arena memory": what may not load, of programs that have
- * an arena. They stand alone, as each case makes the maps of its file, and an arena is the one that
+ * an arena. They stand alone, as each test makes the maps of its file, and an arena is the one that
  * costs: seconds where KASAN watches its 4 GiB.
  */
 #include "selftest.h"

@@ -2,7 +2,7 @@
 /*
  * Load-acquire and store-release with every register as the pointer and every register as the
  * value, in every size, on the stack and in an arena: what a JIT can get wrong is the encoding of
- * one of them. A case returns 1 where a load was wrong, 2 where a store was, 3 for both.
+ * one of them. A test returns 1 where a load was wrong, 2 where a store was, 3 for both.
  */
 #include "selftest.h"
 

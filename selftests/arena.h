@@ -115,7 +115,7 @@ static __always_inline void unmap_page(__u64 place)
 			     : "memory");				\
 	})
 
-/* One store, for the cases that are about where it happens. */
+/* One store, for the tests that are about where it happens. */
 #define touch(pointer) \
 	asm volatile("*(u64 *)(%[at] + 0) = 42" : : [at] "r"(pointer) : "memory")
 

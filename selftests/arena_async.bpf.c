@@ -88,7 +88,7 @@ static int work(void *map, int *key, void *value)
 }
 
 SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
-__await_stdout(10)
+__wait_stdout(10)
 int work_callback(void *ctx)
 {
 	struct work_element *element;
@@ -127,7 +127,7 @@ static __u32 seen;
  */
 SEC("tp_btf/hrtimer_expire_entry") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __scenario(reports)
-__await_stdout(11)
+__wait_stdout(11)
 int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -141,7 +141,7 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 
 /* The scenario has the host inject an NMI, and counts the reports, too. */
 SEC("tp_btf/nmi_handler") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
-__needs(injected_nmi)
+__requires(injected_nmi)
 __scenario(nmi_reports)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 {
@@ -157,7 +157,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 
 /* And as contexts.bpf.c does it where a cycle counter interrupts. */
 SEC("perf_event")
-__needs(cycle_counter)
+__requires(cycle_counter)
 __scenario(cycles_reports)
 int cycle_counter(struct bpf_perf_event_data *ctx)
 {

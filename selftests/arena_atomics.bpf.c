@@ -111,7 +111,7 @@ int fetching(void *ctx)
 
 /* 6.12 has these on arenas for arm64 only. */
 SEC("syscall")
-__needs(arena_bitwise_fetch)
+__requires(arena_bitwise_fetch)
 int bitwise_fetching(void *ctx)
 {
 	all_bitwise_fetching(PAGE(3));

@@ -7,7 +7,7 @@
 
 /* Runs where the function of the kernel is called that bpf_get_prandom_u32() is. */
 SEC("fentry/bpf_user_rnd_u32")
-__aux
+__auxiliary
 int BPF_PROG(tracing)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -17,8 +17,8 @@ int BPF_PROG(tracing)
 }
 
 SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
-__with(tracing)
-__scenario(others)
+__load_with(tracing)
+__scenario(other_progs)
 int traced(struct __sk_buff *skb)
 {
 	void *pointer = in_arena(PAGE(2));
@@ -40,7 +40,7 @@ __noinline int replaceable(int value)
 }
 
 SEC("syscall")
-__aux
+__auxiliary
 int extended(void *ctx)
 {
 	void *pointer = in_arena(PAGE(2));
@@ -55,7 +55,7 @@ int extended(void *ctx)
 
 /* The scenario loads the program that it extends first, runs that, and notes its streams. */
 SEC("freplace/replaceable") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension(int value)
 {

@@ -197,7 +197,7 @@ static volatile bool gave_up;
 
 /* One holds the lock until the other has failed to get it. */
 SEC("syscall")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(each_cpu)
 int timeout(void *ctx)
 {
@@ -232,7 +232,7 @@ int timeout(void *ctx)
 
 /* Each of two has a lock and wants the other's: who fails first lets the other go on. */
 SEC("syscall")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(each_cpu_unheard)
 int abba(void *ctx)
 {

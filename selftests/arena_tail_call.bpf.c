@@ -6,7 +6,7 @@
 #include "arena.h"
 
 SEC("tc")
-__aux
+__auxiliary
 int target(struct __sk_buff *skb)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -26,8 +26,8 @@ struct {
 
 /* The target takes the place of this program on the stack. */
 SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
-__with(target)
-__scenario(others)
+__load_with(target)
+__scenario(other_progs)
 int tail_call(struct __sk_buff *skb)
 {
 	bpf_tail_call(skb, &targets, 0);
@@ -46,8 +46,8 @@ static __noinline int go_to_target(struct __sk_buff *skb)
 }
 
 SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
-__with(target)
-__scenario(others)
+__load_with(target)
+__scenario(other_progs)
 int tail_call_in_subprogram(struct __sk_buff *skb)
 {
 	void *pointer = in_arena(PAGE(2));

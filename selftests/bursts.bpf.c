@@ -26,7 +26,7 @@ static __noinline int burst(int lines)
 }
 
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
-__scenario(tally)
+__scenario(line_count)
 int two_thousand_prints(void *ctx)
 {
 	return burst(2000);
@@ -36,7 +36,7 @@ static struct bpf_spin_lock lock SEC(".data.lock");
 
 /* 1,214 lines of 54 bytes are 65,556 bytes. No iterator may run under the lock: a plain loop. */
 SEC("tc")
-__scenario(tally)
+__scenario(line_count)
 int under_spin_lock(struct __sk_buff *skb)
 {
 	int i, err = 0, refused = 0;
@@ -55,8 +55,8 @@ static __u32 seen;
 
 /* The same in the timer interrupt; at its end it prints to stderr, which the agent waits for. */
 SEC("tp_btf/hrtimer_expire_entry")
-__scenario(tally)
-__await_stderr(34)
+__scenario(line_count)
+__wait_stderr(34)
 int BPF_PROG(in_hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	int err;

@@ -6,7 +6,7 @@
  */
 #include "selftest.h"
 
-/* More than any of the limits that the cases below set. */
+/* More than any of the limits that the tests below set. */
 #define FOREVER (8 << 20)
 
 static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
@@ -48,7 +48,7 @@ static __noinline int fill_by_kilobyte(void)
  * how many there were, where the text itself would make a snapshot that nobody can read.
  */
 SEC("syscall") __not_in_mainline("a print without arguments may not have NULL for them")
-__scenario(tally)
+__scenario(line_count)
 int default_limit(void *ctx)
 {
 	return fill_by_kilobyte() * 1023 + fill_by_byte();

@@ -36,7 +36,7 @@ int order(void *ctx)
 
 /* Each run of the program adds to what is unread. */
 SEC("syscall")
-__run(3)
+__repeat(3)
 int order_over_runs(void *ctx)
 {
 	static int runs;

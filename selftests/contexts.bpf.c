@@ -2,7 +2,7 @@
 /*
  * "From any context: process, softirq, hardirq, NMI, under bpf_spin_lock, with preemption or IRQs
  * off": a print from each, which says where it is. The programs look for themselves where they are,
- * so a case cannot pass in another context than its own. (For softirq see timer.bpf.c.)
+ * so a test cannot pass in another context than its own. (For softirq see timer.bpf.c.)
  */
 #include "selftest.h"
 
@@ -73,8 +73,8 @@ static __u32 seen;
 
 /* The timer interrupt, IRQs off, whatever it interrupted. */
 SEC("tp_btf/hrtimer_expire_entry")
-__await_stdout(27)
-__await_stderr(27)
+__wait_stdout(27)
+__wait_stderr(27)
 int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	if (!is_in_hardirq() || __sync_lock_test_and_set(&seen, 1))
@@ -89,7 +89,7 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
  * QEMU can inject them into guests of x86-64 only, and only there is the tracepoint.
  */
 SEC("tp_btf/nmi_handler")
-__needs(injected_nmi)
+__requires(injected_nmi)
 __scenario(nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 {
@@ -107,7 +107,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
  * emulation has no such counter.
  */
 SEC("perf_event")
-__needs(cycle_counter)
+__requires(cycle_counter)
 __scenario(cycles)
 int cycle_counter(struct bpf_perf_event_data *ctx)
 {

@@ -86,7 +86,7 @@ static __always_inline int run_and_fault(void)
 /* --- removed with its attachment */
 
 SEC("cgroup_skb/egress") __not_run_in_mainline(WHY)
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(freed_cgroup)
 int cgroup_egress(struct __sk_buff *skb)
 {
@@ -96,7 +96,7 @@ int cgroup_egress(struct __sk_buff *skb)
 
 /* On the loopback device, which only has the generic kind. */
 SEC("xdp") __not_run_in_mainline(WHY)
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(freed_xdp)
 int xdp_generic(struct xdp_md *ctx)
 {
@@ -106,7 +106,7 @@ int xdp_generic(struct xdp_md *ctx)
 
 /* Stays attached to the function, so that its trampoline is changed and not taken away. */
 SEC("fentry/security_task_getpgid")
-__aux
+__auxiliary
 int BPF_PROG(fentry_stays)
 {
 	bpf_stream_printk(BPF_STDOUT, "%s", "");
@@ -114,8 +114,8 @@ int BPF_PROG(fentry_stays)
 }
 
 SEC("fentry/security_task_getpgid") __not_run_in_mainline(WHY)
-__needs(two_cpus)
-__with(fentry_stays)
+__requires(two_cpus)
+__load_with(fentry_stays)
 __scenario(freed_attached)
 int BPF_PROG(fentry)
 {
@@ -124,8 +124,8 @@ int BPF_PROG(fentry)
 }
 
 SEC("fexit/security_task_getpgid") __not_run_in_mainline(WHY)
-__needs(two_cpus)
-__with(fentry_stays)
+__requires(two_cpus)
+__load_with(fentry_stays)
 __scenario(freed_attached)
 int BPF_PROG(fexit)
 {
@@ -134,7 +134,7 @@ int BPF_PROG(fexit)
 }
 
 SEC("tp/syscalls/sys_enter_getpgid") __not_run_in_mainline(WHY)
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(freed_attached)
 int tracepoint(void *ctx)
 {
@@ -165,7 +165,7 @@ static __noinline int call_target(struct __sk_buff *skb)
 
 /* Is on the stack below the program that it calls, and has a stderr of its own: where nothing belongs. */
 SEC("tc")
-__aux
+__auxiliary
 int caller(struct __sk_buff *skb)
 {
 	bpf_stream_printk(BPF_STDOUT, "%s", "");
@@ -173,8 +173,8 @@ int caller(struct __sk_buff *skb)
 }
 
 SEC("tc") __not_run_in_mainline(WHY)
-__needs(two_cpus)
-__with(caller)
+__requires(two_cpus)
+__load_with(caller)
 __scenario(freed_entry)
 int entry(struct __sk_buff *skb)
 {
@@ -195,8 +195,8 @@ struct {
 
 /* A report whose program is looked for on the stack. The verifier takes the two for different locks. */
 SEC("tc") __not_run_in_mainline(WHY)
-__needs(two_cpus)
-__with(caller)
+__requires(two_cpus)
+__load_with(caller)
 __scenario(freed_entry)
 int entry_deadlocks(struct __sk_buff *skb)
 {
@@ -229,8 +229,8 @@ static __noinline int throw(struct counts *count)
 }
 
 SEC("tc") __not_run_in_mainline(WHY)
-__needs(two_cpus)
-__with(caller)
+__requires(two_cpus)
+__load_with(caller)
 __scenario(freed_entry_silent)
 int entry_throws(struct __sk_buff *skb)
 {
@@ -260,7 +260,7 @@ static int expired(void *map, __u32 *key, struct timer *timer)
 }
 
 SEC("tc") __not_run_in_mainline(WHY)
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(freed_timer)
 int timer_callback(struct __sk_buff *skb)
 {
@@ -301,7 +301,7 @@ static int work(void *map, int *key, void *value)
 }
 
 SEC("tc") __not_run_in_mainline(WHY)
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(freed_work)
 int wq_callback(struct __sk_buff *skb)
 {

@@ -337,7 +337,7 @@ static int work(void *map, int *key, void *value)
 	})
 
 SEC("syscall")
-__await_stdout(18)
+__wait_stdout(18)
 int work_queue(void *ctx)
 {
 	return start_work(bpf_wq_set_callback);
@@ -361,7 +361,7 @@ int object_of_earlier_name(struct __sk_buff *skb)
 }
 
 SEC("syscall") __not_in_mainline("there this name is none for programs")
-__await_stdout(18)
+__wait_stdout(18)
 int work_queue_of_earlier_name(void *ctx)
 {
 	return start_work(bpf_wq_set_callback_impl, NULL);

@@ -232,7 +232,7 @@ static __u32 seen;
 
 /* The timer interrupt. */
 SEC("tp_btf/hrtimer_expire_entry")
-__await_stdout(20)
+__wait_stdout(20)
 int BPF_PROG(irqsave_in_hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	unsigned long flags;
@@ -311,7 +311,7 @@ int aa_of_the_outer_lock(void *ctx)
 
 /* After a failure all is as before. */
 SEC("syscall")
-__run(3)
+__repeat(3)
 int lock_after_failures(void *ctx)
 {
 	struct element *one = element(0), *same = element(0);
@@ -334,7 +334,7 @@ static volatile __u32 holder;
 static volatile int result_on_top;
 
 SEC("tp_btf/hrtimer_expire_entry")
-__aux
+__auxiliary
 int BPF_PROG(on_top, struct hrtimer *timer, ktime_t *now)
 {
 	int err;
@@ -350,7 +350,7 @@ int BPF_PROG(on_top, struct hrtimer *timer, ktime_t *now)
 }
 
 SEC("syscall")
-__with(on_top)
+__load_with(on_top)
 int aa_in_hardirq(void *ctx)
 {
 	int err;
@@ -373,7 +373,7 @@ int aa_in_hardirq(void *ctx)
 
 /* The same with an NMI, whose program the report is for. Another CPU asks the host for it. */
 SEC("syscall")
-__aux
+__auxiliary
 int below(void *ctx)
 {
 	int err;
@@ -389,9 +389,9 @@ int below(void *ctx)
 }
 
 SEC("tp_btf/nmi_handler")
-__needs(injected_nmi)
-__needs(two_cpus)
-__with(below)
+__requires(injected_nmi)
+__requires(two_cpus)
+__load_with(below)
 __scenario(nmi_on_top)
 int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
 {
@@ -409,9 +409,9 @@ int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
 
 /* An NMI that takes another lock. */
 SEC("tp_btf/nmi_handler")
-__needs(injected_nmi)
-__needs(two_cpus)
-__with(below)
+__requires(injected_nmi)
+__requires(two_cpus)
+__load_with(below)
 __scenario(nmi_on_top)
 int BPF_PROG(other_lock_in_nmi, void *handler, s64 delta_ns, int handled)
 {

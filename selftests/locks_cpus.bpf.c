@@ -145,7 +145,7 @@ static volatile __u32 releases, passed, left;
  * get it before, unless the other has given up.
  */
 SEC("syscall") __not_in_mainline_on(x86_64, "in a virtual machine those who wait for a lock do not queue up")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(each_cpu_queued)
 int fairness(void *ctx)
 {
@@ -189,7 +189,7 @@ int fairness(void *ctx)
 
 /* Each of two takes its lock, waits until the other has its own, and wants that. */
 SEC("syscall")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(each_cpu)
 int abba(void *ctx)
 {
@@ -232,7 +232,7 @@ int abba(void *ctx)
  * one of them has to fail by the clock. Then it lets its lock go, and the others go on.
  */
 SEC("syscall")
-__needs(three_cpus)
+__requires(three_cpus)
 __scenario(each_cpu_unheard)
 int chain_of_three(void *ctx)
 {
@@ -267,7 +267,7 @@ static volatile bool gave_up;
 
 /* One holds the lock until the other has failed to get it. */
 SEC("syscall")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(each_cpu)
 int timeout(void *ctx)
 {

@@ -134,7 +134,7 @@ static int expired(void *map, int *key, struct timed *timed)
 }
 
 SEC("syscall")
-__await_stdout(34)
+__wait_stdout(34)
 int lock_in_timer(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });
@@ -172,7 +172,7 @@ static int work(void *map, int *key, void *value)
 }
 
 SEC("syscall")
-__await_stdout(29)
+__wait_stdout(29)
 int lock_in_work_queue(void *ctx)
 {
 	static const struct working none;

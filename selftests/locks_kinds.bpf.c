@@ -228,7 +228,7 @@ int BPF_PROG(in_cgrp_storage, struct pt_regs *regs, long id)
 	})
 
 SEC("syscall")
-__run(2)
+__repeat(2)
 int update_of_array(void *ctx)
 {
 	return update_with_lock_set(&array, BPF_ANY);
@@ -236,14 +236,14 @@ int update_of_array(void *ctx)
 
 /* The second run replaces the element. */
 SEC("syscall")
-__run(2)
+__repeat(2)
 int update_of_preallocated_hash(void *ctx)
 {
 	return update_with_lock_set(&hash, BPF_ANY);
 }
 
 SEC("syscall")
-__run(2)
+__repeat(2)
 int update_of_allocated_hash(void *ctx)
 {
 	return update_with_lock_set(&hash_allocated, BPF_ANY);

@@ -141,7 +141,7 @@ static __noinline int play_as_process(void)
 
 /* Any timer's expiry: interrupts are off, and this is on top of what the CPU was doing. */
 SEC("tp_btf/hrtimer_expire_entry")
-__aux
+__auxiliary
 int tracing(void *ctx)
 {
 	if (!stopped)
@@ -151,7 +151,7 @@ int tracing(void *ctx)
 
 /* On top of everything. */
 SEC("tp_btf/nmi_handler")
-__aux
+__auxiliary
 int nmi(void *ctx)
 {
 	if (!stopped)
@@ -183,7 +183,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 
 /* Starts the timer of the CPU that this runs on. */
 SEC("syscall")
-__aux
+__auxiliary
 int start_timer(void *ctx)
 {
 	__u32 key = bpf_get_smp_processor_id();
@@ -199,7 +199,7 @@ int start_timer(void *ctx)
 }
 
 SEC("syscall")
-__aux
+__auxiliary
 int stop(void *ctx)
 {
 	struct timed *timed;
@@ -224,7 +224,7 @@ static __always_inline __u64 timeouts(void)
 
 /* Holds a lock until somebody has waited for it for too long. Returns 1 where it did not get it. */
 SEC("syscall")
-__aux
+__auxiliary
 int stubborn(void *ctx)
 {
 	struct element *e = element(0);
@@ -266,7 +266,7 @@ static volatile __u32 miscounted, locked, listed;
 
 /* When all are through; the figures, which differ from run to run, go to stderr. */
 SEC("syscall")
-__aux
+__auxiliary
 int balance(void *ctx)
 {
 	const struct rqspinlock_held *held;
@@ -310,14 +310,14 @@ int balance(void *ctx)
 	       failures(&of_nmis);
 }
 
-/* --- the cases; the scenario runs them on every CPU, again and again */
+/* --- the tests; the scenario runs them on every CPU, again and again */
 
 SEC("syscall") __not_in_mainline("reports that do not fit its streams are lost without a word")
-__with(tracing)
-__with(start_timer)
-__with(stop)
-__with(stubborn)
-__with(balance)
+__load_with(tracing)
+__load_with(start_timer)
+__load_with(stop)
+__load_with(stubborn)
+__load_with(balance)
 __scenario(lock_torture)
 int torture(void *ctx)
 {
@@ -325,13 +325,13 @@ int torture(void *ctx)
 }
 
 SEC("syscall") __not_in_mainline("reports that do not fit its streams are lost without a word")
-__needs(injected_nmi)
-__with(tracing)
-__with(nmi)
-__with(start_timer)
-__with(stop)
-__with(stubborn)
-__with(balance)
+__requires(injected_nmi)
+__load_with(tracing)
+__load_with(nmi)
+__load_with(start_timer)
+__load_with(stop)
+__load_with(stubborn)
+__load_with(balance)
 __scenario(lock_torture_nmi)
 int torture_nmi(void *ctx)
 {

@@ -200,7 +200,7 @@ int next_instruction(void)
  * It is told what that thread's CPU time is, in which 250 ms would be twice as long.
  */
 SEC("syscall")
-__scenario(crowded)
+__scenario(cpu_contention)
 int preempted(void *ctx)
 {
 	__u64 begun = bpf_ktime_get_ns();

@@ -6,7 +6,7 @@
 #include "selftest.h"
 
 SEC("tc")
-__aux
+__auxiliary
 int target(struct __sk_buff *skb)
 {
 	return 42;
@@ -49,7 +49,7 @@ static __noinline int loop_and_call(struct __sk_buff *skb)
 }
 
 SEC("tc")
-__with(target)
+__load_with(target)
 int loop_before_tail_call(struct __sk_buff *skb)
 {
 	return loop_and_call(skb);

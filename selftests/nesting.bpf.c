@@ -33,30 +33,30 @@ static __always_inline int print_within(void)
  * another way, so these have a width.)
  */
 SEC("fentry/bpf_bprintf_cleanup")
-__aux
+__auxiliary
 int second(void *ctx)
 {
 	return print_within();
 }
 
 SEC("fentry/bpf_bprintf_cleanup")
-__aux
+__auxiliary
 int third(void *ctx)
 {
 	return print_within();
 }
 
 SEC("fentry/bpf_bprintf_cleanup")
-__aux
+__auxiliary
 int fourth(void *ctx)
 {
 	return print_within();
 }
 
 SEC("syscall") __not_run_in_mainline("it warns of the fourth print within another, so that is not tried")
-__with(second)
-__with(third)
-__with(fourth)
+__load_with(second)
+__load_with(third)
+__load_with(fourth)
 int too_deep(void *ctx)
 {
 	int ret = bpf_stream_printk(BPF_STDOUT, "depth %1d\n", 1);
@@ -77,7 +77,7 @@ static const char kilobyte[] = TEXT_1000;
  */
 SEC("tp_btf/mm_page_alloc_zone_locked") __not_in_mainline("a print without arguments may not have NULL for them")
 __trigger(memory)
-__scenario(tally)
+__scenario(line_count)
 int BPF_PROG(zone_locked, struct page *page)
 {
 	int i, ret = 0, refused = 0;

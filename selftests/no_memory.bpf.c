@@ -27,8 +27,8 @@ static __noinline int print_lines(void)
 }
 
 SEC("syscall")
-__needs(fault_injection)
-__scenario(no_pages)
+__requires(fault_injection)
+__scenario(fail_page_alloc)
 int no_pages(void *ctx)
 {
 	return print_lines();
@@ -40,8 +40,8 @@ int no_pages(void *ctx)
  * errno and nothing else, and whatever was printed is read.
  */
 SEC("syscall")
-__needs(fault_injection)
-__scenario(each_allocation)
+__requires(fault_injection)
+__scenario(fail_nth)
 int each_allocation(void *ctx)
 {
 	return bpf_stream_printk(BPF_STDOUT, "%s\n", "printed");

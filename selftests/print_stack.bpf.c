@@ -89,7 +89,7 @@ static __u32 seen;
  */
 SEC("tp_btf/hrtimer_expire_entry")
 __scenario(reports)
-__await_stdout(11)
+__wait_stdout(11)
 int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 {
 	if (!is_in_hardirq() || __sync_lock_test_and_set(&seen, 1))
@@ -100,7 +100,7 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 }
 
 SEC("tp_btf/nmi_handler")
-__needs(injected_nmi)
+__requires(injected_nmi)
 __scenario(nmi_reports)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 {
@@ -131,7 +131,7 @@ int full(void *ctx)
 
 /* The name of a task stands in the dump, whatever is in it: it must not forge a line. */
 SEC("syscall") __not_in_mainline("a line feed in a task's name is printed as it is")
-__scenario(odd_comm)
+__scenario(forged_comm)
 int forged_line_in_comm(void *ctx)
 {
 	return bpf_stream_print_stack(BPF_STDERR);

@@ -52,7 +52,7 @@ static __always_inline __u32 copy_text(struct bpf_stream_elem *elem)
  * Returns how many elements there were.
  */
 SEC("syscall")
-__aux
+__auxiliary
 int drain(struct drain_request *request)
 {
 	struct bpf_stream_elem *elem;
@@ -85,8 +85,8 @@ int drain(struct drain_request *request)
 
 /* Texts of every kind: constant, formatted, longest, and more of them than a page holds. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__with(drain)
-__scenario(drained)
+__load_with(drain)
+__scenario(kfunc_reader)
 int to_a_ring_buffer(void *ctx)
 {
 	int i;
@@ -102,8 +102,8 @@ int to_a_ring_buffer(void *ctx)
 
 /* Read by turns: what one has begun the other finishes. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__with(drain)
-__scenario(drained_by_turns)
+__load_with(drain)
+__scenario(kfunc_reader_by_turns)
 int by_turns(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "the first of three lines\n");
@@ -117,9 +117,9 @@ int by_turns(void *ctx)
  * there is room for reports again.
  */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__with(drain)
-__run(2)
-__scenario(drained_reports)
+__load_with(drain)
+__repeat(2)
+__scenario(kfunc_reader_reports)
 int suppressed_reports(void *ctx)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -134,9 +134,9 @@ int suppressed_reports(void *ctx)
 
 /* Single bytes, which are never in two parts: as many of each kind. Returns how many there were. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__needs(two_cpus)
-__with(drain)
-__scenario(drained_while_read)
+__requires(two_cpus)
+__load_with(drain)
+__scenario(kfunc_reader_while_read)
 int shared(void *ctx)
 {
 	int i, err;
@@ -300,7 +300,7 @@ static int expired(void *map, __u32 *key, struct element *element)
 
 /* "From any context": the callback of a timer reads, in softirq. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__await_stderr(19)
+__wait_stderr(19)
 int softirq(void *ctx)
 {
 	struct element *element;
@@ -323,7 +323,7 @@ static __u32 seen;
 
 /* The scenario waits for stdout, so it says there when it has read. */
 SEC("tp_btf/nmi_handler") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__needs(injected_nmi)
+__requires(injected_nmi)
 __scenario(nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 {
@@ -366,7 +366,7 @@ static int called;
  * times this prints to its own stdout. The next two times it is its own stdout that is being read.
  */
 SEC("fentry/bpf_stream_elem_free")
-__aux
+__auxiliary
 int reader(void *ctx)
 {
 	struct bpf_stream_elem *elem;
@@ -391,7 +391,7 @@ int reader(void *ctx)
 
 /* "Never waits": while a system call reads the stream there is nothing to be had. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
-__with(reader)
+__load_with(reader)
 __scenario(while_reading)
 int while_reading(void *ctx)
 {

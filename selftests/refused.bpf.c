@@ -92,30 +92,30 @@ static __always_inline int print_within(void)
 }
 
 SEC("fentry/bpf_bprintf_cleanup")
-__aux
+__auxiliary
 int second(void *ctx)
 {
 	return print_within();
 }
 
 SEC("fentry/bpf_bprintf_cleanup")
-__aux
+__auxiliary
 int third(void *ctx)
 {
 	return print_within();
 }
 
 SEC("fentry/bpf_bprintf_cleanup")
-__aux
+__auxiliary
 int fourth(void *ctx)
 {
 	return print_within();
 }
 
 SEC("syscall") __not_run_in_mainline("it counts nothing of what it refuses")
-__with(second)
-__with(third)
-__with(fourth)
+__load_with(second)
+__load_with(third)
+__load_with(fourth)
 __scenario(refusals_busy)
 int nested_too_deep(void *ctx)
 {
@@ -146,7 +146,7 @@ static __always_inline int print_lines(struct lines *lines)
 }
 
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(follower)
 int followed(struct lines *lines)
 {
@@ -154,7 +154,7 @@ int followed(struct lines *lines)
 }
 
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__needs(two_cpus)
+__requires(two_cpus)
 __scenario(follower_bpftool)
 int followed_by_bpftool(struct lines *lines)
 {

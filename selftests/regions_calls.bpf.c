@@ -135,7 +135,7 @@ __noinline int replaceable(int value)
 }
 
 SEC("syscall")
-__aux
+__auxiliary
 int extended(void *ctx)
 {
 	unsigned long flags;
@@ -150,7 +150,7 @@ int extended(void *ctx)
 }
 
 SEC("freplace/replaceable")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension_with_irqs_off(int value)
 {
@@ -163,7 +163,7 @@ int extension_with_irqs_off(int value)
 }
 
 SEC("freplace/replaceable")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension_that_locks(int value)
 {
@@ -176,7 +176,7 @@ int extension_that_locks(int value)
 
 /* What it throws ends the extension, not the program that it extends: interrupts go on again. */
 SEC("freplace/replaceable")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension_that_throws(int value)
 {

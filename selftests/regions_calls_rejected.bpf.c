@@ -191,7 +191,7 @@ __noinline int replaceable(int value)
 }
 
 SEC("syscall")
-__aux
+__auxiliary
 int extended(void *ctx)
 {
 	unsigned long flags;
@@ -208,7 +208,7 @@ extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr
 
 /* An extension may not sleep, whatever it extends. */
 SEC("freplace/replaceable")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension_that_sleeps(int value)
 {
@@ -219,7 +219,7 @@ int extension_that_sleeps(int value)
 }
 
 SEC("freplace/replaceable")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension_that_leaves_irqs_off(int value)
 {
@@ -230,7 +230,7 @@ int extension_that_leaves_irqs_off(int value)
 }
 
 SEC("freplace/replaceable")
-__with(extended)
+__load_with(extended)
 __scenario(extension)
 int extension_that_throws_with_irqs_off(int value)
 {

@@ -7,7 +7,7 @@
 #include "regions.h"
 
 SEC("tc")
-__aux
+__auxiliary
 int target(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -29,7 +29,7 @@ struct {
 };
 
 SEC("tc")
-__with(target)
+__load_with(target)
 int tail_call_after_region(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -52,7 +52,7 @@ __noinline int tail_call_in_global(struct __sk_buff *skb)
 }
 
 SEC("tc")
-__with(target)
+__load_with(target)
 int tail_call_in_global_function_with_irqs_off(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -76,7 +76,7 @@ static __noinline int restore_and_tail_call(struct __sk_buff *skb, unsigned long
 }
 
 SEC("tc")
-__with(target)
+__load_with(target)
 int tail_call_in_function_after_region(struct __sk_buff *skb)
 {
 	unsigned long flags;

@@ -143,7 +143,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 }
 
 SEC("syscall")
-__await_stdout(29)
+__wait_stdout(29)
 int own_record_submitted_in_timer(void *ctx)
 {
 	struct timed *timed = timed_element();

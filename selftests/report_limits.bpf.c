@@ -36,7 +36,7 @@ int one_more(void *ctx)
 
 /* The scenario runs the program, reads, runs it again, and reads: then reports come again. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
-__run(2)
+__repeat(2)
 __scenario(reports)
 int many_more(void *ctx)
 {
@@ -44,11 +44,11 @@ int many_more(void *ctx)
 }
 
 /*
- * Takes a second or two (a case may take a minute), and does not keep its CPU from others: the
+ * Takes a second or two (a test may take a minute), and does not keep its CPU from others: the
  * scenario holds that a thread that wants it now and then gets it.
  */
 SEC("syscall") __not_run_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
-__scenario(meanwhile)
+__scenario(preemption)
 int a_million(void *ctx)
 {
 	return fault_often(1000 * 1000);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the selftest programs share: the attributes by which a case says how it wants to be run,
+ * What the selftest programs share: the attributes by which a test says how it wants to be run,
  * and the interface of the streams as a program sees it.
  *
- * Every program of an object is a case of its own, called <file>__<program>. It is loaded alone,
- * run once in the way that its type asks for, and then both of its streams are read. What a case
+ * Every program of an object is a test of its own, called <file>__<program>. It is loaded alone,
+ * run once in the way that its type asks for, and then both of its streams are read. What a test
  * needs beyond that stands beside it, as an attribute, and nowhere else. The guest agent reads the
  * attributes from the object's BTF (decl tags).
  *
@@ -33,23 +33,23 @@ char _license[] SEC("license") = "GPL";
 
 #define __streams(key, value) __attribute__((btf_decl_tag("streams:" key "=" value)))
 
-/* not a case: loaded only with a case that names it by __with() */
-#define __aux __streams("aux", "1")
+/* not a test: loaded only with a test that names it by __load_with() */
+#define __auxiliary __streams("auxiliary", "1")
 /* load this program of the same object too, and attach it where it can be attached */
-#define __with(prog) __streams("with", #prog)
+#define __load_with(prog) __streams("load_with", #prog)
 /* run n times instead of once */
-#define __run(n) __streams("run", #n)
+#define __repeat(n) __streams("repeat", #n)
 /* what makes an attached program run; the names stand in harness/guest/src/trigger.rs */
 #define __trigger(name) __streams("trigger", #name)
 /* wait, for a bounded time, until the stream has given n bytes */
-#define __await_stdout(n) __streams("await_stdout", #n)
-#define __await_stderr(n) __streams("await_stderr", #n)
+#define __wait_stdout(n) __streams("wait_stdout", #n)
+#define __wait_stderr(n) __streams("wait_stderr", #n)
 /* more than load, run, read: harness/guest/src/scenario/<name>.rs */
 #define __scenario(name) __streams("scenario", #name)
 /* run only where this is, several times for several; the names: harness/guest/src/feature.rs */
-#define __needs(feature) __streams("needs", #feature)
+#define __requires(feature) __streams("requires", #feature)
 /*
- * mainline does otherwise, for this reason: there the case is run and its text shown beside ours
+ * mainline does otherwise, for this reason: there the test is run and its text shown beside ours
  * (make compare), but it is not held against the snapshot. Once mainline does the same, this is an
  * error.
  */
@@ -57,7 +57,7 @@ char _license[] SEC("license") = "GPL";
 /* the same on one architecture only: x86_64 or arm64 */
 #define __not_in_mainline_on(arch, reason) __streams("not_in_mainline_on_" #arch, reason)
 /* the same, and there it is not even run: it would make mainline warn or die, or keep it busy for minutes */
-#define __not_run_in_mainline(reason) __not_in_mainline(reason) __needs(series)
+#define __not_run_in_mainline(reason) __not_in_mainline(reason) __requires(series)
 
 /*
  * Every program is loaded a second time with BPF_F_TEST_STATE_FREQ, which makes the verifier store and

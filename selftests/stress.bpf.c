@@ -139,7 +139,7 @@ static __noinline int carry_out(struct order *order)
 
 /* Runs with the lock of a run queue held and IRQs off, whenever a CPU changes to another task. */
 SEC("tp_btf/sched_switch")
-__aux
+__auxiliary
 int tracing(void *ctx)
 {
 	if (!stopped)
@@ -149,7 +149,7 @@ int tracing(void *ctx)
 
 /* What is loaded, run and removed meanwhile; nobody reads what it prints. */
 SEC("syscall")
-__aux
+__auxiliary
 int passing(void *ctx)
 {
 	int i;
@@ -161,8 +161,8 @@ int passing(void *ctx)
 
 /* The scenario lasts a second, or as many as STRESS says. */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
-__with(tracing)
-__with(passing)
+__load_with(tracing)
+__load_with(passing)
 __scenario(stress)
 int stress(struct order *order)
 {
@@ -171,9 +171,9 @@ int stress(struct order *order)
 
 /* The same where every third allocation that may not wait fails. */
 SEC("syscall")
-__needs(fault_injection)
-__with(tracing)
-__with(passing)
+__requires(fault_injection)
+__load_with(tracing)
+__load_with(passing)
 __scenario(stress_without_memory)
 int stress_without_memory(struct order *order)
 {

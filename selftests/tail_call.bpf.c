@@ -6,7 +6,7 @@
 #include "selftest.h"
 
 SEC("tc")
-__aux
+__auxiliary
 int tail_call_target(struct __sk_buff *skb)
 {
 	print_to_both("the target of the tail call, which must not be seen here,");
@@ -23,7 +23,7 @@ struct {
 };
 
 SEC("tc")
-__with(tail_call_target)
+__load_with(tail_call_target)
 int tail_call(struct __sk_buff *skb)
 {
 	print_to_both("the program that makes a tail call");

@@ -24,8 +24,8 @@ static int expired(void *map, __u32 *key, struct element *element)
 }
 
 SEC("syscall")
-__await_stdout(45)
-__await_stderr(45)
+__wait_stdout(45)
+__wait_stderr(45)
 int timer(void *ctx)
 {
 	struct element *element;

@@ -9,7 +9,7 @@
 /* The agent's process; it sets this before the object is loaded. */
 const volatile __u32 target_tgid;
 
-/* How many lines the scenario wants (guest/src/scenario/waiting.rs). */
+/* How many lines the scenario wants (guest/src/scenario/poll.rs). */
 struct wanted {
 	__u32 stdout_lines;
 	__u32 stderr_lines;
@@ -29,7 +29,7 @@ static __always_inline int print_wanted(struct wanted *wanted)
 
 /* What poll and epoll say at once, as text comes and goes. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(waiting_states)
+__scenario(poll_states)
 int states(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -37,14 +37,14 @@ int states(struct wanted *wanted)
 
 /* Never ready, and no error: a program that can have nothing to say. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(waiting_states)
+__scenario(poll_states)
 int without_streams(struct wanted *wanted)
 {
 	return wanted->stdout_lines > 1;
 }
 
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(waiting_edge)
+__scenario(poll_edge)
 int edge_triggered(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -52,7 +52,7 @@ int edge_triggered(struct wanted *wanted)
 
 /* The print comes first, and then who waits for it. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(waiting_late)
+__scenario(poll_late)
 int late(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -60,8 +60,8 @@ int late(struct wanted *wanted)
 
 /* Again and again, one prints while another is about to wait. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__needs(two_cpus)
-__scenario(waiting_wake_ups)
+__requires(two_cpus)
+__scenario(poll_wake_ups)
 int wake_ups(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -69,7 +69,7 @@ int wake_ups(struct wanted *wanted)
 
 /* A thousand wait, ten thousand prints: each who waits is woken, and the prints are as fast. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(waiting_crowd)
+__scenario(poll_crowd)
 int crowd(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -77,7 +77,7 @@ int crowd(struct wanted *wanted)
 
 /* The program is freed with its wake-up under way. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(waiting_freed)
+__scenario(poll_freed)
 int freed(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -87,8 +87,8 @@ static __u32 seen;
 
 /* A print in an NMI wakes a task that sleeps. */
 SEC("tp_btf/nmi_handler") __not_in_mainline("nobody can wait for text by poll or epoll")
-__needs(injected_nmi)
-__scenario(waiting_nmi)
+__requires(injected_nmi)
+__scenario(poll_nmi)
 int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 {
 	if (__sync_lock_test_and_set(&seen, 1))
@@ -102,8 +102,8 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
  * so that what it queued would not be run before it is back. (Tracepoints leave such CPUs out.)
  */
 SEC("fentry/rcutree_dying_cpu") __not_in_mainline("nobody can wait for text by poll or epoll")
-__needs(cpu_hotplug)
-__scenario(unplugged)
+__requires(cpu_hotplug)
+__scenario(cpu_hotplug)
 int BPF_PROG(dying_cpu, unsigned int cpu)
 {
 	bpf_stream_printk(BPF_STDOUT, "said by the CPU that goes: %s\n",
@@ -113,7 +113,7 @@ int BPF_PROG(dying_cpu, unsigned int cpu)
 
 /* The same on its way in, before it is online. */
 SEC("fentry/sched_cpu_starting") __not_in_mainline("nobody can wait for text by poll or epoll")
-__needs(cpu_hotplug)
+__requires(cpu_hotplug)
 __scenario(plugged_in)
 int BPF_PROG(starting_cpu, unsigned int cpu)
 {

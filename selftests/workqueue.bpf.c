@@ -25,8 +25,8 @@ static int work(void *map, int *key, void *value)
 }
 
 SEC("syscall")
-__await_stdout(41)
-__await_stderr(41)
+__wait_stdout(41)
+__wait_stderr(41)
 int workqueue(void *ctx)
 {
 	struct element *element;

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The agent's whole run: start, every case, end.
+//! The agent's whole run: start, every test, end.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use wire::{CaseReport, FromGuest, PROTOCOL};
+use wire::{FromGuest, PROTOCOL, TestReport};
 
-use crate::case;
-use crate::catalogue::Catalogue;
 use crate::channel::Channel;
+use crate::discover::TestSet;
 use crate::headroom::Headroom;
 use crate::kcsan;
 use crate::kmemleak;
 use crate::lockdep;
+use crate::test;
 use crate::test_progs;
 
-/// Runs every case of the catalogue and reports it over the channel.
-pub fn run(catalogue: &Catalogue) -> Result<()> {
+/// Runs every test of the tests and reports it over the channel.
+pub fn run(tests: &TestSet) -> Result<()> {
     let headroom = Headroom::at_start()?;
-    let names = catalogue.cases.iter().map(|c| c.name.clone()).collect();
-    run_each(names, &catalogue.empty_objects, |index, channel| {
-        case::run(&catalogue.cases[index], &headroom, channel)
+    let names = tests.tests.iter().map(|c| c.name.clone()).collect();
+    run_each(names, &tests.empty_objects, |index, channel| {
+        test::run(&tests.tests[index], &headroom, channel)
     })
 }
 
@@ -33,34 +33,34 @@ pub fn run_test_progs(program: &Path) -> Result<()> {
     })
 }
 
-/// Announces the cases, has `run` run each by its place, and reports.
+/// Announces the tests, has `run` run each by its place, and reports.
 fn run_each(
     names: Vec<String>,
     empty_objects: &[String],
-    mut run: impl FnMut(usize, &mut Channel) -> CaseReport,
+    mut run: impl FnMut(usize, &mut Channel) -> TestReport,
 ) -> Result<()> {
     let mut channel = Channel::open()?;
     channel.send(&start(names.clone(), empty_objects)?)?;
-    for (index, case) in names.iter().enumerate() {
-        channel.send(&FromGuest::CaseStart { case: case.clone() })?;
+    for (index, test) in names.iter().enumerate() {
+        channel.send(&FromGuest::TestStart { test: test.clone() })?;
         let report = run(index, &mut channel);
-        channel.send(&FromGuest::Case(report))?;
+        channel.send(&FromGuest::Test(report))?;
     }
     lockdep::tell_if_off();
     kcsan::tell_if_blind();
     channel.send(&FromGuest::End {
-        cases: names.len(),
+        tests: names.len(),
         leaks: kmemleak::scan()?,
     })
 }
 
-fn start(cases: Vec<String>, empty_objects: &[String]) -> Result<FromGuest> {
+fn start(tests: Vec<String>, empty_objects: &[String]) -> Result<FromGuest> {
     Ok(FromGuest::Start {
         protocol: PROTOCOL,
         kernel: kernel_release()?,
         machine: std::env::consts::ARCH.to_owned(),
         cpus: online_cpus()?,
-        cases,
+        tests,
         empty_objects: empty_objects.to_vec(),
     })
 }

@@ -16,22 +16,22 @@ usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--patience N] [--stre
        bpf-streams-guest --test-progs PROGRAM
 
   --objects DIR   folder of the *.bpf.o files (default: /objects)
-  --filter REGEX  only the cases whose name matches
+  --filter REGEX  only the tests whose name matches
   --patience N    how many times longer than in a plain kernel everything may take (default: 1)
-  --stress SECONDS  how long a stress case goes on (default: 1)
-  --bpftool       read the streams by bpftool where a case is only run and read
-  --list          print the names of the cases instead of running them
+  --stress SECONDS  how long a stress test goes on (default: 1)
+  --bpftool       read the streams by bpftool where a test is only run and read
+  --list          print the names of the tests instead of running them
   --test-progs PROGRAM  run the tests of this test_progs of the kernel's tree, and no objects";
 
 /// What the agent was asked to do.
 pub struct Args {
     /// Folder of the `*.bpf.o` files.
     pub objects: PathBuf,
-    /// Only cases whose name matches.
+    /// Only tests whose name matches.
     pub filter: Option<Regex>,
     /// What holds for the whole run.
     pub settings: Settings,
-    /// Print the names of the cases and stop.
+    /// Print the names of the tests and stop.
     pub list: bool,
     /// Run the tests of this program instead of objects.
     pub test_progs: Option<PathBuf>,

@@ -37,7 +37,7 @@ impl Drop for Impatient {
     fn drop(&mut self) {
         for kind in [PAGES, SLAB] {
             if let Err(error) = set(kind, "probability", "0") {
-                // the cases after this one are not what they seem: the console's reader must know
+                // the tests after this one are not what they seem: the console's reader must know
                 eprintln!("bpf-streams-guest: cannot end the fault injection: {error:#}");
             }
         }

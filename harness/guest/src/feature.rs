@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a kernel or a machine can lack: `__needs(name)`.
+//! What a kernel or a machine can lack: `__requires(name)`.
 //!
-//! A case that needs what is not here is reported as just that. The host knows which features the
+//! A test that requires a feature that is missing is reported as skipped. The host knows which features the
 //! kernel was built to have, so that none can go missing without being noticed.
 
 use std::path::Path;
@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 
 use crate::cycles;
 use crate::fault_injection;
-use crate::scenario::{cpus, unplugged};
+use crate::scenario::{cpu_hotplug, cpus};
 use crate::sysctl;
 
 /// Whether a feature is here.
 type Probe = fn() -> bool;
 
-/// Every feature, by the name that a case says.
+/// Every feature, by the name that a test says.
 const FEATURES: &[(&str, Probe)] = &[
     // allocations that can be made to fail
     ("fault_injection", || {
@@ -32,7 +32,7 @@ const FEATURES: &[(&str, Probe)] = &[
     ("two_cpus", || has_cpus(2)),
     ("three_cpus", || has_cpus(3)),
     // a CPU that can be taken away
-    ("cpu_hotplug", || Path::new(unplugged::SWITCH).exists()),
+    ("cpu_hotplug", || Path::new(cpu_hotplug::SWITCH).exists()),
     // a cycle counter, whose overflow interrupts as an NMI
     ("cycle_counter", || cycles::Counter::open().is_ok()),
 ];

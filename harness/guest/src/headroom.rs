@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Room for a case: what earlier cases took has to be given back first.
+//! Room for a test: what earlier tests took has to be given back first.
 //!
 //! The kernel frees a map some time after its last user has gone. Where KASAN watches the addresses
-//! of vmalloc, each arena takes 512 MiB for the shadow of its 4 GiB, and a few cases in a row that
+//! of vmalloc, each arena takes 512 MiB for the shadow of its 4 GiB, and a few tests in a row that
 //! each have one would find no memory left, though none of them keeps any.
 
 use std::fs;
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::settings;
 
-/// A case begins when at least 3/4 of what was available at the start of the run is available.
+/// A test begins when at least 3/4 of what was available at the start of the run is available.
 const SHARE: (u64, u64) = (3, 4);
 
 /// How long the kernel may take to free what nobody uses.
@@ -34,7 +34,7 @@ impl Headroom {
         })
     }
 
-    /// Waits until earlier cases have given back what they took. That they have not in time is an
+    /// Waits until earlier tests have given back what they took. That they have not in time is an
     /// error: something keeps it.
     pub fn wait(&self) -> Result<()> {
         let wanted = self.at_start * SHARE.0 / SHARE.1;
@@ -47,7 +47,7 @@ impl Headroom {
             }
             if begun.elapsed() > patience {
                 bail!(
-                    "only {now} of {} KiB of memory are available {patience:?} after the cases \
+                    "only {now} of {} KiB of memory are available {patience:?} after the tests \
                      before this one: something that they used was not freed",
                     self.at_start
                 );

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! One parsed copy of the kernel's BTF for all cases.
+//! One parsed copy of the kernel's BTF for all tests.
 //!
 //! libbpf parses the kernel's BTF anew for every object that it loads and has no option to hand it
-//! a parsed one. Under software emulation that is 64 ms a case, more than all the rest of it. So
+//! a parsed one. Under software emulation that is 64 ms a test, more than all the rest of it. So
 //! the linker (`--wrap`, see `build.rs`) sends libbpf's calls here: the first load parses, the later
 //! ones get the same copy, and that copy is never freed. libbpf only reads it.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Loads one case: its program and those it names, nothing else of the object.
+//! Loads one test: its program and those it names, nothing else of the object.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -11,17 +11,17 @@ use libbpf_rs::{
     libbpf_sys,
 };
 
-use crate::catalogue::Case;
+use crate::discover::Test;
 use crate::libbpf_log;
-use crate::runner;
+use crate::prog_run;
 use crate::state_freq;
+use crate::test_spec::TestSpec;
 use crate::variables;
-use crate::wishes::Wishes;
 
 /// Room for the verifier's words; the kernel fills only what it needs, so most is never touched.
 const LOG_SIZE: usize = 16 << 20;
 
-/// A loaded case. The programs it names are attached, its own is not.
+/// A loaded test. The programs it names are attached, its own is not.
 pub struct Loaded {
     // detached before the object goes
     links: Vec<Link>,
@@ -29,7 +29,7 @@ pub struct Loaded {
     program: String,
 }
 
-/// The kernel's refusal of the case's own program: a result that a snapshot may expect.
+/// The kernel's refusal of the test's own program: a result that a snapshot may expect.
 #[derive(Debug)]
 pub struct Rejection {
     /// Positive errno of `BPF_PROG_LOAD`.
@@ -51,17 +51,17 @@ impl fmt::Display for Rejection {
 impl std::error::Error for Rejection {}
 
 impl Loaded {
-    /// The case's program.
+    /// The test's program.
     pub fn program(&self) -> Result<ProgramMut<'_>> {
         find(&self.object, &self.program)
     }
 
-    /// A program that the case names.
+    /// A program that the test names.
     pub fn other(&self, name: &str) -> Result<ProgramMut<'_>> {
         find(&self.object, name)
     }
 
-    /// A map of the case's object.
+    /// A map of the test's object.
     pub fn map(&self, name: &str) -> Result<Map<'_>> {
         self.object
             .maps()
@@ -69,65 +69,69 @@ impl Loaded {
             .with_context(|| format!("the loaded object has no map `{name}`"))
     }
 
-    /// Detaches the programs that the case names.
+    /// Detaches the programs that the test names.
     pub fn detach_others(&mut self) {
         self.links.clear();
     }
 }
 
-/// Loads the case's program and attaches those it names. A refusal of the program itself is a
+/// Loads the test's program and attaches those it names. A refusal of the program itself is a
 /// [`Rejection`]; everything else that goes wrong (another program refused, an unknown kfunc, no
 /// memory for a map) is an error of another kind.
-pub fn load(case: &Case, wishes: &Wishes) -> Result<Loaded> {
-    load_with(case, wishes, |_| Ok(()))
+pub fn load(test: &Test, spec: &TestSpec) -> Result<Loaded> {
+    load_with(test, spec, |_| Ok(()))
 }
 
 /// The same, with something done to the object before it is loaded.
 pub fn load_with(
-    case: &Case,
-    wishes: &Wishes,
+    test: &Test,
+    spec: &TestSpec,
     prepare: impl FnOnce(&mut OpenObject) -> Result<()>,
 ) -> Result<Loaded> {
-    let mut object = case.object.open()?;
-    select(&mut object, case, wishes)?;
+    let mut object = test.object.open()?;
+    select(&mut object, test, spec)?;
     variables::fill(&mut object)?;
     prepare(&mut object)?;
-    let programs = wishes.with.iter().chain([&case.program]).cloned().collect();
-    let (object, seen) = state_freq::check(programs, || load_object(object, case));
+    let programs = spec
+        .load_with
+        .iter()
+        .chain([&test.program])
+        .cloned()
+        .collect();
+    let (object, seen) = state_freq::check(programs, || load_object(object, test));
     let has_verdict = match &object {
         Ok(_) => true,
         Err(error) => error.is::<Rejection>() || seen.differs(),
     };
     if has_verdict {
-        state_freq::judge(&seen, wishes.state_freq_differs.as_deref())
-            .map_err(anyhow::Error::msg)?;
+        state_freq::judge(&seen, spec.state_freq_differs.as_deref()).map_err(anyhow::Error::msg)?;
     }
     let object = object?;
     let mut links = Vec::new();
-    for name in &wishes.with {
-        links.extend(runner::attach_if_attachable(&find(&object, name)?)?);
+    for name in &spec.load_with {
+        links.extend(prog_run::attach_if_attachable(&find(&object, name)?)?);
     }
     Ok(Loaded {
         links,
         object,
-        program: case.program.clone(),
+        program: test.program.clone(),
     })
 }
 
-/// Loads a program of the case's object by itself, whatever it asks for.
-pub fn load_alone(case: &Case, program: &str) -> Result<Loaded> {
-    let alone = Case {
-        name: case.name.clone(),
-        object: Rc::clone(&case.object),
+/// Loads a program of the test's object by itself, whatever it asks for.
+pub fn load_alone(test: &Test, program: &str) -> Result<Loaded> {
+    let alone = Test {
+        name: test.name.clone(),
+        object: Rc::clone(&test.object),
         program: program.to_owned(),
-        wishes: Ok(Wishes::default()),
+        spec: Ok(TestSpec::default()),
     };
-    load(&alone, &Wishes::default()).with_context(|| format!("cannot load {program} by itself"))
+    load(&alone, &TestSpec::default()).with_context(|| format!("cannot load {program} by itself"))
 }
 
-fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {
+fn load_object(mut object: OpenObject, test: &Test) -> Result<Object> {
     let mut log = vec![0u8; LOG_SIZE];
-    keep_log(&mut object, case, &mut log)?;
+    keep_log(&mut object, test, &mut log)?;
     libbpf_log::take();
     // SAFETY: the object is live and not loaded yet. libbpf-rs' own `load()` would do the same, but
     // its error does not give the errno away.
@@ -138,7 +142,7 @@ fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {
         return Ok(unsafe { Object::from_ptr(object.take_ptr()) });
     }
     let said = libbpf_log::take();
-    let refusal = format!("prog '{}': BPF program load failed", case.program);
+    let refusal = format!("prog '{}': BPF program load failed", test.program);
     if said.iter().any(|line| line.contains(&refusal)) {
         return Err(anyhow!(Rejection {
             errno: -ret,
@@ -149,7 +153,7 @@ fn load_object(mut object: OpenObject, case: &Case) -> Result<Object> {
     Err(anyhow!("cannot load: {cause}: {}", said.join("; ")))
 }
 
-/// libbpf goes on where the kernel refuses an object's BTF: the case would run, and its reports
+/// libbpf goes on where the kernel refuses an object's BTF: the test would run, and its reports
 /// have no source lines.
 fn check_btf(said: &[String]) -> Result<()> {
     const REFUSED: &str = "Error loading .BTF into kernel";
@@ -169,9 +173,10 @@ fn find<'obj>(object: &'obj Object, name: &str) -> Result<ProgramMut<'obj>> {
         .with_context(|| format!("the loaded object has no program `{name}`"))
 }
 
-/// Switches everything off but the case's program and those it names.
-fn select(object: &mut OpenObject, case: &Case, wishes: &Wishes) -> Result<()> {
-    let wanted = |name: &str| name == case.program || wishes.with.iter().any(|with| with == name);
+/// Switches everything off but the test's program and those it names.
+fn select(object: &mut OpenObject, test: &Test, spec: &TestSpec) -> Result<()> {
+    let wanted =
+        |name: &str| name == test.program || spec.load_with.iter().any(|with| with == name);
     let mut found = 0;
     let mut struct_ops = false;
     for mut program in object.progs_mut() {
@@ -183,9 +188,9 @@ fn select(object: &mut OpenObject, case: &Case, wishes: &Wishes) -> Result<()> {
         }
     }
     ensure!(
-        found == 1 + wishes.with.len(),
+        found == 1 + spec.load_with.len(),
         "the object has not all of the programs {:?}",
-        wishes.with
+        spec.load_with
     );
     // libbpf loads the programs of a struct_ops map with the map, whatever they were switched to
     for mut map in object.maps_mut() {
@@ -197,11 +202,11 @@ fn select(object: &mut OpenObject, case: &Case, wishes: &Wishes) -> Result<()> {
     Ok(())
 }
 
-/// Gives the case's program a buffer for the verifier's words. libbpf fills it only for a load that
+/// Gives the test's program a buffer for the verifier's words. libbpf fills it only for a load that
 /// failed: then it loads once more, with the log on.
-fn keep_log(object: &mut OpenObject, case: &Case, log: &mut [u8]) -> Result<()> {
+fn keep_log(object: &mut OpenObject, test: &Test, log: &mut [u8]) -> Result<()> {
     for program in object.progs_mut() {
-        if program.name().to_string_lossy() == case.program {
+        if program.name().to_string_lossy() == test.program {
             // SAFETY: the buffer outlives the load, and nothing else touches it meanwhile.
             let ret = unsafe {
                 libbpf_sys::bpf_program__set_log_buf(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest agent: discovers the cases in BPF objects, runs each alone, and reports raw what it
+//! The guest agent: discovers the tests in BPF objects, runs each alone, and reports raw what it
 //! did. It never judges.
 
 use std::process::ExitCode;
@@ -10,10 +10,10 @@ mod agent;
 mod args;
 mod bpftool;
 mod capability;
-mod case;
-mod catalogue;
 mod channel;
+mod child;
 mod cycles;
+mod discover;
 mod errno;
 mod fault_injection;
 mod fdinfo;
@@ -27,18 +27,18 @@ mod load;
 mod lockdep;
 mod memory;
 mod poll;
-mod queueing;
-mod runner;
-mod running;
+mod prog_run;
+mod rqspinlock_unfair;
 mod scenario;
 mod settings;
 mod state_freq;
 mod stream;
 mod sysctl;
+mod test;
 mod test_progs;
+mod test_spec;
 mod trigger;
 mod variables;
-mod wishes;
 
 fn main() -> ExitCode {
     match run() {
@@ -59,13 +59,13 @@ fn run() -> Result<()> {
         return agent::run_test_progs(program);
     }
     libbpf_log::capture();
-    let catalogue = catalogue::read(&args.objects, args.filter.as_ref())?;
+    let tests = discover::read(&args.objects, args.filter.as_ref())?;
     if args.list {
-        catalogue
-            .cases
+        tests
+            .tests
             .iter()
-            .for_each(|case| println!("{}", case.name));
+            .for_each(|test| println!("{}", test.name));
         return Ok(());
     }
-    agent::run(&catalogue)
+    agent::run(&tests)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! How the agent's allocator deals with memory.
 //!
-//! libbpf reads the kernel's types anew for each case, some megabytes of them. Where these pages are
-//! given back and got again every time, faulting them in takes most of a case's time under software
+//! libbpf reads the kernel's types anew for each test, some megabytes of them. Where these pages are
+//! given back and got again every time, faulting them in takes most of a test's time under software
 //! emulation; so what was freed is kept.
 
 /// Smaller blocks come from the heap, which keeps its pages. Larger ones, as the verifier's log, are

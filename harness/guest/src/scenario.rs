@@ -1,53 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a case does beyond "load, run, read": `__scenario(name)`, a file each.
+//! What a test does beyond "load, run, read": `__scenario(name)`, a file each.
 //!
-//! A scenario loads the case itself, does with it what its file says, and leaves what it saw in
-//! [`Seen`]: text of the streams, and notes. Notes stand in the snapshot, so they are the same in
+//! A scenario loads the test itself, does with it what its file says, and leaves what it saw in
+//! [`Output`]: text of the streams, and notes. Notes stand in the snapshot, so they are the same in
 //! every run; what must not be is an error.
 
 use anyhow::{Context, Result};
 
-use crate::case::Seen;
-use crate::catalogue::Case;
 use crate::channel::Channel;
+use crate::discover::Test;
 use crate::load::{self, Loaded};
-use crate::wishes::Wishes;
+use crate::test::Output;
+use crate::test_spec::TestSpec;
 
 mod bad_reads;
 mod bench;
 mod bpftool;
 mod buffer_across_fault;
-mod copy;
+mod cpu_contention;
+pub mod cpu_hotplug;
 pub mod cpus;
-mod crowded;
 mod cycles;
-mod drained;
-mod each_allocation;
 mod each_cpu;
 mod extension;
+mod fail_nth;
+mod fail_page_alloc;
 mod fill_and_drain;
 mod follower;
+mod forged_comm;
 mod freed;
 mod instructions;
 mod interrupted;
+mod kfunc_reader;
 mod limit_4096;
 mod limit_bounds;
+mod line_count;
 mod lines;
+mod load_insns;
 mod load_only;
 mod load_remove;
 mod lock_torture;
 mod lower_limit;
-mod meanwhile;
 mod memory;
 mod memory_of_text;
 mod nmi;
 mod nmi_on_top;
-mod no_pages;
-mod odd_comm;
-mod others;
+mod other_progs;
 mod parallel_reports;
-mod pieces;
 mod plain;
+mod poll;
+mod preemption;
 mod read_while_writing;
 mod refusals;
 mod reports;
@@ -55,149 +57,134 @@ mod scale;
 mod second_fd;
 mod several_readers;
 mod several_writers;
+mod short_reads;
 mod stress;
-mod tally;
 mod tally_reports;
 mod threads;
-pub mod unplugged;
-mod waiting;
 mod while_reading;
 mod without_perfmon;
 
-/// Plays a case; gives what the program returned, where somebody gets to know.
-pub type Scenario = fn(&mut Stage<'_>) -> Result<Option<i64>>;
+/// Plays a test; gives what the program returned, where somebody gets to know.
+pub type Scenario = fn(&mut TestCtx<'_>) -> Result<Option<i64>>;
 
-/// Every scenario, by the name that a case says.
+/// Every scenario, by the name that a test says.
 const SCENARIOS: &[(&str, Scenario)] = &[
-    ("bad_reads", bad_reads::play),
-    ("bench", bench::play),
-    ("bench_backlog", bench::play_backlog),
-    ("bench_reads_of_4k", |stage| {
-        bench::play_reads(stage, 4 << 10)
-    }),
-    ("bench_reads_of_64k", |stage| {
-        bench::play_reads(stage, 64 << 10)
-    }),
-    ("bpftool", bpftool::play),
-    ("bpftool_busy", bpftool::busy::play),
-    ("bpftool_counts", bpftool::counts::play),
-    ("bpftool_counts_followed", bpftool::counts::play_followed),
-    ("bpftool_follow_batch", bpftool::follow::play_batch),
-    ("bpftool_follow_by_pin", bpftool::follow::play_by_pin),
-    ("bpftool_follow_gone", bpftool::follow::play_gone),
-    ("bpftool_follow_signals", bpftool::follow::play_signals),
-    ("bpftool_gone", bpftool::refused::play_gone),
-    ("bpftool_help", bpftool::play_help),
-    ("bpftool_json", bpftool::play_json),
-    ("bpftool_long_line", bpftool::play_long_line),
-    ("bpftool_names", bpftool::play_names),
-    ("bpftool_refused", bpftool::refused::play),
-    ("bpftool_several", bpftool::refused::play_several),
+    ("bad_reads", bad_reads::run),
+    ("bench", bench::run),
+    ("bench_backlog", bench::run_backlog),
+    ("bench_reads_of_4k", |ctx| bench::run_reads(ctx, 4 << 10)),
+    ("bench_reads_of_64k", |ctx| bench::run_reads(ctx, 64 << 10)),
+    ("bpftool", bpftool::run),
+    ("bpftool_busy", bpftool::busy::run),
+    ("bpftool_counts", bpftool::counts::run),
+    ("bpftool_counts_followed", bpftool::counts::run_followed),
+    ("bpftool_follow_batch", bpftool::follow::run_batch),
+    ("bpftool_follow_by_pin", bpftool::follow::run_by_pin),
+    ("bpftool_follow_gone", bpftool::follow::run_gone),
+    ("bpftool_follow_signals", bpftool::follow::run_signals),
+    ("bpftool_gone", bpftool::refused::run_gone),
+    ("bpftool_help", bpftool::run_help),
+    ("bpftool_json", bpftool::run_json),
+    ("bpftool_long_line", bpftool::run_long_line),
+    ("bpftool_names", bpftool::run_names),
+    ("bpftool_refused", bpftool::refused::run),
+    ("bpftool_several", bpftool::refused::run_several),
     (
         "bpftool_without_rights",
-        bpftool::refused::play_without_rights,
+        bpftool::refused::run_without_rights,
     ),
-    ("buffer_across_fault", buffer_across_fault::play),
-    ("bytewise", |stage| pieces::play(stage, 1)),
-    ("crowded", crowded::play),
-    ("cycles", cycles::play),
-    ("cycles_reports", |stage| {
-        tally_reports::after(stage, cycles::play)
+    ("buffer_across_fault", buffer_across_fault::run),
+    ("bytewise", |ctx| short_reads::run(ctx, 1)),
+    ("cpu_contention", cpu_contention::run),
+    ("cycles", cycles::run),
+    ("cycles_reports", |ctx| {
+        tally_reports::after(ctx, cycles::run)
     }),
-    ("drained", drained::play),
-    ("drained_by_turns", drained::play_by_turns),
-    ("drained_reports", drained::play_reports),
-    ("drained_while_read", drained::play_shared),
-    ("each_allocation", each_allocation::play),
-    ("each_cpu", each_cpu::play),
-    ("each_cpu_queued", each_cpu::play_queued),
-    ("each_cpu_unheard", each_cpu::play_unheard),
-    ("extension", extension::play),
-    ("fill_and_drain", fill_and_drain::play),
-    ("follower", follower::play),
-    ("follower_bpftool", follower::play_bpftool),
-    ("freed_attached", freed::play_attached),
-    ("freed_cgroup", freed::play_cgroup),
-    ("freed_entry", freed::play_entry),
-    ("freed_entry_silent", freed::play_entry_silent),
-    ("freed_timer", freed::play_timer),
-    ("freed_work", freed::play_work),
-    ("freed_xdp", freed::play_xdp),
-    ("instructions", instructions::play),
-    ("interrupted", interrupted::play),
-    ("limit_4096", limit_4096::play),
-    ("limit_bounds", limit_bounds::play),
-    ("load_only", load_only::play),
-    ("load_remove", load_remove::play),
-    ("lock_torture", lock_torture::play),
-    ("lock_torture_nmi", lock_torture::play_with_nmis),
-    ("lower_limit", lower_limit::play),
-    ("meanwhile", meanwhile::play),
-    ("memory_of_text", memory_of_text::play),
-    ("nmi", nmi::play),
-    ("nmi_on_top", nmi_on_top::play),
-    ("nmi_reports", |stage| {
-        tally_reports::after(stage, nmi::play)
-    }),
-    ("no_pages", no_pages::play),
-    ("odd_comm", odd_comm::play),
-    ("others", others::play),
-    ("parallel_reports", parallel_reports::play),
-    ("piecewise", |stage| pieces::play(stage, 5)),
-    ("plugged_in", unplugged::play_plugged_in),
-    ("read_while_writing", read_while_writing::play),
-    ("refusals", refusals::play),
-    ("refusals_busy", |stage| {
-        refusals::play_as_told(stage, "busy")
-    }),
-    ("refusals_nomem", |stage| {
-        refusals::play_as_told(stage, "nomem")
-    }),
-    ("refusals_within_4096", refusals::play_within_4096),
-    ("reports", reports::play),
-    (
-        "reports_while_reading",
-        parallel_reports::play_while_reading,
-    ),
-    ("reports_within_4096", reports::play_within_4096),
-    ("scale_memory", scale::play_memory),
-    ("scale_one_stream", scale::play_one_stream),
-    ("scale_own_streams", scale::play_own_streams),
-    ("second_fd", second_fd::play),
-    ("several_readers", several_readers::play),
-    ("several_writers", several_writers::play),
-    ("stress", stress::play),
-    ("stress_without_memory", stress::play_without_memory),
-    ("tally", tally::play),
-    ("too_long_reads", bad_reads::play_too_long),
-    ("unplugged", unplugged::play),
-    ("waiting_crowd", waiting::crowd::play),
-    ("waiting_edge", waiting::edge::play),
-    ("waiting_freed", waiting::freed::play),
-    ("waiting_late", waiting::late::play),
-    ("waiting_nmi", waiting::nmi::play),
-    ("waiting_states", waiting::states::play),
-    ("waiting_wake_ups", waiting::wake_ups::play),
-    ("while_reading", while_reading::play),
-    ("without_perfmon", without_perfmon::play),
+    ("kfunc_reader", kfunc_reader::run),
+    ("kfunc_reader_by_turns", kfunc_reader::run_by_turns),
+    ("kfunc_reader_reports", kfunc_reader::run_reports),
+    ("kfunc_reader_while_read", kfunc_reader::run_shared),
+    ("fail_nth", fail_nth::run),
+    ("each_cpu", each_cpu::run),
+    ("each_cpu_queued", each_cpu::run_queued),
+    ("each_cpu_unheard", each_cpu::run_unheard),
+    ("extension", extension::run),
+    ("fill_and_drain", fill_and_drain::run),
+    ("follower", follower::run),
+    ("follower_bpftool", follower::run_bpftool),
+    ("freed_attached", freed::run_attached),
+    ("freed_cgroup", freed::run_cgroup),
+    ("freed_entry", freed::run_entry),
+    ("freed_entry_silent", freed::run_entry_silent),
+    ("freed_timer", freed::run_timer),
+    ("freed_work", freed::run_work),
+    ("freed_xdp", freed::run_xdp),
+    ("instructions", instructions::run),
+    ("interrupted", interrupted::run),
+    ("limit_4096", limit_4096::run),
+    ("limit_bounds", limit_bounds::run),
+    ("load_only", load_only::run),
+    ("load_remove", load_remove::run),
+    ("lock_torture", lock_torture::run),
+    ("lock_torture_nmi", lock_torture::run_with_nmis),
+    ("lower_limit", lower_limit::run),
+    ("preemption", preemption::run),
+    ("memory_of_text", memory_of_text::run),
+    ("nmi", nmi::run),
+    ("nmi_on_top", nmi_on_top::run),
+    ("nmi_reports", |ctx| tally_reports::after(ctx, nmi::run)),
+    ("fail_page_alloc", fail_page_alloc::run),
+    ("forged_comm", forged_comm::run),
+    ("other_progs", other_progs::run),
+    ("parallel_reports", parallel_reports::run),
+    ("piecewise", |ctx| short_reads::run(ctx, 5)),
+    ("plugged_in", cpu_hotplug::run_plugged_in),
+    ("read_while_writing", read_while_writing::run),
+    ("refusals", refusals::run),
+    ("refusals_busy", |ctx| refusals::run_as_told(ctx, "busy")),
+    ("refusals_nomem", |ctx| refusals::run_as_told(ctx, "nomem")),
+    ("refusals_within_4096", refusals::run_within_4096),
+    ("reports", reports::run),
+    ("reports_while_reading", parallel_reports::run_while_reading),
+    ("reports_within_4096", reports::run_within_4096),
+    ("scale_memory", scale::run_memory),
+    ("scale_one_stream", scale::run_one_stream),
+    ("scale_own_streams", scale::run_own_streams),
+    ("second_fd", second_fd::run),
+    ("several_readers", several_readers::run),
+    ("several_writers", several_writers::run),
+    ("stress", stress::run),
+    ("stress_without_memory", stress::run_without_memory),
+    ("line_count", line_count::run),
+    ("too_long_reads", bad_reads::run_too_long),
+    ("cpu_hotplug", cpu_hotplug::run),
+    ("poll_crowd", poll::crowd::run),
+    ("poll_edge", poll::edge::run),
+    ("poll_freed", poll::freed::run),
+    ("poll_late", poll::late::run),
+    ("poll_nmi", poll::nmi::run),
+    ("poll_states", poll::states::run),
+    ("poll_wake_ups", poll::wake_ups::run),
+    ("while_reading", while_reading::run),
+    ("without_perfmon", without_perfmon::run),
 ];
 
 /// What a scenario works with.
-pub struct Stage<'a> {
-    /// The case that is played.
-    pub case: &'a Case,
+pub struct TestCtx<'a> {
+    /// The test that is played.
+    pub test: &'a Test,
     /// What it asks for.
-    pub wishes: &'a Wishes,
+    pub spec: &'a TestSpec,
     /// The way to the host, for what only it can do.
     pub channel: &'a mut Channel,
     /// What was seen; it stays when the scenario fails half-way.
-    pub seen: &'a mut Seen,
+    pub seen: &'a mut Output,
 }
 
-impl Stage<'_> {
-    /// Loads the case.
+impl TestCtx<'_> {
+    /// Loads the test.
     pub fn load(&self) -> Result<Loaded> {
-        load::load(self.case, self.wishes)
+        load::load(self.test, self.spec)
     }
 
     /// Notes a line for the snapshot.
@@ -209,7 +196,7 @@ impl Stage<'_> {
 /// The scenario of that name, or the plain one.
 pub fn find(name: Option<&str>) -> Result<Scenario> {
     let Some(name) = name else {
-        return Ok(plain::play);
+        return Ok(plain::run);
     };
     SCENARIOS
         .iter()

@@ -9,9 +9,9 @@ use std::time::Duration;
 pub struct Settings {
     /// How many times longer than in a plain kernel everything may take.
     pub patience: u32,
-    /// How long a stress case goes on.
+    /// How long a stress test goes on.
     pub stress: Duration,
-    /// The streams of a case that is only run and read are read by bpftool.
+    /// The streams of a test that is only run and read are read by bpftool.
     pub bpftool: bool,
 }
 
@@ -38,12 +38,12 @@ pub fn patient(bound: Duration) -> Duration {
     bound * get().patience
 }
 
-/// How long a stress case goes on.
+/// How long a stress test goes on.
 pub fn stress() -> Duration {
     get().stress
 }
 
-/// Whether the streams of a case that is only run and read are read by bpftool.
+/// Whether the streams of a test that is only run and read are read by bpftool.
 pub fn by_bpftool() -> bool {
     get().bpftool
 }

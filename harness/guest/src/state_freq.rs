@@ -26,18 +26,18 @@ thread_local! {
 /// The programs to load twice, and what was seen of them.
 struct Check {
     programs: Vec<String>,
-    seen: Seen,
+    seen: Output,
 }
 
 /// What was seen of the programs that are loaded twice.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Output {
     /// How many of them have two verdicts.
     compared: usize,
     differences: Vec<Difference>,
 }
 
-impl Seen {
+impl Output {
     /// Whether verdicts differ.
     pub fn differs(&self) -> bool {
         !self.differences.is_empty()
@@ -83,10 +83,10 @@ impl fmt::Display for Difference {
 
 /// Does `load`; each of the programs that is loaded meanwhile is also loaded with the flag. Returns
 /// what was seen.
-pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Seen) {
+pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Output) {
     CHECK.set(Some(Check {
         programs,
-        seen: Seen::default(),
+        seen: Output::default(),
     }));
     let result = load();
     let check = CHECK.take();
@@ -94,7 +94,7 @@ pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Seen) {
 }
 
 /// What is wrong, given what was seen and whether the test says that verdicts differ.
-pub fn judge(seen: &Seen, expected: Option<&str>) -> Result<(), String> {
+pub fn judge(seen: &Output, expected: Option<&str>) -> Result<(), String> {
     if seen.compared == 0 {
         return Err(
             "no program was loaded with BPF_F_TEST_STATE_FREQ: is bpf_prog_load() wrapped?"
@@ -315,8 +315,8 @@ mod tests {
         assert_eq!(last_message("id=none"), "id=none");
     }
 
-    fn seen(differences: &[Difference]) -> Seen {
-        Seen {
+    fn seen(differences: &[Difference]) -> Output {
+        Output {
             compared: 2,
             differences: differences.to_vec(),
         }
@@ -338,7 +338,7 @@ mod tests {
         let stale = judge(&seen(&[]), Some("it was known")).expect_err("nothing differs");
         assert!(stale.contains("it was known"), "{stale}");
 
-        let blind = judge(&Seen::default(), None).expect_err("nothing was loaded twice");
+        let blind = judge(&Output::default(), None).expect_err("nothing was loaded twice");
         assert!(blind.contains("wrapped"), "{blind}");
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 /// The sysctl, which only ours has.
 pub const LIMIT: &str = "/proc/sys/kernel/bpf_stream_max_bytes";
 
-/// The limit while a case changes it; dropping this puts back what was there before.
+/// The limit while a test changes it; dropping this puts back what was there before.
 pub struct Limit {
     before: String,
 }
@@ -20,7 +20,7 @@ impl Limit {
         Ok(Limit { before: get()? })
     }
 
-    /// What the limit was before the case.
+    /// What the limit was before the test.
     pub fn before(&self) -> &str {
         &self.before
     }
@@ -40,7 +40,7 @@ impl Limit {
 impl Drop for Limit {
     fn drop(&mut self) {
         if let Err(error) = fs::write(LIMIT, &self.before) {
-            // the cases after this one are not what they seem: the console's reader must know
+            // the tests after this one are not what they seem: the console's reader must know
             eprintln!("bpf-streams-guest: cannot restore {LIMIT}: {error}");
         }
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The tests of the kernel tree's own `test_progs`, each of which is a case.
+//! The tests of the kernel tree's own `test_progs`, each of which is a test.
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use wire::{Bytes, CaseReport, Outcome};
+use wire::{Bytes, Outcome, TestReport};
 
 /// The names of the tests that `program` has.
 pub fn names(program: &Path) -> Result<Vec<String>> {
@@ -23,7 +23,7 @@ pub fn names(program: &Path) -> Result<Vec<String>> {
 }
 
 /// Runs the test `name` and nothing else, and tells its exit status and what it printed.
-pub fn run(program: &Path, name: &str) -> CaseReport {
+pub fn run(program: &Path, name: &str) -> TestReport {
     let begun = Instant::now();
     // by --test it would be every name that this one is a part of
     let output = call(program, &["--allow", name]);
@@ -32,8 +32,8 @@ pub fn run(program: &Path, name: &str) -> CaseReport {
         Ok(output) => (outcome(&output), output.stdout, output.stderr),
         Err(error) => (failed(format!("{error:#}")), Vec::new(), Vec::new()),
     };
-    CaseReport {
-        case: name.to_owned(),
+    TestReport {
+        test: name.to_owned(),
         outcome,
         stdout: Bytes(stdout),
         stderr: Bytes(stderr),
@@ -73,7 +73,7 @@ mod tests {
         let report = run(Path::new("/bin/sh"), "stream");
         assert!(matches!(report.outcome, Outcome::Ran { retval: Some(code) } if code != 0));
         assert!(!report.stderr.0.is_empty());
-        assert_eq!(report.case, "stream");
+        assert_eq!(report.test, "stream");
     }
 
     #[test]

@@ -11,10 +11,10 @@ use anyhow::{Context, Result, ensure};
 /// Something that the agent does.
 pub type Trigger = fn() -> Result<()>;
 
-/// Done where a case names none.
+/// Done where a test names none.
 pub const DEFAULT: &str = "getpgid";
 
-/// Every trigger, by the name that a case says.
+/// Every trigger, by the name that a test says.
 const TRIGGERS: &[(&str, Trigger)] = &[("getpgid", getpgid), ("memory", memory), ("open", open)];
 
 /// The trigger of that name.

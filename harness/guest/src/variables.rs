@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use libbpf_rs::OpenObject;
 use libbpf_rs::btf::types::{DataSec, Var};
 
-use crate::catalogue::btf;
+use crate::discover::btf;
 use crate::scenario::cpus;
 
 /// A text in the agent's memory, for programs that read user space.

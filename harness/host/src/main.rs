@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-use bpf_streams::cli::Cli;
-use bpf_streams::tasks;
+use bpf_streams::cmd::cli::Cli;
+use bpf_streams::cmd::tasks;
 use clap::Parser;
 
 fn main() -> ExitCode {

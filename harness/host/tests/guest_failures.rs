@@ -13,14 +13,14 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bpf_streams::agent;
-use bpf_streams::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
-use bpf_streams::kernel::{self, Kernel};
-use bpf_streams::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
-use bpf_streams::progress::Progress;
-use bpf_streams::selftests;
-use bpf_streams::trial;
-use bpf_streams::verdict::{Expected, Fault, Verdict};
+use bpf_streams::build::agent;
+use bpf_streams::build::kernel::{self, Kernel};
+use bpf_streams::build::selftests;
+use bpf_streams::cmd::pipeline;
+use bpf_streams::env::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
+use bpf_streams::env::progress::Progress;
+use bpf_streams::judge::verdict::{Expected, Fault, Verdict};
+use bpf_streams::vm::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
 use wire::{FromGuest, PROTOCOL};
 
 /// Opens the channel as descriptor 3, and knows every line of a good run.
@@ -32,17 +32,17 @@ exec 3> "/dev/${port##*/}"
 say() { echo "$1" >&3; }
 start() {
     release=$(busybox uname -r) machine=$(busybox uname -m)
-    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"cases":["a__x","a__y"],"empty_objects":[]}'
+    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"tests":["a__x","a__y"],"empty_objects":[]}'
 }
-begin() { say '{"event":"case_start","case":"'$1'"}'; }
-report() { say '{"event":"case","case":"'$1'","outcome":{"kind":"ran","retval":0},"stdout":"","stderr":"","notes":[],"micros":1}'; }
-end() { say '{"event":"end","cases":'$1'}'; }
+begin() { say '{"event":"test_start","test":"'$1'"}'; }
+report() { say '{"event":"test","test":"'$1'","outcome":{"kind":"ran","retval":0},"stdout":"","stderr":"","notes":[],"micros":1}'; }
+end() { say '{"event":"end","tests":'$1'}'; }
 "#;
 
 /// Long enough for a loaded machine; the stage that is to run out gets a short one of its own.
 const PATIENT: Timeouts = Timeouts {
     boot: Duration::from_secs(120),
-    case: Duration::from_secs(120),
+    test: Duration::from_secs(120),
     power_off: Duration::from_secs(60),
     whole: Duration::from_secs(300),
 };
@@ -127,7 +127,7 @@ impl Guest {
         let mut listener = |line: &FromGuest| listener(line);
         let record = machine::run(&CONTEXT, &self.spec, &mut listener).unwrap();
         let machine = CONTEXT.arch.names().machine;
-        let verdict = trial::judge(
+        let verdict = pipeline::judge(
             &record,
             &Expected {
                 release: Some(&KERNEL.release),
@@ -174,11 +174,11 @@ fn program(dir: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 fn died_in_x(fault: &Fault) -> bool {
-    matches!(fault, Fault::NeverReported { died_in: Some(case), .. } if case == "a__x")
+    matches!(fault, Fault::NeverReported { died_in: Some(test), .. } if test == "a__x")
 }
 
-fn splat<'a>(name: &'a str, in_case: Option<&'a str>) -> impl Fn(&Fault) -> bool + 'a {
-    move |fault| matches!(fault, Fault::Splat { splat, during } if splat.names.contains(&name) && during.as_deref() == in_case)
+fn splat<'a>(name: &'a str, in_test: Option<&'a str>) -> impl Fn(&Fault) -> bool + 'a {
+    move |fault| matches!(fault, Fault::Splat { splat, during } if splat.names.contains(&name) && during.as_deref() == in_test)
 }
 
 #[test]
@@ -224,10 +224,10 @@ fn a_kernel_that_panics_at_boot_is_told_with_its_words() {
 }
 
 #[test]
-fn a_kernel_that_panics_in_a_case_names_the_case() {
+fn a_kernel_that_panics_in_a_test_names_the_test() {
     let outcome = Guest::with_agent("start; begin a__x; echo c > /proc/sysrq-trigger").run();
-    outcome.expect("the panic in its case", splat("panic", Some("a__x")));
-    outcome.expect("the case", died_in_x);
+    outcome.expect("the panic in its test", splat("panic", Some("a__x")));
+    outcome.expect("the test", died_in_x);
     outcome.expect("the missing end", |fault| *fault == Fault::NoEnd);
     assert!(
         outcome.told().contains("TEST='^a__x$'"),
@@ -266,22 +266,22 @@ fn a_guest_that_hangs_at_boot_is_killed_in_time() {
 }
 
 #[test]
-fn a_guest_that_hangs_in_a_case_is_killed_in_time() {
+fn a_guest_that_hangs_in_a_test_is_killed_in_time() {
     let mut guest = Guest::with_agent("start; begin a__x; while :; do busybox sleep 1; done");
-    guest.spec.timeouts.case = Duration::from_secs(3);
+    guest.spec.timeouts.test = Duration::from_secs(3);
     let outcome = guest.run();
     assert!(
-        matches!(&outcome.record.end, HowEnded::TimedOut { stage: Stage::Case(case), .. } if case == "a__x"),
+        matches!(&outcome.record.end, HowEnded::TimedOut { stage: Stage::Test(test), .. } if test == "a__x"),
         "{}",
         outcome.told()
     );
-    outcome.expect("the case", died_in_x);
+    outcome.expect("the test", died_in_x);
 }
 
 #[test]
-fn an_agent_that_dies_leaves_its_case_unreported() {
+fn an_agent_that_dies_leaves_its_test_unreported() {
     let outcome = Guest::with_agent("start; begin a__x; kill -9 $$").run();
-    outcome.expect("the case", died_in_x);
+    outcome.expect("the test", died_in_x);
     outcome.expect("the missing end", |fault| *fault == Fault::NoEnd);
 }
 
@@ -296,16 +296,16 @@ fn an_agent_that_cannot_start_is_told() {
 #[test]
 fn a_channel_that_is_cut_in_a_line_is_no_run() {
     let outcome =
-        Guest::with_agent("start; begin a__x; busybox printf '{\"event\":\"case\",\"ca' >&3").run();
+        Guest::with_agent("start; begin a__x; busybox printf '{\"event\":\"test\",\"ca' >&3").run();
     outcome.expect(
         "the cut",
         |fault| matches!(fault, Fault::Cut { text, .. } if text.ends_with("ca")),
     );
-    outcome.expect("the case", died_in_x);
+    outcome.expect("the test", died_in_x);
 }
 
 #[test]
-fn a_case_twice_a_case_never_and_garbage_are_all_told() {
+fn a_test_twice_a_test_never_and_garbage_are_all_told() {
     let outcome = Guest::with_agent(
         "start; begin a__x; report a__x; begin a__x; report a__x\n\
          busybox printf '\\377\\000garbage\\n' >&3\n\
@@ -314,10 +314,10 @@ fn a_case_twice_a_case_never_and_garbage_are_all_told() {
     .run();
     outcome.expect(
         "the second report",
-        |fault| matches!(fault, Fault::ReportedTwice { case } if case == "a__x"),
+        |fault| matches!(fault, Fault::ReportedTwice { test } if test == "a__x"),
     );
     outcome.expect("the missing one", |fault| {
-        matches!(fault, Fault::NeverReported { cases, died_in: None } if cases == &["a__y"])
+        matches!(fault, Fault::NeverReported { tests, died_in: None } if tests == &["a__y"])
     });
     outcome.expect(
         "the garbage",
@@ -331,7 +331,7 @@ fn a_qemu_that_is_killed_is_no_run() {
         .before_qemu("echo $$ > \"${0%/*}/pid\"");
     let pid_file = guest.dir.path().join("pid");
     let outcome = guest.run_with(&mut |line| {
-        if matches!(line, FromGuest::CaseStart { .. }) {
+        if matches!(line, FromGuest::TestStart { .. }) {
             let pid = fs::read_to_string(&pid_file).unwrap();
             let kill = Command::new("kill").args(["-KILL", pid.trim()]).status();
             assert!(kill.unwrap().success());
@@ -346,7 +346,7 @@ fn a_qemu_that_is_killed_is_no_run() {
         "why it was stopped",
         |fault| matches!(fault, Fault::Stopped { how, .. } if how.contains("QEMU was killed")),
     );
-    outcome.expect("the case", died_in_x);
+    outcome.expect("the test", died_in_x);
 }
 
 #[test]

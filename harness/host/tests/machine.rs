@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bpf_streams::context::{AccelChoice, Arch, Context, PLAIN};
-use bpf_streams::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools, Userland};
-use bpf_streams::progress::Progress;
+use bpf_streams::env::context::{AccelChoice, Arch, Context, PLAIN};
+use bpf_streams::env::progress::Progress;
+use bpf_streams::vm::machine::{
+    self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools, Userland,
+};
 use wire::FromGuest;
 
 /// Lies in the clone as it is: a program that a test has only just written may not be run while
@@ -102,7 +104,7 @@ fn a_good_run_is_recorded_whole() {
 boot()
 console("Linux version 6.12\n")
 start()
-say({"event": "end", "cases": 0})
+say({"event": "end", "tests": 0})
 console("reboot: Power down\n")
 shut_down("guest-shutdown")
 "#,
@@ -117,7 +119,7 @@ shut_down("guest-shutdown")
     assert_eq!(lines(&record).len(), 2);
     assert!(matches!(
         heard[..],
-        [FromGuest::Start { .. }, FromGuest::End { cases: 0, .. }]
+        [FromGuest::Start { .. }, FromGuest::End { tests: 0, .. }]
     ));
     let console = fs::read(run.path("last/console.log")).unwrap();
     assert_eq!(console, b"Linux version 6.12\nreboot: Power down\n");
@@ -175,12 +177,12 @@ fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
     let scenes = [
         ("boot()\nconsole('booting\\n')\n", Stage::Boot),
         (
-            "boot()\nstart('a')\nsay({'event': 'case_start', 'case': 'a'})\n",
-            Stage::Case("a".into()),
+            "boot()\nstart('a')\nsay({'event': 'test_start', 'test': 'a'})\n",
+            Stage::Test("a".into()),
         ),
         ("boot()\nstart('a')\n", Stage::Between),
         (
-            "boot()\nstart()\nsay({'event': 'end', 'cases': 0})\n",
+            "boot()\nstart()\nsay({'event': 'end', 'tests': 0})\n",
             Stage::PowerOff,
         ),
     ];
@@ -190,7 +192,7 @@ fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
         let short = Duration::from_millis(300);
         let mut timeouts = Timeouts {
             boot: long,
-            case: long,
+            test: long,
             power_off: long,
             whole: long,
         };
@@ -198,7 +200,7 @@ fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
             // Python takes its time to start
             Stage::Boot => timeouts.boot = Duration::from_secs(2),
             Stage::PowerOff => timeouts.power_off = short,
-            _ => timeouts.case = short,
+            _ => timeouts.test = short,
         }
         run.timeouts = timeouts;
         match run.record().end {
@@ -215,7 +217,7 @@ fn the_whole_run_is_bounded_too() {
 boot()
 start("a")
 while True:
-    say({"event": "case_start", "case": "a"})
+    say({"event": "test_start", "test": "a"})
     time.sleep(0.05)
 "#,
     );

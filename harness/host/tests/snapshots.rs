@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bpf_streams::snapshot::Store;
+use bpf_streams::judge::snapshot::Store;
 
 const SNAPSHOT: &str =
     "---\nsource: host/src/snapshot.rs\n---\nreturned: 0\n\nstdout:\n| approved\n";
@@ -223,7 +223,7 @@ fn a_variant_is_taken_where_there_is_one_for_this_run() {
 }
 
 #[test]
-fn snapshots_that_no_case_uses_are_found() {
+fn snapshots_that_no_test_uses_are_found() {
     let other = SNAPSHOT.replace("approved", "changed");
     let folder = Folder::with(&[
         ("a__x.snap", SNAPSHOT),
@@ -236,9 +236,9 @@ fn snapshots_that_no_case_uses_are_found() {
         (".gitkeep", ""),
         ("a__x.txt", "text"),
     ]);
-    let cases = ["a__x".to_owned(), "a__y".to_owned()];
+    let tests = ["a__x".to_owned(), "a__y".to_owned()];
     let found: Vec<String> = store(folder.path())
-        .unreferenced(&cases)
+        .unreferenced(&tests)
         .unwrap()
         .iter()
         .map(|file| {
@@ -252,8 +252,8 @@ fn snapshots_that_no_case_uses_are_found() {
     assert_eq!(
         found,
         [
-            "a__gone.snap: no case has this name",
-            "a__gone@arm64.snap: no case has this name",
+            "a__gone.snap: no test has this name",
+            "a__gone@arm64.snap: no test has this name",
             "a__x.txt: it is no snapshot",
             "a__x@mips.snap: no architecture, configuration or base has the name behind the @",
             "a__x@v6.12.snap: it is the same as the snapshot without @",

@@ -235,7 +235,7 @@ fn reports_that_are_interleaved_are_refused() {
 
 #[test]
 fn what_is_wrong_is_said_plainly() {
-    let cases = [
+    let tests = [
         (
             "ERROR: out of luck\n",
             "line 1: `ERROR: out of luck` is not the first line of any report of the kernel's",
@@ -301,7 +301,7 @@ fn what_is_wrong_is_said_plainly() {
             "line 2: the report is cut off: the end of the line is missing behind `Call tr`",
         ),
     ];
-    for (text, said) in cases {
+    for (text, said) in tests {
         assert_eq!(refused(text), said);
     }
     let fewer = DEADLOCK.replace("locks = 2", "locks = 3");

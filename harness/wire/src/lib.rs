@@ -5,10 +5,10 @@
 //! ended by `\n`; nothing else goes over the port. The guest's lines come in this order:
 //!
 //! ```text
-//! start  (case_start  [request …]  case)*  end
+//! start  (test_start  [request …]  test)*  end
 //! ```
 //!
-//! Every case that `start` lists is reported exactly once, and `end` repeats their number, so a
+//! Every test that `start` lists is reported exactly once, and `end` repeats their number, so a
 //! stream that was cut, doubled or mixed cannot look complete. The guest only reports; it never
 //! judges whether a result is right.
 
@@ -19,7 +19,7 @@ mod bytes;
 pub use bytes::Bytes;
 
 /// Raised whenever a line changes its meaning; host and guest refuse each other when they differ.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// Name of the virtio-serial port, as in `/sys/class/virtio-ports/*/name`.
 pub const PORT: &str = "bpf-streams.0";
@@ -38,27 +38,27 @@ pub enum FromGuest {
         machine: String,
         /// CPUs online.
         cpus: u32,
-        /// Names of the cases in the order in which they will run, after the selection.
-        cases: Vec<String>,
+        /// Names of the tests in the order in which they will run, after the selection.
+        tests: Vec<String>,
         /// Files in the objects' folder that hold no program; never right, the host says so.
         empty_objects: Vec<String>,
     },
-    /// A case begins; a guest that dies afterwards died in it.
-    CaseStart {
-        /// Name of the case.
-        case: String,
+    /// A test begins; a guest that dies afterwards died in it.
+    TestStart {
+        /// Name of the test.
+        test: String,
     },
     /// The guest asks the host for something that only the host can do, and waits for the answer.
     Request {
         /// What is asked.
         request: Request,
     },
-    /// What a case did.
-    Case(CaseReport),
+    /// What a test did.
+    Test(TestReport),
     /// The last line.
     End {
-        /// How many cases were reported.
-        cases: usize,
+        /// How many tests were reported.
+        tests: usize,
         /// What kmemleak lists at the end: nothing, or the leaked objects with the stacks that
         /// allocated them. `None` where the kernel has no kmemleak.
         leaks: Option<String>,
@@ -81,33 +81,33 @@ pub enum FromHost {
     Done,
     /// The request could not be carried out.
     Refused {
-        /// Why, for the case's report.
+        /// Why, for the test's report.
         reason: String,
     },
 }
 
-/// What a case did, raw and unjudged.
+/// What a test did, raw and unjudged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CaseReport {
+pub struct TestReport {
     /// `<file>__<program>`: the object's stem (without `.bpf.o`) and the program's name.
-    pub case: String,
+    pub test: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// What was read from the program's stdout (stream 1) after the case.
+    /// What was read from the program's stdout (stream 1) after the test.
     pub stdout: Bytes,
-    /// What was read from the program's stderr (stream 2) after the case.
+    /// What was read from the program's stderr (stream 2) after the test.
     pub stderr: Bytes,
     /// Why it does otherwise in mainline, where its file says so (`__not_in_mainline`); for the host
-    /// alone, the case is run all the same.
+    /// alone, the test is run all the same.
     pub not_in_mainline: Option<String>,
-    /// What the case's scenario observed, a line each; part of the snapshot.
+    /// What the test's scenario observed, a line each; part of the snapshot.
     pub notes: Vec<String>,
-    /// Wall time of the case in the guest, in microseconds.
+    /// Wall time of the test in the guest, in microseconds.
     pub micros: u64,
 }
 
-/// How a case ended.
+/// How a test ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
@@ -124,12 +124,12 @@ pub enum Outcome {
         /// The verifier's log, as it came.
         log: String,
     },
-    /// The case needs a feature that this kernel or machine does not have, so it was not run.
-    NotHere {
-        /// Name of the feature, as in the case's `__needs(…)`.
+    /// The test needs a feature that this kernel or machine does not have, so it was not run.
+    Skipped {
+        /// Name of the feature, as in the test's `__requires(…)`.
         feature: String,
     },
-    /// The agent could not carry the case out: never right, whatever the snapshot says.
+    /// The agent could not carry the test out: never right, whatever the snapshot says.
     Failed {
         /// What failed, with the causes.
         error: String,

@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 
-use super::Stage;
+use super::TestCtx;
 use crate::errno;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// Number of `BPF_PROG_STREAM_READ_BY_FD`.
@@ -31,13 +31,13 @@ type Attempts =
     fn(&mut [u8; 64], BorrowedFd<'_>, BorrowedFd<'_>) -> Result<Vec<(&'static str, Attr)>>;
 
 /// Tries every bad read but those that are too long.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    attempt(stage, bad_reads)
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    attempt(ctx, bad_reads)
 }
 
 /// Tries lengths that no int holds.
-pub fn play_too_long(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    attempt(stage, |buffer, program, _| {
+pub fn run_too_long(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    attempt(ctx, |buffer, program, _| {
         let at = buffer.as_mut_ptr() as u64;
         let read = |length| Attr {
             length,
@@ -51,18 +51,18 @@ pub fn play_too_long(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Runs the program once, tries the reads, and reads the text.
-fn attempt(stage: &mut Stage<'_>, attempts: Attempts) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+fn attempt(ctx: &mut TestCtx<'_>, attempts: Attempts) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let mut buffer = [0u8; 64];
     let no_program = File::open("/dev/zero").context("cannot open /dev/zero")?;
     for (what, attr) in attempts(&mut buffer, program.as_fd(), no_program.as_fd())? {
         let result = errno::describe_result(&read(&attr));
-        stage.note(format!("{what}: {result}"));
+        ctx.note(format!("{what}: {result}"));
     }
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(run.retval)
 }
 

@@ -12,24 +12,24 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::ProgramMut;
 
-use super::Stage;
-use crate::runner;
+use super::TestCtx;
+use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
 
 /// Rounds of which the least counts.
 const ROUNDS: usize = 31;
 
-/// What is read in all by a case that takes the cost of reading.
+/// What is read in all by a test that takes the cost of reading.
 const MEBIBYTE: usize = 1 << 20;
 
 /// The program takes the cost itself and returns it.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let mut buffer = vec![0; 64 << 10];
-    note_least(stage, || {
-        let cost = run(&program)?;
+    note_least(ctx, || {
+        let cost = run_once(&program)?;
         for stream in Stream::ALL {
             read_all(stream, program.as_fd(), &mut buffer)?;
         }
@@ -38,14 +38,14 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// The program prints, and reading that in pieces of so many bytes is what is measured.
-pub fn play_reads(stage: &mut Stage<'_>, piece: usize) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_reads(ctx: &mut TestCtx<'_>, piece: usize) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let mut buffer = vec![0; piece];
-    note_least(stage, || {
+    note_least(ctx, || {
         let (mut bytes, mut nanos) = (0, 0);
         while bytes < MEBIBYTE {
-            run(&program)?;
+            run_once(&program)?;
             let begun = Instant::now();
             let count = read_all(Stream::Stdout, program.as_fd(), &mut buffer)?;
             nanos += begun.elapsed().as_nanos();
@@ -62,13 +62,13 @@ const BACKLOGS: [usize; 6] = [1, 16, 64, 1 << 10, 16 << 10, 64 << 10];
 
 /// The program prints 10 lines of 100 bytes. What is measured is a kibibyte of reading a backlog of
 /// such lines, which must not depend on how much there is.
-pub fn play_backlog(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_backlog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     // a mainline that has no limit to set refuses what is too much for it
     let limit = Limit::keep().ok();
     if let Some(limit) = &limit {
         limit.set(64 << 20)?;
     }
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     for kibibytes in BACKLOGS {
         let mut costs = Vec::new();
@@ -79,7 +79,7 @@ pub fn play_backlog(stage: &mut Stage<'_>) -> Result<Option<i64>> {
             costs.push(cost);
         }
         let cost = least(costs)?;
-        stage.note(format!("{cost} instructions a KiB @ {kibibytes} KiB"));
+        ctx.note(format!("{cost} instructions a KiB @ {kibibytes} KiB"));
     }
     Ok(None)
 }
@@ -104,7 +104,7 @@ fn read_backlog(program: &ProgramMut<'_>, size: usize) -> Result<Option<i64>> {
         if refused {
             break;
         }
-        refused = runner::run_fd(program.as_fd())? < 0;
+        refused = prog_run::run_fd(program.as_fd())? < 0;
     }
     let begun = Instant::now();
     let bytes = read_all(Stream::Stdout, program.as_fd(), &mut buffer)?;
@@ -121,12 +121,12 @@ fn read_backlog(program: &ProgramMut<'_>, size: usize) -> Result<Option<i64>> {
 
 /// Notes the least of the rounds. The first does not count: it finds nothing prepared.
 fn note_least(
-    stage: &mut Stage<'_>,
+    ctx: &mut TestCtx<'_>,
     mut round: impl FnMut() -> Result<i64>,
 ) -> Result<Option<i64>> {
     round()?;
     let costs = (0..ROUNDS).map(|_| round()).collect::<Result<Vec<i64>>>()?;
-    stage.note(format!("{} instructions", least(costs)?));
+    ctx.note(format!("{} instructions", least(costs)?));
     Ok(None)
 }
 
@@ -134,8 +134,8 @@ fn least(costs: Vec<i64>) -> Result<i64> {
     costs.into_iter().min().context("there was no round")
 }
 
-fn run(program: &ProgramMut<'_>) -> Result<i64> {
-    let cost = runner::run(program, 1, None)?
+fn run_once(program: &ProgramMut<'_>) -> Result<i64> {
+    let cost = prog_run::run(program, 1, None)?
         .retval
         .context("the program's type returns nothing")?;
     ensure!(

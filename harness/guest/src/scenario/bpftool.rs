@@ -9,9 +9,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{Program, ProgramMut, libbpf_sys};
 
-use super::Stage;
+use super::TestCtx;
 use crate::bpftool;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 
 pub mod busy;
@@ -76,22 +76,22 @@ impl Drop for Pins {
 
 /// Runs the program once, and has bpftool show both streams. What comes a second time is noted:
 /// nothing.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
-    stage.seen.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
-    stage.seen.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
+    let run = prog_run::run(&program, 1, None)?;
+    ctx.seen.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
+    ctx.seen.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
     for stream in Stream::ALL {
         let left = bpftool::show(stream, program.as_fd())?;
-        stage.note(format!("{stream} afterwards: {} bytes", left.len()));
+        ctx.note(format!("{stream} afterwards: {} bytes", left.len()));
     }
     Ok(run.retval)
 }
 
 /// Runs the program once for each way to name it.
-pub fn play_names(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_names(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let mut program = loaded.program()?;
     let _pins = Pins::hold(&mut program)?;
     let id = id_of(program.as_fd())?;
@@ -103,11 +103,11 @@ pub fn play_names(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         ("name", name.as_str()),
         ("tag", tag.as_str()),
     ] {
-        runner::run(&program, 1, None)?;
+        prog_run::run(&program, 1, None)?;
         for stream in Stream::ALL {
             let words = ["prog", "tracelog", stream.name(), kind, word];
             note_call(
-                stage,
+                ctx,
                 &format!("{stream} by {kind}"),
                 &mut bpftool::command(&words),
             )?;
@@ -117,32 +117,32 @@ pub fn play_names(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Runs the program, and has bpftool show its streams as JSON, in a line and over several.
-pub fn play_json(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_json(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
     let mut retval = None;
     for option in ["--json", "--pretty"] {
-        retval = runner::run(&program, 1, None)?.retval;
+        retval = prog_run::run(&program, 1, None)?.retval;
         for stream in Stream::ALL {
             let words = [option, "prog", "tracelog", stream.name(), "id", &id];
             let output = bpftool::call(&mut bpftool::command(&words))?;
             serde_json::from_slice::<serde_json::Value>(&output.stdout)
                 .with_context(|| format!("what bpftool {option} shows of {stream} is no JSON"))?;
-            stage.note(format!("{stream} with {option}, {}", output.status));
-            note_lines(stage, "stdout", &output.stdout);
-            note_lines(stage, "stderr", &output.stderr);
+            ctx.note(format!("{stream} with {option}, {}", output.status));
+            note_lines(ctx, "stdout", &output.stdout);
+            note_lines(ctx, "stderr", &output.stderr);
         }
     }
     Ok(retval)
 }
 
 /// Runs the program, and has bpftool show as JSON what it printed, a line too long for a string.
-pub fn play_long_line(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_long_line(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let words = ["--json", "prog", "tracelog", "stdout", "id", &id];
     let output = bpftool::call(&mut bpftool::command(&words))?;
     let shown: serde_json::Value =
@@ -153,13 +153,13 @@ pub fn play_long_line(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         .iter()
         .filter_map(serde_json::Value::as_str)
         .collect();
-    stage.note(format!("{} strings, {}", parts.len(), output.status));
+    ctx.note(format!("{} strings, {}", parts.len(), output.status));
     let text = parts.concat();
     ensure!(
         text.chars().all(|char| char == '\u{20ac}'),
         "characters are torn where the line was split"
     );
-    stage.note(format!(
+    ctx.note(format!(
         "joined: {} characters, all whole",
         text.chars().count()
     ));
@@ -167,30 +167,30 @@ pub fn play_long_line(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Notes what the help says of it.
-pub fn play_help(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_help(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let output = bpftool::call(&mut bpftool::command(&["prog", "help"]))?;
-    stage.note(format!("bpftool prog help, {}", output.status));
+    ctx.note(format!("bpftool prog help, {}", output.status));
     for line in String::from_utf8_lossy(&output.stderr).lines() {
         if line.contains("tracelog") || line.contains("PROG :=") {
-            stage.note(line.trim());
+            ctx.note(line.trim());
         }
     }
     Ok(None)
 }
 
 /// Makes the call and notes it, how it ended, and what it said.
-fn note_call(stage: &mut Stage<'_>, what: &str, command: &mut Command) -> Result<()> {
+fn note_call(ctx: &mut TestCtx<'_>, what: &str, command: &mut Command) -> Result<()> {
     let output = bpftool::call(command)?;
-    stage.note(format!("{what}: {}", output.status));
-    note_lines(stage, "stdout", &output.stdout);
-    note_lines(stage, "stderr", &output.stderr);
+    ctx.note(format!("{what}: {}", output.status));
+    note_lines(ctx, "stdout", &output.stdout);
+    note_lines(ctx, "stderr", &output.stderr);
     Ok(())
 }
 
 /// Notes lines of one of bpftool's streams; nothing where it is empty.
-fn note_lines(stage: &mut Stage<'_>, whose: &str, text: &[u8]) {
+fn note_lines(ctx: &mut TestCtx<'_>, whose: &str, text: &[u8]) {
     for line in String::from_utf8_lossy(text).lines() {
-        stage.note(format!("  {whose}: {line}"));
+        ctx.note(format!("  {whose}: {line}"));
     }
 }
 

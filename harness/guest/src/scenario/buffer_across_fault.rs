@@ -12,9 +12,9 @@ use std::slice;
 
 use anyhow::{Result, ensure};
 
-use super::Stage;
+use super::TestCtx;
 use crate::errno;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// Bytes of the buffer before the page that is not mapped, for each read of its own: in the midst
@@ -22,10 +22,10 @@ use crate::stream::Stream;
 const MAPPED: [usize; 3] = [5, 0, 15];
 
 /// Runs the program once; reads into the buffer, then the rest.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let pages = Pages::map()?;
     for mapped in MAPPED {
         let (result, copied) = pages.read(program.as_fd(), mapped);
@@ -33,11 +33,11 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
             Ok(count) if (1..=mapped).contains(&count) => "some of them".to_owned(),
             other => errno::describe_result(&other),
         };
-        stage.note(format!("{mapped} of 64 bytes mapped: {what}"));
-        stage.seen.stdout.extend_from_slice(copied);
+        ctx.note(format!("{mapped} of 64 bytes mapped: {what}"));
+        ctx.seen.stdout.extend_from_slice(copied);
     }
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(run.retval)
 }
 

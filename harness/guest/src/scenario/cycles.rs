@@ -5,21 +5,21 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::{Context, Result};
 
-use super::Stage;
+use super::TestCtx;
 use crate::cycles::Counter;
 use crate::stream::{PATIENCE, Stream};
 
 /// Counts, waits without sleeping, which takes cycles, and reads.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let counter = Counter::open()?;
     let link = program
         .attach_perf_event(counter.as_raw_fd())
         .context("cannot attach the program to the cycle counter")?;
-    Stream::Stdout.spin_for(program.as_fd(), 1, PATIENCE, &mut stage.seen.stdout)?;
+    Stream::Stdout.spin_for(program.as_fd(), 1, PATIENCE, &mut ctx.seen.stdout)?;
     drop(link);
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(None)
 }

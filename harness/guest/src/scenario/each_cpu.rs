@@ -10,9 +10,9 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Stage, cpus, threads};
-use crate::queueing::Queueing;
-use crate::runner;
+use super::{TestCtx, cpus, threads};
+use crate::prog_run;
+use crate::rqspinlock_unfair::Queueing;
 use crate::stream::Stream;
 
 /// How a report begins, and how it ends.
@@ -25,41 +25,41 @@ const LOOP: &str = "ERROR: Timeout detected for may_goto instruction";
 
 /// Runs, reads, counts; shows the first report. That of the other way of waiting says the same,
 /// but for which CPU it was.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let [queued, competing] = both_ways(stage)?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let [queued, competing] = both_ways(ctx)?;
     ensure!(
         queued.is_empty() == competing.is_empty(),
         "waiters that queue fail and those that compete do not, or the other way round"
     );
     let first = queued.split_inclusive(END).next().unwrap_or_default();
-    stage.seen.stderr.extend_from_slice(first.as_bytes());
+    ctx.seen.stderr.extend_from_slice(first.as_bytes());
     Ok(None)
 }
 
 /// Runs, reads, counts; shows no report.
-pub fn play_unheard(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    both_ways(stage).map(|_| None)
+pub fn run_unheard(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    both_ways(ctx).map(|_| None)
 }
 
 /// Runs, reads, counts, with waiters in a queue only; shows no report.
-pub fn play_queued(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let queueing = Queueing::keep()?;
-    queueing.set(true)?;
-    run(stage).map(|_| None)
+pub fn run_queued(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let rqspinlock_unfair = Queueing::keep()?;
+    rqspinlock_unfair.set(true)?;
+    run_once(ctx).map(|_| None)
 }
 
 /// Gives the reports, of which there are as many as the program counted, for each way of waiting.
-fn both_ways(stage: &mut Stage<'_>) -> Result<[String; 2]> {
-    let queueing = Queueing::keep()?;
-    queueing.set(true)?;
-    let queued = run(stage).context("with waiters in a queue")?;
-    queueing.set(false)?;
-    let competing = run(stage).context("with waiters that compete")?;
+fn both_ways(ctx: &mut TestCtx<'_>) -> Result<[String; 2]> {
+    let rqspinlock_unfair = Queueing::keep()?;
+    rqspinlock_unfair.set(true)?;
+    let queued = run_once(ctx).context("with waiters in a queue")?;
+    rqspinlock_unfair.set(false)?;
+    let competing = run_once(ctx).context("with waiters that compete")?;
     Ok([queued, competing])
 }
 
-fn run(stage: &mut Stage<'_>) -> Result<String> {
-    let loaded = stage.load()?;
+fn run_once(ctx: &mut TestCtx<'_>) -> Result<String> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let works = cpus::online()?
@@ -67,12 +67,12 @@ fn run(stage: &mut Stage<'_>) -> Result<String> {
         .map(|cpu| {
             move || {
                 cpus::stay_on(cpu)?;
-                runner::run_fd(fd)
+                prog_run::run_fd(fd)
             }
         })
         .collect();
     let failures: Vec<i64> = threads::at_once(works)?;
-    Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
+    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
     let mut reports = Vec::new();
     Stream::Stderr.drain(fd, &mut reports)?;
     let reports = String::from_utf8(reports).context("stderr")?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! An extension: loads the program that the case names, lets the case's own replace the function of it
+//! An extension: loads the program that the test names, lets the test's own replace the function of it
 //! that its section says, runs the extended program, and reads the streams of both.
 
 use std::os::fd::{AsFd, AsRawFd};
@@ -7,32 +7,32 @@ use std::os::fd::{AsFd, AsRawFd};
 use anyhow::{Context, Result};
 use libbpf_rs::OpenObject;
 
-use super::{Stage, others};
+use super::{TestCtx, other_progs};
 use crate::load;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
-use crate::wishes::Wishes;
+use crate::test_spec::TestSpec;
 
 /// Loads the one after the other, attaches, runs, reads.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let name = stage
-        .wishes
-        .with
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let name = ctx
+        .spec
+        .load_with
         .first()
-        .context("an extension says what it extends, by __with()")?;
-    let extended = load::load_alone(stage.case, name)?;
+        .context("an extension says what it extends, by __load_with()")?;
+    let extended = load::load_alone(ctx.test, name)?;
     let target = extended.program()?;
-    let case = stage.case;
-    let extension = load::load_with(case, &Wishes::default(), |object| {
-        aim(object, &case.program, target.as_fd().as_raw_fd())
+    let test = ctx.test;
+    let extension = load::load_with(test, &TestSpec::default(), |object| {
+        aim(object, &test.program, target.as_fd().as_raw_fd())
     })?;
     let program = extension.program()?;
-    let link = runner::attach(&program)?;
-    let run = runner::run(&target, stage.wishes.run, None)?;
+    let link = prog_run::attach(&program)?;
+    let run = prog_run::run(&target, ctx.spec.repeat, None)?;
     drop(link);
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
-    others::note_streams(stage, name, target.as_fd())?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    other_progs::note_streams(ctx, name, target.as_fd())?;
     Ok(run.retval)
 }
 

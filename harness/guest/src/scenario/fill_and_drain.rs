@@ -8,36 +8,36 @@ use std::os::fd::{AsFd, BorrowedFd};
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::ProgramMut;
 
-use super::Stage;
-use crate::runner;
+use super::TestCtx;
+use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
 
 /// Fills, fills again, reads a part, fills, reads all, fills.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(4096)?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
 
-    stage.note(format!("limit 4096: {} fitted", fill(&program)?));
-    stage.note(format!("again: {} fitted", fill(&program)?));
+    ctx.note(format!("limit 4096: {} fitted", fill(&program)?));
+    ctx.note(format!("again: {} fitted", fill(&program)?));
     let mut part = [0; 100];
     let count = Stream::Stdout
         .read(fd, &mut part)
         .map_err(|error| Stream::Stdout.explain(&error))?;
     check_dots(&part[..count])?;
-    stage.note(format!("{count} read: {} fitted", fill(&program)?));
+    ctx.note(format!("{count} read: {} fitted", fill(&program)?));
     let count = drain(fd)?;
-    stage.note(format!("{count} read: {} fitted", fill(&program)?));
-    stage.note(format!("{} read at the end", drain(fd)?));
-    Stream::Stderr.drain(fd, &mut stage.seen.stderr)?;
+    ctx.note(format!("{count} read: {} fitted", fill(&program)?));
+    ctx.note(format!("{} read at the end", drain(fd)?));
+    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
     Ok(None)
 }
 
 fn fill(program: &ProgramMut<'_>) -> Result<i64> {
-    runner::run(program, 1, None)?
+    prog_run::run(program, 1, None)?
         .retval
         .context("the program's type returns nothing")
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::Program;
 
-use super::{Stage, bpftool, cpus, lines, threads};
+use super::{TestCtx, bpftool, cpus, lines, threads};
 use crate::fdinfo::Figures;
 use crate::poll::{self, Waiter};
-use crate::runner;
+use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
@@ -42,10 +42,10 @@ struct Lines {
 type Work<'a> = Box<dyn FnOnce() -> Result<u32> + Send + 'a>;
 
 /// Writes and follows for as long as the host says, then balances the books.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let mut books = Books::default();
@@ -60,14 +60,14 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         figures.refused_messages(Stream::Stdout),
         figures.refused_bytes(Stream::Stdout),
     );
-    balance(stage, refused, printed, &books)
+    balance(ctx, refused, printed, &books)
 }
 
 /// The same with bpftool as the follower, which ends when the program is gone.
-pub fn play_bpftool(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_bpftool(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let id = Program::id_from_fd(fd).context("cannot get the program's id")?;
@@ -85,7 +85,7 @@ pub fn play_bpftool(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     let status = bpftool.end()?;
     books.read(bpftool.said(Stream::Stdout))?;
     books.close(bpftool.said(Stream::Stdout))?;
-    stage.note(format!("bpftool: {status}"));
+    ctx.note(format!("bpftool: {status}"));
     let told = refused_in(&String::from_utf8_lossy(bpftool.said(Stream::Stderr)))?;
     ensure!(
         told.0 == figures.refused_messages(Stream::Stdout),
@@ -93,7 +93,7 @@ pub fn play_bpftool(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         figures.refused_messages(Stream::Stdout),
         told.0
     );
-    balance(stage, told, printed, &books)
+    balance(ctx, told, printed, &books)
 }
 
 /// Has the program print on as many CPUs as there are writers, and does the other work meanwhile,
@@ -124,7 +124,7 @@ fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
             first,
             count: AT_ONCE,
         };
-        let returned = runner::run_fd_with(program, &mut wanted)?;
+        let returned = prog_run::run_fd_with(program, &mut wanted)?;
         ensure!(returned == 0, "the program returned {returned}");
         first += AT_ONCE;
     }
@@ -181,7 +181,7 @@ impl Books {
 
 /// Numbers that were not read are those that were refused: there are as many of them.
 fn balance(
-    stage: &mut Stage<'_>,
+    ctx: &mut TestCtx<'_>,
     (refused, bytes): (u64, u64),
     printed: u64,
     books: &Books,
@@ -199,8 +199,8 @@ fn balance(
         refused > 0 && read > 0,
         "{read} lines were read, {refused} refused"
     );
-    stage.note("read + refused = printed, by the numbers of the lines and by their bytes");
-    stage.note("some were refused, and the follower was told how many");
+    ctx.note("read + refused = printed, by the numbers of the lines and by their bytes");
+    ctx.note("some were refused, and the follower was told how many");
     Ok(None)
 }
 

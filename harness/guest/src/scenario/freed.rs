@@ -15,13 +15,13 @@ use reports::Item;
 
 use self::counts::Counts;
 use self::loopback::{Loopback, Packets};
-use super::{Stage, cpus};
+use super::{TestCtx, cpus};
 use crate::load::{self, Loaded};
-use crate::runner;
+use crate::prog_run;
 use crate::settings;
 use crate::stream::{PATIENCE, Stream};
+use crate::test_spec::TestSpec;
 use crate::trigger;
-use crate::wishes::Wishes;
 
 mod counts;
 mod loopback;
@@ -56,12 +56,12 @@ struct Plan<'a> {
 }
 
 /// Attached to cgroup egress, with UDP packets.
-pub fn play_cgroup(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_cgroup(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let _loopback = Loopback::up()?;
     let packets = Packets::new()?;
     let root = File::open(CGROUP).with_context(|| format!("cannot open {CGROUP}"))?;
-    play(
-        stage,
+    run(
+        ctx,
         &Plan {
             attach: &|loaded| {
                 let link = loaded.program()?.attach_cgroup(root.as_raw_fd())?;
@@ -75,11 +75,11 @@ pub fn play_cgroup(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Attached to the loopback device, with UDP packets.
-pub fn play_xdp(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_xdp(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loopback = Loopback::up()?;
     let packets = Packets::new()?;
-    play(
-        stage,
+    run(
+        ctx,
         &Plan {
             attach: &|loaded| {
                 let link = loaded.program()?.attach_xdp(loopback.index())?;
@@ -93,21 +93,21 @@ pub fn play_xdp(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Attached where its section says. The program that the test names, if any, stays attached there.
-pub fn play_attached(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let others = stage
-        .wishes
-        .with
+pub fn run_attached(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let others = ctx
+        .spec
+        .load_with
         .iter()
-        .map(|name| load::load_alone(stage.case, name))
+        .map(|name| load::load_alone(ctx.test, name))
         .collect::<Result<Vec<_>>>()?;
     let _links = others
         .iter()
-        .map(|other| runner::attach(&other.program()?))
+        .map(|other| prog_run::attach(&other.program()?))
         .collect::<Result<Vec<_>>>()?;
-    play(
-        stage,
+    run(
+        ctx,
         &Plan {
-            attach: &|loaded| Ok(Box::new(runner::attach(&loaded.program()?)?)),
+            attach: &|loaded| Ok(Box::new(prog_run::attach(&loaded.program()?)?)),
             drive: &trigger::find(trigger::DEFAULT)?,
             reports: true,
             outlasts: false,
@@ -120,30 +120,30 @@ pub fn play_attached(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Called through an array of programs, whose entry is deleted.
-pub fn play_entry(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_entry_with(stage, true)
+pub fn run_entry(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_entry_with(ctx, true)
 }
 
 /// The same of a program that does nothing that is reported.
-pub fn play_entry_silent(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_entry_with(stage, false)
+pub fn run_entry_silent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_entry_with(ctx, false)
 }
 
-fn play_entry_with(stage: &mut Stage<'_>, reports: bool) -> Result<Option<i64>> {
-    let name = stage
-        .wishes
-        .with
+fn run_entry_with(ctx: &mut TestCtx<'_>, reports: bool) -> Result<Option<i64>> {
+    let name = ctx
+        .spec
+        .load_with
         .first()
         .context("the test names no program that calls it")?;
-    let caller = load::load_alone(stage.case, name)?;
+    let caller = load::load_alone(ctx.test, name)?;
     let program = caller.program()?;
     let fd = program.as_fd();
     let targets = MapHandle::try_from(&caller.map("targets")?)?;
-    play(
-        stage,
+    run(
+        ctx,
         &Plan {
             attach: &|loaded| Ok(Box::new(Entry::fill(&targets, loaded.program()?.as_fd())?)),
-            drive: &|| runner::run_fd_on_packet(fd).map(drop),
+            drive: &|| prog_run::run_fd_on_packet(fd).map(drop),
             reports,
             outlasts: true,
         },
@@ -176,24 +176,24 @@ impl Drop for Entry {
 }
 
 /// A timer callback that starts its timer again.
-pub fn play_timer(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_callback(stage, "timers", false)
+pub fn run_timer(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_callback(ctx, "timers", false)
 }
 
 /// The same of a work queue's.
-pub fn play_work(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_callback(stage, "works", true)
+pub fn run_work(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_callback(ctx, "works", true)
 }
 
 /// The last reference to the program goes with the map that has the callback.
-fn play_callback(stage: &mut Stage<'_>, map: &str, outlasts: bool) -> Result<Option<i64>> {
-    play(
-        stage,
+fn run_callback(ctx: &mut TestCtx<'_>, map: &str, outlasts: bool) -> Result<Option<i64>> {
+    run(
+        ctx,
         &Plan {
             attach: &|loaded| {
                 let program = loaded.program()?;
                 cpus::stay_on(RUNS_ON)?;
-                let code = runner::run_fd_on_packet(program.as_fd())?;
+                let code = prog_run::run_fd_on_packet(program.as_fd())?;
                 cpus::stay_on(REMOVED_ON)?;
                 ensure!(code == 0, "the program returned {code}");
                 Ok(Box::new(MapHandle::try_from(&loaded.map(map)?)?))
@@ -206,13 +206,13 @@ fn play_callback(stage: &mut Stage<'_>, map: &str, outlasts: bool) -> Result<Opt
 }
 
 /// Goes round as long as the host says.
-fn play(stage: &mut Stage<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
+fn run(ctx: &mut TestCtx<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
     let everywhere = cpus::online()?;
     let outlasted = thread::scope(|scope| {
         let (orders, received) = mpsc::channel();
         let once = plan.drive;
         let driver = scope.spawn(move || drive(once, &received));
-        let outlasted = rounds(stage, plan, orders);
+        let outlasted = rounds(ctx, plan, orders);
         match driver.join() {
             Ok(driven) => driven.and(outlasted),
             Err(_) => bail!("the thread that runs the program panicked"),
@@ -225,9 +225,9 @@ fn play(stage: &mut Stage<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
             outlasted > 0,
             "no run of the program outlasted the last reference to it"
         );
-        stage.note("runs outlasted the last reference to the program");
+        ctx.note("runs outlasted the last reference to the program");
     } else {
-        stage.note("the program was removed while it ran");
+        ctx.note("the program was removed while it ran");
     }
     Ok(None)
 }
@@ -243,13 +243,13 @@ fn drive(once: &(dyn Fn() -> Result<()> + Sync), orders: &Receiver<()>) -> Resul
 }
 
 /// Attaches and removes the program again and again; gives how often a run outlasted it.
-fn rounds(stage: &Stage<'_>, plan: &Plan<'_>, orders: Sender<()>) -> Result<usize> {
+fn rounds(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: Sender<()>) -> Result<usize> {
     cpus::stay_on(REMOVED_ON)?;
     let until = Instant::now() + settings::stress();
     let (mut round, mut outlasted) = (0, 0);
     while round < ROUNDS || Instant::now() < until {
-        let survived = one_round(stage, plan, &orders, round == 0)
-            .with_context(|| format!("round {round}"))?;
+        let survived =
+            one_round(ctx, plan, &orders, round == 0).with_context(|| format!("round {round}"))?;
         outlasted += usize::from(survived);
         round += 1;
     }
@@ -257,8 +257,8 @@ fn rounds(stage: &Stage<'_>, plan: &Plan<'_>, orders: Sender<()>) -> Result<usiz
 }
 
 /// Gives whether a run was under way when the last reference was gone.
-fn one_round(stage: &Stage<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: bool) -> Result<bool> {
-    let loaded = load::load(stage.case, &Wishes::default())?;
+fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: bool) -> Result<bool> {
+    let loaded = load::load(ctx.test, &TestSpec::default())?;
     let counts = Counts::of(&loaded)?;
     let program = loaded.program()?.as_fd().try_clone_to_owned()?;
     let attached = (plan.attach)(loaded)?;
@@ -266,7 +266,7 @@ fn one_round(stage: &Stage<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
         .send(())
         .context("nothing runs the program any more")?;
     if first && plan.reports {
-        expect_own_report(stage, program.as_fd())?;
+        expect_own_report(ctx, program.as_fd())?;
         orders
             .send(())
             .context("nothing runs the program any more")?;
@@ -311,7 +311,7 @@ fn wait_for_end(counts: &Counts) -> Result<()> {
 }
 
 /// Waits for the first report, which is the program's.
-fn expect_own_report(stage: &Stage<'_>, program: BorrowedFd<'_>) -> Result<()> {
+fn expect_own_report(ctx: &TestCtx<'_>, program: BorrowedFd<'_>) -> Result<()> {
     let mut text = Vec::new();
     Stream::Stderr.wait_for(program, 1, PATIENCE, &mut text)?;
     let items = reports::parse(&text).context("stderr")?;
@@ -325,7 +325,7 @@ fn expect_own_report(stage: &Stage<'_>, program: BorrowedFd<'_>) -> Result<()> {
             .filter_map(|frame| frame.program.as_ref())
             .any(|program| program.name == name)
     };
-    let expected = &stage.case.program;
+    let expected = &ctx.test.program;
     // a callback runs without its program
     let callback = ["expired", "work"].iter().any(|name| named(name));
     ensure!(

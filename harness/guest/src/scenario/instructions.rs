@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Plays the case plainly, and notes how many instructions the verifier left of the program.
+//! Plays the test plainly, and notes how many instructions the verifier left of the program.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -7,14 +7,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use anyhow::{Result, ensure};
 use libbpf_rs::libbpf_sys;
 
-use super::{Stage, plain};
+use super::{TestCtx, plain};
 
 /// Loads the program to look at it, then plays.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let count = instructions(loaded.program()?.as_fd())?;
-    stage.note(format!("{count} instructions after verification"));
-    plain::play(stage)
+    ctx.note(format!("{count} instructions after verification"));
+    plain::run(ctx)
 }
 
 fn instructions(program: BorrowedFd<'_>) -> Result<usize> {

@@ -5,21 +5,21 @@ use std::os::fd::AsFd;
 
 use anyhow::{Result, ensure};
 
-use super::{Stage, lines};
-use crate::runner;
+use super::{TestCtx, lines};
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// Runs the program once and checks its lines. How many there are depends on the clock, so that
 /// is not noted.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let mut text = Vec::new();
     Stream::Stdout.drain(program.as_fd(), &mut text)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     let writers = lines::check(&[text])?.len();
     ensure!(writers == 2, "{writers} of program and callback printed");
-    stage.note("lines of program and callback, once, whole and in order");
+    ctx.note("lines of program and callback, once, whole and in order");
     Ok(run.retval)
 }

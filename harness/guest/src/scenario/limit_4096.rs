@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Plays the case plainly, with room for 4096 bytes of unread text a stream.
+//! Plays the test plainly, with room for 4096 bytes of unread text a stream.
 
 use anyhow::Result;
 
-use super::{Stage, plain};
+use super::{TestCtx, plain};
 use crate::sysctl::Limit;
 
-/// Sets the limit, plays the case, and puts the limit back.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+/// Sets the limit, plays the test, and puts the limit back.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(4096)?;
-    plain::play(stage)
+    plain::run(ctx)
 }

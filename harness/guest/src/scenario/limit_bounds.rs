@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::Stage;
+use super::TestCtx;
 use crate::errno;
 use crate::sysctl::{self, Limit};
 
@@ -22,16 +22,16 @@ const VALUES: &[&str] = &[
 ];
 
 /// Writes every value. The program is loaded, not run.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    ctx.load()?;
     let limit = Limit::keep()?;
-    stage.note(format!("holds {} at first", limit.before()));
+    ctx.note(format!("holds {} at first", limit.before()));
     for value in VALUES {
         let result = match limit.write(value) {
             Ok(()) => "ok".to_owned(),
             Err(error) => errno::describe(&error),
         };
-        stage.note(format!("write {value}: {result}, holds {}", sysctl::get()?));
+        ctx.note(format!("write {value}: {result}, holds {}", sysctl::get()?));
     }
     Ok(None)
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The lines of the cases with several writers and readers: 16 bytes each, `<thread id> <number>`.
+//! The lines of the tests with several writers and readers: 16 bytes each, `<thread id> <number>`.
 
 use std::collections::BTreeMap;
 

@@ -3,11 +3,11 @@
 
 use anyhow::Result;
 
-use super::Stage;
+use super::TestCtx;
 
 /// Loads it and notes that it did.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    stage.load()?;
-    stage.note("loaded");
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    ctx.load()?;
+    ctx.note("loaded");
     Ok(None)
 }

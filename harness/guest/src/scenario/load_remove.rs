@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 use libbpf_rs::libbpf_sys;
 
-use super::{Stage, copy, memory, threads};
-use crate::runner;
+use super::{TestCtx, load_insns, memory, threads};
+use crate::prog_run;
 
 const WARM_UP: usize = 100;
 const TIMES: usize = 1000;
@@ -20,15 +20,15 @@ const TIMES: usize = 1000;
 const THREADS: usize = 2;
 
 /// Loads, runs, removes; compares.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let instructions = program.insns();
     rounds(instructions, WARM_UP)?;
     let before = memory::settled()?;
     rounds(instructions, TIMES - WARM_UP)?;
     memory::wait_until_back(before)?;
-    stage.note(format!(
+    ctx.note(format!(
         "{TIMES} programs loaded, run and removed: memory is back where it was"
     ));
     Ok(None)
@@ -38,9 +38,9 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 fn rounds(instructions: &[libbpf_sys::bpf_insn], times: usize) -> Result<()> {
     let some = || {
         for round in 0..times / THREADS {
-            let copy = copy::load(instructions)
+            let copy = load_insns::load(instructions)
                 .with_context(|| format!("cannot load the instructions in round {round}"))?;
-            runner::run_fd(copy.as_fd())?;
+            prog_run::run_fd(copy.as_fd())?;
         }
         Ok(())
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Locks from every context on every CPU, for as long as the host says: half of the time with waiters
-//! in a queue, half without. Then the program `balance` of the case looks at what is left, and the
+//! in a queue, half without. Then the program `balance` of the test looks at what is left, and the
 //! failures that the programs counted are held against those that the kernel reported.
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,11 +12,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use reports::Item;
 use wire::Request;
 
-use super::{Stage, cpus};
+use super::{TestCtx, cpus};
 use crate::channel::Channel;
 use crate::load::Loaded;
-use crate::queueing::Queueing;
-use crate::runner;
+use crate::prog_run;
+use crate::rqspinlock_unfair::Queueing;
 use crate::settings;
 use crate::stream::Stream;
 
@@ -24,27 +24,27 @@ use crate::stream::Stream;
 const NMIS_APART: Duration = Duration::from_millis(5);
 
 /// In processes and interrupts.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_with(stage, false)
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_with(ctx, false)
 }
 
 /// In NMIs besides, which the host injects.
-pub fn play_with_nmis(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_with(stage, true)
+pub fn run_with_nmis(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_with(ctx, true)
 }
 
-fn play_with(stage: &mut Stage<'_>, nmis: bool) -> Result<Option<i64>> {
-    let mut loaded = stage.load()?;
-    let queueing = Queueing::keep()?;
+fn run_with(ctx: &mut TestCtx<'_>, nmis: bool) -> Result<Option<i64>> {
+    let mut loaded = ctx.load()?;
+    let rqspinlock_unfair = Queueing::keep()?;
     for queued in [true, false] {
-        queueing.set(queued)?;
-        let channel = nmis.then_some(&mut *stage.channel);
+        rqspinlock_unfair.set(queued)?;
+        let channel = nmis.then_some(&mut *ctx.channel);
         torture(&loaded, channel, settings::stress() / 2)?;
     }
     loaded.detach_others();
     // those that were attached may have been at work
     cpus::wait_for_programs()?;
-    balance(stage, &loaded).map(|()| None)
+    balance(ctx, &loaded).map(|()| None)
 }
 
 /// Has all of them take locks, for so long.
@@ -67,14 +67,14 @@ fn torture(loaded: &Loaded, channel: Option<&mut Channel>, time: Duration) -> Re
                 })
             })
             .collect();
-        threads.push(scope.spawn(move || run(stubborn, "stubborn", 0..=1)));
+        threads.push(scope.spawn(move || run_once(stubborn, "stubborn", 0..=1)));
         let injected = inject(channel, at_work);
         for thread in threads {
             thread.join().map_err(|_| anyhow!("a thread panicked"))??;
         }
         injected
     })?;
-    run(stop, "stop", 0..=0)
+    run_once(stop, "stop", 0..=0)
 }
 
 /// Runs the program on that CPU again and again, with its timer going.
@@ -85,9 +85,9 @@ fn on_cpu(
     until: Instant,
 ) -> Result<()> {
     cpus::stay_on(cpu)?;
-    run(start_timer, "start_timer", 0..=0)?;
+    run_once(start_timer, "start_timer", 0..=0)?;
     while Instant::now() < until {
-        run(program, "the program", 0..=0)?;
+        run_once(program, "the program", 0..=0)?;
     }
     Ok(())
 }
@@ -104,34 +104,38 @@ fn inject(channel: Option<&mut Channel>, at_work: &AtomicUsize) -> Result<()> {
     Ok(())
 }
 
-fn run(program: BorrowedFd<'_>, name: &str, allowed: std::ops::RangeInclusive<i64>) -> Result<()> {
-    let returned = runner::run_fd(program).with_context(|| name.to_owned())?;
+fn run_once(
+    program: BorrowedFd<'_>,
+    name: &str,
+    allowed: std::ops::RangeInclusive<i64>,
+) -> Result<()> {
+    let returned = prog_run::run_fd(program).with_context(|| name.to_owned())?;
     ensure!(allowed.contains(&returned), "{name} returned {returned}");
     Ok(())
 }
 
 /// Looks at what is left, and at what was reported.
-fn balance(stage: &mut Stage<'_>, loaded: &Loaded) -> Result<()> {
+fn balance(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<()> {
     let balance = loaded.other("balance")?;
-    let failures = runner::run_fd(balance.as_fd())?;
-    Stream::Stdout.drain(balance.as_fd(), &mut stage.seen.stdout)?;
+    let failures = prog_run::run_fd(balance.as_fd())?;
+    Stream::Stdout.drain(balance.as_fd(), &mut ctx.seen.stdout)?;
     let mut figures = Vec::new();
     Stream::Stderr.drain(balance.as_fd(), &mut figures)?;
     // they differ from run to run, so that they are for the reader of the console only
     for line in String::from_utf8_lossy(&figures).lines() {
-        eprintln!("{}: {line}", stage.case.name);
+        eprintln!("{}: {line}", ctx.test.name);
     }
-    let mut reported = reports_of(loaded.program()?.as_fd(), &mut stage.seen.stderr)?;
-    for name in &stage.wishes.with {
+    let mut reported = reports_of(loaded.program()?.as_fd(), &mut ctx.seen.stderr)?;
+    for name in &ctx.spec.load_with {
         if name != "balance" {
-            reported += reports_of(loaded.other(name)?.as_fd(), &mut stage.seen.stderr)?;
+            reported += reports_of(loaded.other(name)?.as_fd(), &mut ctx.seen.stderr)?;
         }
     }
     ensure!(
         u64::try_from(failures) == Ok(reported),
         "the programs counted {failures} failures, the kernel reported {reported}"
     );
-    stage.note("each failure was reported");
+    ctx.note("each failure was reported");
     Ok(())
 }
 

@@ -8,29 +8,29 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 use libbpf_rs::ProgramMut;
 
-use super::Stage;
-use crate::runner;
+use super::TestCtx;
+use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
 
 /// Prints, lowers the limit, prints, reads, prints.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
 
-    stage.note(format!("default limit: {} bytes fitted", print(&program)?));
+    ctx.note(format!("default limit: {} bytes fitted", print(&program)?));
     limit.set(4096)?;
-    stage.note(format!("limit 4096: {} bytes fitted", print(&program)?));
-    stage.note(format!("{} bytes read", drain(&program)?));
-    stage.note(format!("then {} bytes fitted", print(&program)?));
-    stage.note(format!("{} bytes read", drain(&program)?));
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    ctx.note(format!("limit 4096: {} bytes fitted", print(&program)?));
+    ctx.note(format!("{} bytes read", drain(&program)?));
+    ctx.note(format!("then {} bytes fitted", print(&program)?));
+    ctx.note(format!("{} bytes read", drain(&program)?));
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(None)
 }
 
 fn print(program: &ProgramMut<'_>) -> Result<i64> {
-    runner::run(program, 1, None)?
+    prog_run::run(program, 1, None)?
         .retval
         .context("the program's type returns nothing")
 }

@@ -7,21 +7,21 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Stage, memory};
-use crate::runner;
+use super::{TestCtx, memory};
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// Bytes that a record may cost beyond its text.
 const OVERHEAD: i64 = 24;
 
 /// Fills, measures, reads a half and then the rest, and measures after each.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
 
     let before = memory::settled()?;
-    let lines = runner::run(&program, 1, None)?
+    let lines = prog_run::run(&program, 1, None)?
         .retval
         .context("the program's type returns nothing")?;
     let used = before - memory::free()?;
@@ -43,11 +43,11 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         used_by_half <= bound,
         "with {half} of {bytes} bytes read, {used_by_half} KiB are used, {bound} KiB are allowed"
     );
-    stage.note(format!(
+    ctx.note(format!(
         "{bytes} bytes in {lines} lines: at most {OVERHEAD} bytes of memory a line on top"
     ));
-    stage.note("half of it read: half of the memory is back");
-    stage.note("all of it read: memory is back where it was");
+    ctx.note("half of it read: half of the memory is back");
+    ctx.note("all of it read: memory is back where it was");
     Ok(Some(lines))
 }
 

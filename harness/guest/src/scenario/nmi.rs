@@ -7,30 +7,30 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use wire::Request;
 
-use super::Stage;
-use crate::runner;
+use super::TestCtx;
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// An NMI may come while the handler's path is not armed yet; a few are enough.
 const TRIES: usize = 5;
 
 /// Attaches, injects, waits, detaches, reads.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let link = runner::attach(&program)?;
+    let link = prog_run::attach(&program)?;
     let mut printed = Ok(());
     for _ in 0..TRIES {
-        stage.channel.request(Request::Nmi)?;
+        ctx.channel.request(Request::Nmi)?;
         let patience = Duration::from_secs(1);
-        printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut stage.seen.stdout);
+        printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut ctx.seen.stdout);
         if printed.is_ok() {
             break;
         }
     }
     printed.with_context(|| format!("after {TRIES} NMIs"))?;
     drop(link);
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(None)
 }

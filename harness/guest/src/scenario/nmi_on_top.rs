@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use wire::Request;
 
-use super::{Stage, cpus};
-use crate::runner;
+use super::{TestCtx, cpus};
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// The first may come while `below` is not there yet.
@@ -20,22 +20,22 @@ const TRIES: usize = 10;
 const HIT: u32 = 0;
 
 /// Attaches, runs, injects, waits, detaches, reads.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let below = loaded.other("below")?;
     let below = below.as_fd();
-    let link = runner::attach(&program)?;
+    let link = prog_run::attach(&program)?;
     let returned = thread::scope(|scope| {
         let below = scope.spawn(move || {
             cpus::stay_on(HIT)?;
-            runner::run_fd(below)
+            prog_run::run_fd(below)
         });
         let mut printed = Ok(());
         for _ in 0..TRIES {
-            stage.channel.request(Request::Nmi)?;
+            ctx.channel.request(Request::Nmi)?;
             let patience = Duration::from_millis(300);
-            printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut stage.seen.stdout);
+            printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut ctx.seen.stdout);
             if printed.is_ok() {
                 break;
             }
@@ -44,8 +44,8 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         below.join().map_err(|_| anyhow!("a thread panicked"))?
     })?;
     drop(link);
-    stage.note(format!("the program below returned {returned}"));
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    ctx.note(format!("the program below returned {returned}"));
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(None)
 }

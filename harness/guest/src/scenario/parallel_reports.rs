@@ -8,37 +8,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use reports::Item;
 
-use super::{Stage, tally_reports, threads};
-use crate::runner;
+use super::{TestCtx, tally_reports, threads};
+use crate::prog_run;
 use crate::stream::Stream;
 
 const THREADS: usize = 4;
 
 /// Runs with several threads, reads with one, and notes how many reports there were of each kind.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let retvals = threads::at_once(vec![|| runner::run_fd(fd); THREADS])?;
-    stage.note(format!("the program returned {retvals:?}"));
+    let retvals = threads::at_once(vec![|| prog_run::run_fd(fd); THREADS])?;
+    ctx.note(format!("the program returned {retvals:?}"));
     let (mut text, mut own) = (Vec::new(), Vec::new());
     Stream::Stderr.drain(fd, &mut text)?;
     let notes = tally_reports::tally(&text, &mut own)?;
-    stage.seen.notes.extend(notes);
+    ctx.seen.notes.extend(notes);
     let lines = own.split_inclusive(|byte| *byte == b'\n').count();
-    stage.note(format!("{lines} lines of the program's own"));
+    ctx.note(format!("{lines} lines of the program's own"));
     Ok(None)
 }
 
 /// Reads while the program runs. How many reports are suppressed is chance then; those and the others
 /// together are not, and that is noted.
-pub fn play_while_reading(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let running = AtomicUsize::new(THREADS);
     let run = || {
-        let retval = runner::run_fd(fd);
+        let retval = prog_run::run_fd(fd);
         running.fetch_sub(1, Ordering::Release);
         retval.map(|_| Vec::new())
     };
@@ -62,6 +62,6 @@ pub fn play_while_reading(stage: &mut Stage<'_>) -> Result<Option<i64>> {
             Item::ReportsSuppressed { count } => *count,
         })
         .sum();
-    stage.note(format!("{made} reports were printed or suppressed"));
+    ctx.note(format!("{made} reports were printed or suppressed"));
     Ok(None)
 }

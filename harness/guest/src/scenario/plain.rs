@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Load, run, read: what a case does that names no scenario.
+//! Load, run, read: what a test does that names no scenario.
 
 use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::Stage;
-use crate::runner;
+use super::TestCtx;
+use crate::prog_run;
 use crate::settings;
 use crate::stream::{PATIENCE, Stream};
 
-/// Runs the program as the case wishes, waits for what it expects later, detaches, and reads both
+/// Runs the program as the test spec, waits for what it expects later, detaches, and reads both
 /// streams to their ends.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let (wishes, mut loaded) = (stage.wishes, stage.load()?);
-    let run = runner::run(&loaded.program()?, wishes.run, wishes.trigger.as_deref())?;
-    let seen = &mut *stage.seen;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let (spec, mut loaded) = (ctx.spec, ctx.load()?);
+    let run = prog_run::run(&loaded.program()?, spec.repeat, spec.trigger.as_deref())?;
+    let seen = &mut *ctx.seen;
     {
         let program = loaded.program()?;
         let fd = program.as_fd();
-        Stream::Stdout.wait_for(fd, wishes.await_stdout, PATIENCE, &mut seen.stdout)?;
-        Stream::Stderr.wait_for(fd, wishes.await_stderr, PATIENCE, &mut seen.stderr)?;
+        Stream::Stdout.wait_for(fd, spec.wait_stdout, PATIENCE, &mut seen.stdout)?;
+        Stream::Stderr.wait_for(fd, spec.wait_stderr, PATIENCE, &mut seen.stderr)?;
     }
     drop(run.link);
     loaded.detach_others();
@@ -28,7 +28,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     Stream::Stdout.collect(program.as_fd(), &mut seen.stdout)?;
     Stream::Stderr.collect(program.as_fd(), &mut seen.stderr)?;
     if settings::by_bpftool() {
-        stage.note("both streams as `bpftool prog tracelog` showed them");
+        ctx.note("both streams as `bpftool prog tracelog` showed them");
     }
     Ok(run.retval)
 }

@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 
-use super::{Stage, lines, threads};
-use crate::runner;
+use super::{TestCtx, lines, threads};
+use crate::prog_run;
 use crate::stream::Stream;
 
 const WRITERS: usize = 2;
 
 /// Reads until the writers are done, and then the rest.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let writing = AtomicUsize::new(WRITERS);
     let write = || {
-        let retval = runner::run_fd(fd);
+        let retval = prog_run::run_fd(fd);
         writing.fetch_sub(1, Ordering::Release);
         retval.map(|retval| (retval, Vec::new()))
     };
@@ -34,7 +34,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     type Work<'a> = Box<dyn FnOnce() -> Result<(i64, Vec<u8>)> + Send + 'a>;
     let works: Vec<Work<'_>> = vec![Box::new(&write), Box::new(&write), Box::new(read)];
     let (retvals, texts): (Vec<i64>, Vec<Vec<u8>>) = threads::at_once(works)?.into_iter().unzip();
-    stage.note(format!("the program returned {:?}", &retvals[..WRITERS]));
-    stage.note(lines::describe(&lines::check(&texts)?));
+    ctx.note(format!("the program returned {:?}", &retvals[..WRITERS]));
+    ctx.note(lines::describe(&lines::check(&texts)?));
     Ok(None)
 }

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Result, ensure};
 
-use super::{Stage, tally_reports};
+use super::{TestCtx, tally_reports};
 use crate::fdinfo::Figures;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
 
@@ -16,45 +16,45 @@ const NOTICE_END: &[u8] = b" further reports were suppressed\n";
 
 /// Notes every figure that is not 0. How long reports are differs from machine to machine: of stderr's
 /// unread bytes it holds that they are those that are read then.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    note(stage, fd, "before")?;
-    let retval = runner::run_fd(fd)?;
-    note(stage, fd, "after the run")?;
+    note(ctx, fd, "before")?;
+    let retval = prog_run::run_fd(fd)?;
+    note(ctx, fd, "after the run")?;
     let pending = Figures::of(fd)?.pending(Stream::Stderr);
     let mut text = Vec::new();
-    Stream::Stdout.drain(fd, &mut stage.seen.stdout)?;
+    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
     Stream::Stderr.drain(fd, &mut text)?;
     let read = text.len() - notice(&text).len();
     ensure!(
         usize::try_from(pending)? == read,
         "{pending} bytes were pending in stderr, and {read} were read then"
     );
-    let notes = tally_reports::tally(&text, &mut stage.seen.stderr)?;
-    stage.seen.notes.extend(notes);
-    note(stage, fd, "after all was read")?;
+    let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
+    ctx.seen.notes.extend(notes);
+    note(ctx, fd, "after all was read")?;
     Ok(Some(retval))
 }
 
 /// The same with room for 4096 bytes of unread text a stream.
-pub fn play_within_4096(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(4096)?;
-    play(stage)
+    run(ctx)
 }
 
 /// Where the number is not the same in every run: the program, and those it names, are told by as
 /// many errors as it returns, and all for this reason.
-pub fn play_as_told(stage: &mut Stage<'_>, reason: &str) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_as_told(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let told = runner::run_fd(program.as_fd())?;
+    let told = prog_run::run_fd(program.as_fd())?;
     ensure!(told > 0, "nothing was refused");
     let mut counted = 0;
     let mut programs = vec![program];
-    for name in &stage.wishes.with {
+    for name in &ctx.spec.load_with {
         programs.push(loaded.other(name)?);
     }
     for program in &programs {
@@ -70,7 +70,7 @@ pub fn play_as_told(stage: &mut Stage<'_>, reason: &str) -> Result<Option<i64>> 
         u64::try_from(told)? == counted,
         "the programs were told of {told} refusals, {counted} were counted"
     );
-    stage.note(format!(
+    ctx.note(format!(
         "as many refusals were counted ({reason}) as the programs were told of"
     ));
     Ok(None)
@@ -88,15 +88,15 @@ fn notice(text: &[u8]) -> &[u8] {
     &text[begin..]
 }
 
-fn note(stage: &mut Stage<'_>, program: BorrowedFd<'_>, when: &str) -> Result<()> {
+fn note(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, when: &str) -> Result<()> {
     let figures = Figures::of(program)?;
     let shown = figures.iter().count();
-    stage.note(format!("{when}: {shown} figures"));
+    ctx.note(format!("{when}: {shown} figures"));
     for (name, value) in figures.iter().filter(|(_, value)| *value > 0) {
         if name == "stderr_pending_bytes" {
-            stage.note("  stderr_pending_bytes: those that are read then");
+            ctx.note("  stderr_pending_bytes: those that are read then");
         } else {
-            stage.note(format!("  {name}: {value}"));
+            ctx.note(format!("  {name}: {value}"));
         }
     }
     Ok(())

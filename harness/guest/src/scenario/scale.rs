@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Stage, cpus, memory, threads};
+use super::{TestCtx, cpus, memory, threads};
 use crate::load::Loaded;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// How many CPUs print at once.
@@ -26,52 +26,52 @@ const LINES: i64 = 100;
 const COPIES: usize = 30;
 
 /// All CPUs print to one stream.
-pub fn play_one_stream(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_one_stream(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     for writers in WRITERS {
         let program = loaded.program()?;
-        print(stage, &vec![program.as_fd(); writers])?;
+        print(ctx, &vec![program.as_fd(); writers])?;
     }
     Ok(None)
 }
 
 /// Each CPU prints to a stream of its own.
-pub fn play_own_streams(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_own_streams(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let most = WRITERS.iter().copied().max().unwrap_or(1);
-    let loaded = copies(stage, most)?;
+    let loaded = copies(ctx, most)?;
     let programs = loaded
         .iter()
         .map(Loaded::program)
         .collect::<Result<Vec<_>>>()?;
     let fds: Vec<BorrowedFd<'_>> = programs.iter().map(|program| program.as_fd()).collect();
     for writers in WRITERS {
-        print(stage, &fds[..writers])?;
+        print(ctx, &fds[..writers])?;
     }
     Ok(None)
 }
 
 /// Many records are printed, and what they take is divided among them.
-pub fn play_memory(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = copies(stage, COPIES)?;
+pub fn run_memory(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = copies(ctx, COPIES)?;
     let before = memory::settled()?;
     let mut records = 0;
     for copy in &loaded {
-        let printed = runner::run_fd(copy.program()?.as_fd())?;
+        let printed = prog_run::run_fd(copy.program()?.as_fd())?;
         ensure!(printed > 0, "a print was refused");
         records += printed;
     }
     let used = before - memory::free()?;
     let bytes = used.max(0) * 1024 * 1000 / records;
-    stage.note(format!("{bytes} bytes of memory a record"));
+    ctx.note(format!("{bytes} bytes of memory a record"));
     Ok(None)
 }
 
-fn copies(stage: &Stage<'_>, count: usize) -> Result<Vec<Loaded>> {
-    (0..count).map(|_| stage.load()).collect()
+fn copies(ctx: &TestCtx<'_>, count: usize) -> Result<Vec<Loaded>> {
+    (0..count).map(|_| ctx.load()).collect()
 }
 
 /// Prints on as many CPUs as there are programs, and notes how much that came to.
-fn print(stage: &mut Stage<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
+fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     let online = cpus::online()?;
     let writers = programs.len();
     ensure!(
@@ -95,9 +95,9 @@ fn print(stage: &mut Stage<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     let tried: i64 = done.iter().map(|writer| writer.tried).sum();
     ensure!(tried > 0, "nothing was printed");
     let printed = (printed * 1000.0) as u64;
-    stage.note(format!("{printed} prints a second @ {writers} CPUs"));
+    ctx.note(format!("{printed} prints a second @ {writers} CPUs"));
     let refused = refused * 1_000_000 / tried;
-    stage.note(format!("{refused} refused of 1000 @ {writers} CPUs"));
+    ctx.note(format!("{refused} refused of 1000 @ {writers} CPUs"));
     Ok(())
 }
 
@@ -113,7 +113,7 @@ fn print_on_one(program: BorrowedFd<'_>) -> Result<Writer> {
     let (mut tried, mut refused) = (0, 0);
     let begun = Instant::now();
     while begun.elapsed() < TIME {
-        let run = runner::run_fd(program).context("cannot print")?;
+        let run = prog_run::run_fd(program).context("cannot print")?;
         ensure!((0..=LINES).contains(&run), "the program returned {run}");
         tried += LINES;
         refused += run;

@@ -6,32 +6,32 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 use libbpf_rs::Program;
 
-use super::Stage;
+use super::TestCtx;
 use crate::errno;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 
 /// Runs the program once; reads five bytes by its fd and the next five by a second one, closes all
 /// others with the object, and reads the rest by the second.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let id = Program::id_from_fd(program.as_fd()).context("cannot get the program's id")?;
     let second = Program::fd_from_id(id).context("cannot get a second fd of the program")?;
     for (which, fd) in [("first", program.as_fd()), ("second", second.as_fd())] {
         let mut buffer = [0; 5];
         let result = Stream::Stdout.read(fd, &mut buffer);
-        stage.note(format!(
+        ctx.note(format!(
             "5 bytes by the {which} fd: {}",
             errno::describe_result(&result)
         ));
         let count = result.map_err(|error| Stream::Stdout.explain(&error))?;
-        stage.seen.stdout.extend_from_slice(&buffer[..count]);
+        ctx.seen.stdout.extend_from_slice(&buffer[..count]);
     }
     drop(loaded);
-    stage.note("the rest by the second fd, when all others are closed");
-    Stream::Stdout.drain(second.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(second.as_fd(), &mut stage.seen.stderr)?;
+    ctx.note("the rest by the second fd, when all others are closed");
+    Stream::Stdout.drain(second.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(second.as_fd(), &mut ctx.seen.stderr)?;
     Ok(run.retval)
 }

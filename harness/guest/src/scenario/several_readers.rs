@@ -5,20 +5,20 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::Result;
 
-use super::{Stage, lines, threads};
-use crate::runner;
+use super::{TestCtx, lines, threads};
+use crate::prog_run;
 use crate::stream::Stream;
 
 const READERS: usize = 4;
 
 /// Writes with one thread, reads with several.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let retval = runner::run_fd(fd)?;
+    let retval = prog_run::run_fd(fd)?;
     let texts = threads::at_once(vec![|| read(fd); READERS])?;
-    stage.note(lines::describe(&lines::check(&texts)?));
+    ctx.note(lines::describe(&lines::check(&texts)?));
     Ok(Some(retval))
 }
 

@@ -5,21 +5,21 @@ use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::{Stage, lines, threads};
-use crate::runner;
+use super::{TestCtx, lines, threads};
+use crate::prog_run;
 use crate::stream::Stream;
 
 const WRITERS: usize = 4;
 
 /// Writes with several threads, reads with one.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let retvals = threads::at_once(vec![|| runner::run_fd(fd); WRITERS])?;
-    stage.note(format!("the program returned {retvals:?}"));
+    let retvals = threads::at_once(vec![|| prog_run::run_fd(fd); WRITERS])?;
+    ctx.note(format!("the program returned {retvals:?}"));
     let mut text = Vec::new();
     Stream::Stdout.drain(fd, &mut text)?;
-    stage.note(lines::describe(&lines::check(&[text])?));
+    ctx.note(lines::describe(&lines::check(&[text])?));
     Ok(None)
 }

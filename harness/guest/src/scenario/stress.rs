@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Everything at once, for as long as the host says; then the books are balanced.
 //!
-//! Threads play their parts until the writers are done: one a CPU that runs the program, readers,
+//! Threads run their parts until the writers are done: one a CPU that runs the program, readers,
 //! one that loads and removes another program, one that changes the limit. The timers that the
 //! program starts and the tracing program write besides.
 
@@ -15,9 +15,9 @@ use libbpf_rs::libbpf_sys;
 
 use self::ledger::Ledger;
 use self::order::{What, give};
-use super::{Stage, copy, cpus, lines, threads};
+use super::{TestCtx, cpus, lines, load_insns, threads};
 use crate::fault_injection::Impatient;
-use crate::runner;
+use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
@@ -42,21 +42,21 @@ const READERS: &[usize] = &[1, 10, 256];
 const FAILING: u32 = 33;
 
 /// With all the memory there is.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_with(stage, || Ok(None))
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_with(ctx, || Ok(None))
 }
 
 /// With allocations that fail, once all programs are loaded.
-pub fn play_without_memory(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    play_with(stage, || Impatient::fail(FAILING).map(Some))
+pub fn run_without_memory(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_with(ctx, || Impatient::fail(FAILING).map(Some))
 }
 
-fn play_with(
-    stage: &mut Stage<'_>,
+fn run_with(
+    ctx: &mut TestCtx<'_>,
     injection: impl FnOnce() -> Result<Option<Impatient>>,
 ) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let tracing = loaded.other("tracing")?;
     let passing = loaded.other("passing")?;
@@ -72,15 +72,15 @@ fn play_with(
     };
     let books = {
         let _injection = injection()?;
-        parts.play()?
+        parts.run()?
     };
     parts.balance(&books)?;
     for (kind, _) in KINDS {
-        stage.note(format!(
+        ctx.note(format!(
             "{kind}: what was accepted was read once, whole and in order"
         ));
     }
-    stage.note("what was tried was accepted or refused");
+    ctx.note("what was tried was accepted or refused");
     Ok(None)
 }
 
@@ -100,7 +100,7 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     /// Plays all parts; gives what was read.
-    fn play(&self) -> Result<Ledger> {
+    fn run(&self) -> Result<Ledger> {
         type Part<'a> = Box<dyn FnOnce() -> Result<Ledger> + Send + 'a>;
         let mut parts: Vec<Part<'_>> = Vec::new();
         self.writing.store(self.cpus.len(), Ordering::Release);
@@ -178,8 +178,8 @@ impl Parts<'_> {
 
     fn load_and_remove(&self) -> Result<()> {
         while self.goes_on() {
-            match copy::load(self.passing) {
-                Ok(copy) => runner::run_fd(copy.as_fd()).map(drop)?,
+            match load_insns::load(self.passing) {
+                Ok(copy) => prog_run::run_fd(copy.as_fd()).map(drop)?,
                 // where allocations fail
                 Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {}
                 Err(error) => return Err(error).context("cannot load a program meanwhile"),

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use reports::{Access, Frame, Item, Kind, Report};
 
-use super::{Scenario, Stage};
+use super::{Scenario, TestCtx};
 
-/// Plays the case, then puts notes in the place of the reports that stderr gave.
-pub fn after(stage: &mut Stage<'_>, play: Scenario) -> Result<Option<i64>> {
-    let retval = play(stage)?;
-    let text = std::mem::take(&mut stage.seen.stderr);
-    let notes = tally(&text, &mut stage.seen.stderr)?;
-    stage.seen.notes.extend(notes);
+/// Plays the test, then puts notes in the place of the reports that stderr gave.
+pub fn after(ctx: &mut TestCtx<'_>, run: Scenario) -> Result<Option<i64>> {
+    let retval = run(ctx)?;
+    let text = std::mem::take(&mut ctx.seen.stderr);
+    let notes = tally(&text, &mut ctx.seen.stderr)?;
+    ctx.seen.notes.extend(notes);
     Ok(retval)
 }
 

@@ -6,21 +6,21 @@ use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::Stage;
-use crate::runner;
+use super::TestCtx;
+use crate::prog_run;
 use crate::stream::Stream;
 
-/// Reads the case's own stdout, which makes `reader` print, and then that of `reader`.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let mut loaded = stage.load()?;
+/// Reads the test's own stdout, which makes `reader` print, and then that of `reader`.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let mut loaded = ctx.load()?;
     let retval = {
         let program = loaded.program()?;
-        let retval = runner::run_fd(program.as_fd())?;
-        Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+        let retval = prog_run::run_fd(program.as_fd())?;
+        Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
         let mut text = Vec::new();
         let reader = loaded.other("reader")?;
         Stream::Stdout.drain(reader.as_fd(), &mut text)?;
-        stage.note(format!(
+        ctx.note(format!(
             "stdout of reader: {:?}",
             String::from_utf8_lossy(&text)
         ));
@@ -28,6 +28,6 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     };
     loaded.detach_others();
     let reader = loaded.other("reader")?;
-    Stream::Stderr.drain(reader.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stderr.drain(reader.as_fd(), &mut ctx.seen.stderr)?;
     Ok(Some(retval))
 }

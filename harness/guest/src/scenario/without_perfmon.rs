@@ -3,15 +3,15 @@
 
 use anyhow::Result;
 
-use super::{Stage, plain};
+use super::{TestCtx, plain};
 use crate::capability::{CAP_BPF, CAP_NET_ADMIN, with_only};
 
 /// Loads the program twice: with all capabilities, where it must be accepted, and without.
 ///
 /// The first also makes libbpf find out what the kernel can do; without the capabilities it would
-/// get wrong answers, and remember them for all later cases.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    stage.load()?;
-    stage.note("accepted with all capabilities");
-    with_only(&[CAP_BPF, CAP_NET_ADMIN], || plain::play(stage))?
+/// get wrong answers, and remember them for all later tests.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    ctx.load()?;
+    ctx.note("accepted with all capabilities");
+    with_only(&[CAP_BPF, CAP_NET_ADMIN], || plain::run(ctx))?
 }

@@ -43,7 +43,7 @@ def say(message):
     channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def start(*cases):
+def start(*tests):
     say(
         {
             "event": "start",
@@ -51,7 +51,7 @@ def start(*cases):
             "kernel": "6.12.0",
             "machine": "x86_64",
             "cpus": 2,
-            "cases": cases,
+            "tests": tests,
             "empty_objects": [],
         }
     )

@@ -2,12 +2,12 @@
 //! A bad night: one good cell, one whose text differs and whose program is hostile, one in which
 //! the kernel was caught, and one that never came to a result.
 
-use bpf_streams::bench::{At, Bench, Figures, Row};
-use bpf_streams::matrix::Cell;
-use bpf_streams::nightly::CellRecord;
-use bpf_streams::report::{CaseOutcome, Environment, RunResult};
-use bpf_streams::snapshot;
-use wire::{Bytes, CaseReport, Outcome};
+use bpf_streams::judge::snapshot;
+use bpf_streams::report::bench::{At, Bench, Figures, Row};
+use bpf_streams::report::matrix::Cell;
+use bpf_streams::report::nightly::CellRecord;
+use bpf_streams::report::run_report::{Environment, RunResult, TestOutcome};
+use wire::{Bytes, Outcome, TestReport};
 
 /// What a program prints that wants to break out of the page.
 const HOSTILE: &[u8] = b"</pre></details></script><script>window.injected = 1</script>\n\
@@ -70,9 +70,9 @@ pub fn measured() -> CellRecord {
     }
 }
 
-fn figure(case: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
+fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
     Row {
-        case: case.to_owned(),
+        test: test.to_owned(),
         unit: unit.to_owned(),
         at: at.map(|count| At {
             count,
@@ -84,35 +84,35 @@ fn figure(case: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
 
 /// A cell in which all is well.
 pub fn good(arch: &str, config: &str) -> CellRecord {
-    record(arch, config, cases(), Vec::new(), &[])
+    record(arch, config, tests(), Vec::new(), &[])
 }
 
 fn differs() -> CellRecord {
-    let mut cases = cases();
-    let approved = cases[2].text.clone();
-    let case = &mut cases[2];
-    case.passed = false;
-    case.failure = Some(
+    let mut tests = tests();
+    let approved = tests[2].text.clone();
+    let test = &mut tests[2];
+    test.passed = false;
+    test.failure = Some(
         "it differs from its snapshot, as shown above; if the new text is right, approve it \
          with `make review`"
             .to_owned(),
     );
-    case.raw = case.text.clone();
-    case.text = case
+    test.raw = test.text.clone();
+    test.text = test
         .text
         .take()
         .map(|text| text.replace("Total held locks = 1", "Total held locks = 2"));
-    case.approved = approved;
-    record("arm64", "plain", cases, Vec::new(), &[])
+    test.approved = approved;
+    record("arm64", "plain", tests, Vec::new(), &[])
 }
 
 fn caught() -> CellRecord {
-    let mut cases = cases();
-    for case in &mut cases[3..] {
-        *case = CaseOutcome {
-            case: case.case.clone(),
+    let mut tests = tests();
+    for test in &mut tests[3..] {
+        *test = TestOutcome {
+            test: test.test.clone(),
             failure: Some("it was never reported".to_owned()),
-            ..CaseOutcome::default()
+            ..TestOutcome::default()
         };
     }
     let fault = format!(
@@ -120,7 +120,7 @@ fn caught() -> CellRecord {
          after it was freed, or past its end\n    {}\n  look at the whole console",
         CONSOLE[1]
     );
-    record("x86_64", "debug", cases, vec![fault], CONSOLE)
+    record("x86_64", "debug", tests, vec![fault], CONSOLE)
 }
 
 fn no_result() -> CellRecord {
@@ -143,17 +143,17 @@ fn no_result() -> CellRecord {
 fn record(
     arch: &str,
     config: &str,
-    cases: Vec<CaseOutcome>,
+    tests: Vec<TestOutcome>,
     faults: Vec<String>,
     console: &[&str],
 ) -> CellRecord {
-    let passed = faults.is_empty() && cases.iter().all(|case| case.passed);
+    let passed = faults.is_empty() && tests.iter().all(|test| test.passed);
     CellRecord {
         cell: cell(arch, config),
         seconds: 9.4,
         result: Some(RunResult {
             passed,
-            cases,
+            tests,
             faults,
             console: console.iter().map(|&line| line.to_owned()).collect(),
             guest_seconds: 5.3,
@@ -193,38 +193,38 @@ fn environment(arch: &str, config: &str) -> Environment {
     }
 }
 
-fn cases() -> Vec<CaseOutcome> {
-    let mut cases = vec![
-        case(
+fn tests() -> Vec<TestOutcome> {
+    let mut tests = vec![
+        test(
             "attached__print_from_tracepoint",
             b"from a tracepoint\n",
             b"",
             1_400,
         ),
-        case("hostile__\"><script>alert(1)</script>", HOSTILE, b"", 900),
-        case(
+        test("hostile__\"><script>alert(1)</script>", HOSTILE, b"", 900),
+        test(
             "locks__res_spin_lock_test",
             b"",
             DEADLOCK.as_bytes(),
             31_000,
         ),
-        case("reads__bytewise", b"one\ntwo\nthree\n", b"", 2_300),
+        test("reads__bytewise", b"one\ntwo\nthree\n", b"", 2_300),
     ];
-    cases.extend((0..12).map(|number| {
+    tests.extend((0..12).map(|number| {
         let name = format!("conversions__a_program_with_quite_a_long_name_{number}");
-        case(
+        test(
             &name,
             format!("number {number}\n").as_bytes(),
             b"",
             700 * (number + 1),
         )
     }));
-    cases
+    tests
 }
 
-fn case(name: &str, stdout: &[u8], stderr: &[u8], micros: u64) -> CaseOutcome {
-    let report = CaseReport {
-        case: name.to_owned(),
+fn test(name: &str, stdout: &[u8], stderr: &[u8], micros: u64) -> TestOutcome {
+    let report = TestReport {
+        test: name.to_owned(),
         outcome: Outcome::Ran { retval: Some(0) },
         stdout: Bytes(stdout.to_vec()),
         stderr: Bytes(stderr.to_vec()),
@@ -232,14 +232,14 @@ fn case(name: &str, stdout: &[u8], stderr: &[u8], micros: u64) -> CaseOutcome {
         notes: Vec::new(),
         micros,
     };
-    CaseOutcome {
-        case: name.to_owned(),
+    TestOutcome {
+        test: name.to_owned(),
         passed: true,
         outcome: Some("returned 0".to_owned()),
         stdout_bytes: Some(stdout.len()),
         stderr_bytes: Some(stderr.len()),
         micros: Some(micros),
         text: snapshot::render(&report).ok(),
-        ..CaseOutcome::default()
+        ..TestOutcome::default()
     }
 }

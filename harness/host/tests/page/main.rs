@@ -8,7 +8,7 @@ mod fixture;
 
 use std::path::Path;
 
-use bpf_streams::nightly::{CellRecord, Folder, Nightly};
+use bpf_streams::report::nightly::{CellRecord, Folder, Nightly};
 use browser::Browser;
 
 /// What the guidelines for accessible pages ask of small text (WCAG 2, level AA).

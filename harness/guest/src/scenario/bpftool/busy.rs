@@ -7,12 +7,12 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Stage, id_of};
+use super::{TestCtx, id_of};
 use crate::bpftool;
-use crate::runner;
+use crate::prog_run;
 use crate::stream::Stream;
 
-/// Bytes of a text of the case, which begins with the number of those before it, or blanks.
+/// Bytes of a text of the test, which begins with the number of those before it, or blanks.
 const RECORD: usize = 908;
 const NUMBER: usize = 7;
 const NO_NUMBER: &str = "       ";
@@ -32,13 +32,13 @@ const AHEAD: usize = 4;
 const MOST: usize = (AHEAD + 1) * RUN + 2 * PIECE;
 
 /// Runs the program whenever a piece of what bpftool writes is read, until it ends.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let mut printed = 0;
     for _ in 0..AHEAD {
-        printed = runner::run_fd(fd)?;
+        printed = prog_run::run_fd(fd)?;
     }
     let id = id_of(fd)?;
     let mut child = bpftool::command(&["prog", "tracelog", "stdout", "id", &id])
@@ -47,7 +47,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         .context("cannot start bpftool")?;
     let mut records = Records::default();
     let shown = follow(&mut child, &mut records, || {
-        printed = runner::run_fd(fd)?;
+        printed = prog_run::run_fd(fd)?;
         Ok(())
     });
     if shown.is_err() {
@@ -59,7 +59,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         shown? >= AHEAD * RUN,
         "bpftool did not show all that was there"
     );
-    stage.note(format!(
+    ctx.note(format!(
         "bpftool showed what was there, and at most 128 KiB of what came: {status}"
     ));
     let mut rest = Vec::new();
@@ -71,7 +71,7 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         records.count,
         records.rest.len()
     );
-    stage.note("what it showed and what was left: each text once, whole and in order");
+    ctx.note("what it showed and what was left: each text once, whole and in order");
     Ok(None)
 }
 

@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 
 use super::follow::{follow, note_end};
-use super::{Stage, id_of};
+use super::{TestCtx, id_of};
 use crate::bpftool;
-use crate::runner;
-use crate::running::Running;
+use crate::child::Running;
+use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
 
@@ -23,31 +23,31 @@ const TEXT: usize = 4 * 1001;
 const OF_PROGRAM: &str = "where a text was cut";
 
 /// Runs the program, which is refused three texts each time, and notes what bpftool says of them.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
     for stream in Stream::ALL {
         // another time nothing is printed, and the counts are still there
         for (times, options) in [(1, &[][..]), (0, &["--json"])] {
-            runner::run(&program, times, None)?;
+            prog_run::run(&program, times, None)?;
             let words = ["prog", "tracelog", stream.name(), "id", &id];
             let output = bpftool::call(&mut bpftool::command(&[options, &words].concat()))?;
-            stage.note(format!("{stream} {options:?}: {}", output.status));
-            note_said(stage, &id, "stdout", &output.stdout);
-            note_said(stage, &id, "stderr", &output.stderr);
+            ctx.note(format!("{stream} {options:?}: {}", output.status));
+            note_said(ctx, &id, "stdout", &output.stdout);
+            note_said(ctx, &id, "stderr", &output.stderr);
         }
     }
     Ok(None)
 }
 
 /// Follows the program while it is refused text.
-pub fn play_followed(stage: &mut Stage<'_>) -> Result<Option<i64>> {
+pub fn run_followed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
-    let loaded = stage.load()?;
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
     let mut follower = follow(&[], Stream::Stdout, &["id", &id])?;
@@ -56,46 +56,46 @@ pub fn play_followed(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         // nobody reads while the program prints, so that it is refused the same each time
         follower.stop()?;
         as_json.stop()?;
-        runner::run(&program, 1, None)?;
+        prog_run::run(&program, 1, None)?;
         follower.go_on()?;
         as_json.go_on()?;
         follower.hear(Stream::Stdout, TEXT)?;
         as_json.hear(Stream::Stdout, TEXT)?;
         follower.hear_line(Stream::Stderr)?;
-        note_taken(stage, &id, "while it is followed", &mut follower);
+        note_taken(ctx, &id, "while it is followed", &mut follower);
         as_json.said(Stream::Stdout).clear();
     }
     follower.signal(libc::SIGINT)?;
     as_json.signal(libc::SIGINT)?;
-    note_end(stage, "plain, at the end", &mut follower)?;
+    note_end(ctx, "plain, at the end", &mut follower)?;
     let status = as_json.end()?;
     let said = std::mem::take(as_json.said(Stream::Stdout));
     let at_end = String::from_utf8_lossy(&said);
     let (_, refused) = at_end
         .split_once("],\"refused\":")
         .with_context(|| format!("no counts in `{at_end}`"))?;
-    stage.note(format!("JSON, at the end: {status}"));
-    stage.note(format!("  \"refused\":{refused}"));
+    ctx.note(format!("JSON, at the end: {status}"));
+    ctx.note(format!("  \"refused\":{refused}"));
     Ok(None)
 }
 
-fn note_taken(stage: &mut Stage<'_>, id: &str, what: &str, follower: &mut Running) {
-    stage.note(what);
+fn note_taken(ctx: &mut TestCtx<'_>, id: &str, what: &str, follower: &mut Running) {
+    ctx.note(what);
     for stream in Stream::ALL {
         let text = std::mem::take(follower.said(stream));
-        note_said(stage, id, stream.name(), &text);
+        note_said(ctx, id, stream.name(), &text);
     }
 }
 
 /// Notes what was said; of the program's own lines only that they are there.
-fn note_said(stage: &mut Stage<'_>, id: &str, whose: &str, text: &[u8]) {
+fn note_said(ctx: &mut TestCtx<'_>, id: &str, whose: &str, text: &[u8]) {
     let text = String::from_utf8_lossy(text).replace(&format!("program {id} "), "program ID ");
     let (lines, others): (Vec<_>, Vec<_>) =
         text.lines().partition(|line| line.contains(OF_PROGRAM));
     if !lines.is_empty() {
-        stage.note(format!("  {whose}: {} lines of the program's", lines.len()));
+        ctx.note(format!("  {whose}: {} lines of the program's", lines.len()));
     }
     for line in others {
-        stage.note(format!("  {whose}: {line}"));
+        ctx.note(format!("  {whose}: {line}"));
     }
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::refused::{NOBODY, wait_until_gone};
-use super::{Pins, Stage, id_of, note_lines};
+use super::{Pins, TestCtx, id_of, note_lines};
 use crate::bpftool;
-use crate::runner;
-use crate::running::Running;
+use crate::child::Running;
+use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
 
@@ -23,8 +23,8 @@ use crate::stream::Stream;
 const SILENCE: Duration = Duration::from_millis(2500);
 
 /// Follows both streams of a program that its pin holds alone, until it is not there any more.
-pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_gone(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let mut program = loaded.program()?;
     let pins = Pins::hold(&mut program)?;
     let id = id_of(program.as_fd())?;
@@ -32,24 +32,24 @@ pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     for stream in Stream::ALL {
         followers.push((stream, follow(&[], stream, &["id", &id])?));
     }
-    runner::run_fd(program.as_fd())?;
+    prog_run::run_fd(program.as_fd())?;
     hear_both(&mut followers, 1)?;
     drop(loaded);
     thread::sleep(settings::patient(SILENCE));
     // were it gone, it could not be opened; had the followers ended, they would not be heard
-    runner::run_fd(Pins::open()?.as_fd())?;
+    prog_run::run_fd(Pins::open()?.as_fd())?;
     hear_both(&mut followers, 2)?;
     // these they show though nobody but they holds the program any more
     for (_, follower) in &followers {
         follower.stop()?;
     }
-    runner::run_fd(Pins::open()?.as_fd())?;
+    prog_run::run_fd(Pins::open()?.as_fd())?;
     drop(pins);
     for (_, follower) in &followers {
         follower.go_on()?;
     }
     for (stream, mut follower) in followers {
-        note_end(stage, stream.name(), &mut follower)?;
+        note_end(ctx, stream.name(), &mut follower)?;
     }
     wait_until_gone(&id)?;
     Ok(None)
@@ -90,8 +90,8 @@ enum End {
 }
 
 /// Has followers end before the program does; what was printed then is still there.
-pub fn play_signals(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
     for (what, options, end) in [
@@ -101,59 +101,59 @@ pub fn play_signals(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         ("SIGINT with --json", &["--json"], End::Signal(libc::SIGINT)),
         ("nobody reads it", &[], End::Unread),
     ] {
-        runner::run_fd(program.as_fd())?;
+        prog_run::run_fd(program.as_fd())?;
         let mut follower = follow(options, Stream::Stdout, &["id", &id])?;
         follower.hear(Stream::Stdout, LINE.len())?;
         match end {
             End::Signal(signal) => follower.signal(signal)?,
             End::Unread => follower.close(Stream::Stdout),
         }
-        note_end(stage, what, &mut follower)?;
+        note_end(ctx, what, &mut follower)?;
     }
-    runner::run_fd(program.as_fd())?;
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
+    prog_run::run_fd(program.as_fd())?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
     Ok(None)
 }
 
 /// Follows a program out of a batch, which ends well when the program is gone.
-pub fn play_batch(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_batch(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
     let batch = file_in_memory(&format!("prog tracelog stdout id {id}\n"))?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), batch.as_raw_fd());
     let words = ["--follow", "batch", "file", &path];
     let mut follower = Running::start(&mut bpftool::command(&words))?;
-    runner::run_fd(program.as_fd())?;
+    prog_run::run_fd(program.as_fd())?;
     follower.hear(Stream::Stdout, LINE.len())?;
     drop(loaded);
-    note_end(stage, "batch", &mut follower)?;
+    note_end(ctx, "batch", &mut follower)?;
     Ok(None)
 }
 
 /// Nobody, who may not open programs by their id, follows one by its pin until that is removed. What
 /// was printed before is shown, though the pin is gone when it looks again.
-pub fn play_by_pin(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_by_pin(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let mut program = loaded.program()?;
     let _pins = Pins::hold(&mut program)?;
     fs::set_permissions(Pins::PROGRAM, Permissions::from_mode(0o666))
         .context("cannot let everybody open the pin")?;
     let mut command = command(&[], Stream::Stdout, &["pinned", Pins::PROGRAM]);
     let mut follower = Running::start(command.uid(NOBODY).gid(NOBODY))?;
-    runner::run_fd(program.as_fd())?;
+    prog_run::run_fd(program.as_fd())?;
     follower.hear(Stream::Stdout, LINE.len())?;
     thread::sleep(settings::patient(SILENCE));
-    runner::run_fd(program.as_fd())?;
+    prog_run::run_fd(program.as_fd())?;
     follower.hear(Stream::Stdout, 2 * LINE.len())?;
     follower.stop()?;
-    runner::run_fd(program.as_fd())?;
+    prog_run::run_fd(program.as_fd())?;
     program
         .unpin(Pins::PROGRAM)
         .context("cannot unpin the program")?;
     thread::sleep(settings::patient(SILENCE));
     follower.go_on()?;
-    note_end(stage, "by pin", &mut follower)?;
+    note_end(ctx, "by pin", &mut follower)?;
     Ok(None)
 }
 
@@ -168,12 +168,12 @@ fn command(options: &[&str], stream: Stream, program: &[&str]) -> std::process::
 }
 
 /// Waits for the end, and notes what was said that nobody has taken.
-pub fn note_end(stage: &mut Stage<'_>, what: &str, follower: &mut Running) -> Result<()> {
+pub fn note_end(ctx: &mut TestCtx<'_>, what: &str, follower: &mut Running) -> Result<()> {
     let status = follower.end()?;
-    stage.note(format!("{what}: {status}"));
+    ctx.note(format!("{what}: {status}"));
     for stream in Stream::ALL {
         let text = std::mem::take(follower.said(stream));
-        note_lines(stage, stream.name(), &text);
+        note_lines(ctx, stream.name(), &text);
     }
     ensure!(status.success(), "following ended with {status}");
     Ok(())

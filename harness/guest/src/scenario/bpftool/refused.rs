@@ -10,9 +10,9 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use libbpf_rs::Program;
 
-use super::{Pins, Stage, id_of, note_call, tag_of};
+use super::{Pins, TestCtx, id_of, note_call, tag_of};
 use crate::bpftool;
-use crate::runner;
+use crate::prog_run;
 use crate::settings;
 use crate::stream::{PATIENCE, Stream};
 
@@ -20,10 +20,10 @@ use crate::stream::{PATIENCE, Stream};
 pub const NOBODY: u32 = 65534;
 
 /// Runs the program, makes the calls that must be refused, and reads the text.
-pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let id = &id_of(program.as_fd())?;
     for words in [
         &["stdin", "id", id][..],
@@ -42,26 +42,26 @@ pub fn play(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     ] {
         // the id differs from run to run
         let what = words.join(" ").replace(id.as_str(), "ID");
-        note_call(stage, &what, &mut tracelog(words))?;
+        note_call(ctx, &what, &mut tracelog(words))?;
     }
     // what goes for all commands that take a program
     let show = ["prog", "show", "name", "nobody"];
-    note_call(stage, &show.join(" "), &mut bpftool::command(&show))?;
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    note_call(ctx, &show.join(" "), &mut bpftool::command(&show))?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(run.retval)
 }
 
 /// Has bpftool look for a program that is gone.
-pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_gone(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    runner::run(&program, 1, None)?;
+    prog_run::run(&program, 1, None)?;
     let id = id_of(program.as_fd())?;
     let pins = Pins::hold(&mut program)?;
     drop(loaded);
     note_with_id(
-        stage,
+        ctx,
         "the pin holds it, by id",
         &id,
         &mut tracelog(&["stdout", "id", &id]),
@@ -69,13 +69,13 @@ pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
     drop(pins);
     wait_until_gone(&id)?;
     note_with_id(
-        stage,
+        ctx,
         "gone, by id",
         &id,
         &mut tracelog(&["stdout", "id", &id]),
     )?;
     note_call(
-        stage,
+        ctx,
         "gone, by pin",
         &mut tracelog(&["stdout", "pinned", Pins::PROGRAM]),
     )?;
@@ -83,10 +83,10 @@ pub fn play_gone(stage: &mut Stage<'_>) -> Result<Option<i64>> {
 }
 
 /// Has nobody ask, by an id, which takes a capability, and by a pin, which takes rights on the file.
-pub fn play_without_rights(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let loaded = stage.load()?;
+pub fn run_without_rights(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let id = id_of(program.as_fd())?;
     let _pins = Pins::hold(&mut program)?;
     let nobody = |words: &[&str]| {
@@ -94,29 +94,29 @@ pub fn play_without_rights(stage: &mut Stage<'_>) -> Result<Option<i64>> {
         command.uid(NOBODY).gid(NOBODY);
         command
     };
-    note_with_id(stage, "by id", &id, &mut nobody(&["stdout", "id", &id]))?;
+    note_with_id(ctx, "by id", &id, &mut nobody(&["stdout", "id", &id]))?;
     note_call(
-        stage,
+        ctx,
         "by pin",
         &mut nobody(&["stdout", "pinned", Pins::PROGRAM]),
     )?;
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(run.retval)
 }
 
 /// Has bpftool look for a program by what two have in common.
-pub fn play_several(stage: &mut Stage<'_>) -> Result<Option<i64>> {
-    let one = stage.load()?;
-    let _other = stage.load()?;
+pub fn run_several(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let one = ctx.load()?;
+    let _other = ctx.load()?;
     let program = one.program()?;
-    let run = runner::run(&program, 1, None)?;
+    let run = prog_run::run(&program, 1, None)?;
     let name = program.name().to_string_lossy().into_owned();
     let tag = tag_of(program.as_fd())?;
-    note_call(stage, "by name", &mut tracelog(&["stdout", "name", &name]))?;
-    note_call(stage, "by tag", &mut tracelog(&["stdout", "tag", &tag]))?;
-    Stream::Stdout.drain(program.as_fd(), &mut stage.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut stage.seen.stderr)?;
+    note_call(ctx, "by name", &mut tracelog(&["stdout", "name", &name]))?;
+    note_call(ctx, "by tag", &mut tracelog(&["stdout", "tag", &tag]))?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
     Ok(run.retval)
 }
 
@@ -139,10 +139,10 @@ fn tracelog(words: &[&str]) -> Command {
 }
 
 /// The same as [`note_call`], with a name for the id, which differs from run to run.
-fn note_with_id(stage: &mut Stage<'_>, what: &str, id: &str, command: &mut Command) -> Result<()> {
-    let before = stage.seen.notes.len();
-    note_call(stage, what, command)?;
-    for note in &mut stage.seen.notes[before..] {
+fn note_with_id(ctx: &mut TestCtx<'_>, what: &str, id: &str, command: &mut Command) -> Result<()> {
+    let before = ctx.seen.notes.len();
+    note_call(ctx, what, command)?;
+    for note in &mut ctx.seen.notes[before..] {
         *note = note.replace(&format!("({id})"), "(ID)");
     }
     Ok(())

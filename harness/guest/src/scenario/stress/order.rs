@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use anyhow::{Result, ensure};
 
-use crate::runner;
+use crate::prog_run;
 
 /// What the program is to do.
 #[derive(Clone, Copy)]
@@ -60,5 +60,5 @@ pub fn returned(program: BorrowedFd<'_>, what: What) -> Result<i32> {
 }
 
 fn run(program: BorrowedFd<'_>, order: &mut Order) -> Result<i32> {
-    Ok(i32::try_from(runner::run_fd_with(program, order)?)?)
+    Ok(i32::try_from(prog_run::run_fd_with(program, order)?)?)
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Plays the test plainly, and notes what the streams of the programs that it names hold.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use anyhow::{Context, Result};
+
+use super::TestCtx;
+use crate::prog_run;
+use crate::stream::Stream;
+
+/// Runs the program, detaches the others, and reads the streams of all.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let mut loaded = ctx.load()?;
+    let run = prog_run::run(
+        &loaded.program()?,
+        ctx.spec.repeat,
+        ctx.spec.trigger.as_deref(),
+    )?;
+    drop(run.link);
+    loaded.detach_others();
+    let program = loaded.program()?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    for name in &ctx.spec.load_with {
+        note_streams(ctx, name, loaded.other(name)?.as_fd())?;
+    }
+    Ok(run.retval)
+}
+
+/// Notes all that the streams of the program hold, which must be whole reports.
+pub fn note_streams(ctx: &mut TestCtx<'_>, name: &str, program: BorrowedFd<'_>) -> Result<()> {
+    for stream in Stream::ALL {
+        let mut text = Vec::new();
+        stream.drain(program, &mut text)?;
+        reports::parse(&text).with_context(|| format!("{stream} of {name}"))?;
+        if text.is_empty() {
+            ctx.note(format!("{stream} of {name}: empty"));
+            continue;
+        }
+        ctx.note(format!("{stream} of {name}:"));
+        for line in String::from_utf8_lossy(&text).lines() {
+            ctx.note(line);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Edge-triggered: an event for each print that comes after a look, read or not.
+
+use std::os::fd::AsFd;
+
+use anyhow::Result;
+
+use super::{at_once, next, print, waiter};
+use crate::poll;
+use crate::scenario::TestCtx;
+use crate::stream::Stream;
+
+/// Notes the events of one who waits for both streams, and of one who waits for stderr only.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    let both = waiter(fd, poll::STDOUT | poll::STDERR | poll::EDGE)?;
+    let stderr_only = waiter(fd, poll::STDERR | poll::EDGE)?;
+    ctx.note(format!("before: {}", at_once(&both)?));
+
+    for step in ["a print to stdout", "another, nothing read"] {
+        print(fd, 1, 0)?;
+        ctx.note(format!("{step}: {}", poll::describe(next(&both)?)));
+        ctx.note(format!("looked again: {}", at_once(&both)?));
+    }
+    ctx.note(format!("who waits for stderr: {}", at_once(&stderr_only)?));
+
+    print(fd, 0, 1)?;
+    ctx.note(format!(
+        "a print to stderr: {}",
+        poll::describe(next(&both)?)
+    ));
+    ctx.note(format!(
+        "who waits for stderr: {}",
+        poll::describe(next(&stderr_only)?)
+    ));
+
+    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
+    ctx.note(format!("all read: {}", at_once(&both)?));
+    print(fd, 1, 0)?;
+    ctx.note(format!(
+        "a print to stdout: {}",
+        poll::describe(next(&both)?)
+    ));
+    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    Ok(None)
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The program goes while its wake-up is under way.
+
+use std::os::fd::AsFd;
+
+use anyhow::{Context, Result};
+
+use super::{print, waiter};
+use crate::poll;
+use crate::scenario::{TestCtx, load_insns};
+
+const ROUNDS: usize = 50;
+
+/// Prints with somebody waiting and closes the program at once, again and again.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
+    let program = loaded.program()?;
+    for _ in 0..ROUNDS {
+        let copy = load_insns::load(program.insns()).context("cannot load the program again")?;
+        let waiter = waiter(copy.as_fd(), poll::STDOUT | poll::STDERR)?;
+        print(copy.as_fd(), 1, 1)?;
+        drop(copy);
+        drop(waiter);
+    }
+    ctx.note(format!(
+        "{ROUNDS} programs closed right after a print that somebody waited for"
+    ));
+    Ok(None)
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Who comes after the print finds the event at once.
+
+use std::os::fd::AsFd;
+
+use anyhow::Result;
+
+use super::{at_once, print, waiter};
+use crate::poll;
+use crate::scenario::TestCtx;
+use crate::stream::Stream;
+
+/// Prints, and begins to wait then.
+pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
+    let program = loaded.program()?;
+    let fd = program.as_fd();
+    print(fd, 1, 1)?;
+    for (how, flag) in [("level", 0), ("edge", poll::EDGE)] {
+        let late = waiter(fd, poll::STDOUT | poll::STDERR | flag)?;
+        ctx.note(format!("{how}-triggered: {}", at_once(&late)?));
+    }
+    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
+    Ok(None)
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Runs one test and tells what it did.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use wire::{Bytes, Outcome, TestReport};
+
+use crate::channel::Channel;
+use crate::discover::Test;
+use crate::feature;
+use crate::headroom::Headroom;
+use crate::load::Rejection;
+use crate::scenario::{self, TestCtx};
+
+/// What was seen of a test; it stays when the test fails half-way.
+#[derive(Default)]
+pub struct Output {
+    /// What stdout gave so far.
+    pub stdout: Vec<u8>,
+    /// What stderr gave so far.
+    pub stderr: Vec<u8>,
+    /// What the scenario noted.
+    pub notes: Vec<String>,
+}
+
+/// Runs the test. Whatever goes wrong in it, the report tells; the next test begins afresh.
+pub fn run(test: &Test, headroom: &Headroom, channel: &mut Channel) -> TestReport {
+    let begun = Instant::now();
+    let mut seen = Output::default();
+    let attempt = catch_unwind(AssertUnwindSafe(|| {
+        headroom.wait()?;
+        attempt(test, channel, &mut seen)
+    }));
+    let outcome = match attempt {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => not_run(error),
+        Err(panic) => Outcome::Failed {
+            error: format!("the agent panicked: {}", panic_text(panic.as_ref())),
+        },
+    };
+    TestReport {
+        test: test.name.clone(),
+        outcome,
+        stdout: Bytes(seen.stdout),
+        stderr: Bytes(seen.stderr),
+        not_in_mainline: test
+            .spec
+            .as_ref()
+            .ok()
+            .and_then(|spec| spec.not_in_mainline.clone()),
+        notes: seen.notes,
+        micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Runs the program as the test spec, where what it needs is here.
+fn attempt(test: &Test, channel: &mut Channel, seen: &mut Output) -> Result<Outcome> {
+    let spec = test.spec.as_ref().map_err(|mistake| anyhow!("{mistake}"))?;
+    for feature in &spec.requires {
+        if !feature::is_here(feature)? {
+            return Ok(Outcome::Skipped {
+                feature: feature.clone(),
+            });
+        }
+    }
+    let scenario = scenario::find(spec.scenario.as_deref())?;
+    let retval = scenario(&mut TestCtx {
+        test,
+        spec,
+        channel,
+        seen,
+    })?;
+    Ok(Outcome::Ran { retval })
+}
+
+fn not_run(error: anyhow::Error) -> Outcome {
+    match error.downcast::<Rejection>() {
+        Ok(Rejection { errno, log }) => Outcome::Rejected { errno, log },
+        Err(error) => Outcome::Failed {
+            error: format!("{error:#}"),
+        },
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a test asks for: the attributes of `selftests/selftest.h`, read from the object's BTF.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use libbpf_rs::btf::types::{DeclTag, Func};
+use libbpf_rs::btf::{Btf, BtfType, ReferencesType};
+
+/// All attributes of ours begin with this.
+const PREFIX: &str = "streams:";
+
+/// Mainline does otherwise on the agent's own architecture, or on the other one.
+const HERE_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
+    "not_in_mainline_on_arm64"
+} else {
+    "not_in_mainline_on_x86_64"
+};
+const ELSEWHERE_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
+    "not_in_mainline_on_x86_64"
+} else {
+    "not_in_mainline_on_arm64"
+};
+
+/// What a test asks for beyond "load, run once, read".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestSpec {
+    /// Not a test of its own.
+    pub auxiliary: bool,
+    /// Programs of the same object to load, and to attach where they can be attached.
+    pub load_with: Vec<String>,
+    /// How often to run.
+    pub repeat: u32,
+    /// What makes the attached program run; see `trigger.rs`.
+    pub trigger: Option<String>,
+    /// Wait until stdout has given this many bytes.
+    pub wait_stdout: usize,
+    /// Wait until stderr has given this many bytes.
+    pub wait_stderr: usize,
+    /// Hand over to this scenario; see `scenario.rs`.
+    pub scenario: Option<String>,
+    /// Run only where these features are; see `feature.rs`.
+    pub requires: Vec<String>,
+    /// Why mainline does otherwise; told to the host, which knows what is run.
+    pub not_in_mainline: Option<String>,
+    /// Why `BPF_F_TEST_STATE_FREQ` changes the verifier's verdict; see `state_freq.rs`.
+    pub state_freq_differs: Option<String>,
+}
+
+impl Default for TestSpec {
+    fn default() -> TestSpec {
+        TestSpec {
+            auxiliary: false,
+            load_with: Vec::new(),
+            repeat: 1,
+            trigger: None,
+            wait_stdout: 0,
+            wait_stderr: 0,
+            scenario: None,
+            requires: Vec::new(),
+            not_in_mainline: None,
+            state_freq_differs: None,
+        }
+    }
+}
+
+impl TestSpec {
+    /// Takes one attribute in: `with=helper`.
+    fn add(&mut self, attribute: &str) -> Result<(), String> {
+        let (key, value) = attribute
+            .split_once('=')
+            .ok_or_else(|| format!("attribute `{attribute}` has no value"))?;
+        match key {
+            "auxiliary" => self.auxiliary = true,
+            "load_with" => self.load_with.push(value.to_owned()),
+            "repeat" => self.repeat = number(attribute, value)?,
+            "trigger" => self.trigger = Some(value.to_owned()),
+            "wait_stdout" => self.wait_stdout = number(attribute, value)?,
+            "wait_stderr" => self.wait_stderr = number(attribute, value)?,
+            "scenario" => self.scenario = Some(value.to_owned()),
+            "requires" => self.requires.push(value.to_owned()),
+            "not_in_mainline" | HERE_NOT_IN_MAINLINE => {
+                self.not_in_mainline = Some(value.to_owned());
+            }
+            ELSEWHERE_NOT_IN_MAINLINE => {}
+            "state_freq_differs" => self.state_freq_differs = Some(value.to_owned()),
+            _ => return Err(format!("the agent knows no attribute `{key}`")),
+        }
+        Ok(())
+    }
+}
+
+fn number<T: FromStr>(attribute: &str, value: &str) -> Result<T, String> {
+    value
+        .parse()
+        .map_err(|_| format!("attribute `{attribute}` takes a plain number"))
+}
+
+/// The spec of every function that has any; a mistake in one spoils that function only.
+pub fn read(btf: &Btf<'_>) -> BTreeMap<String, Result<TestSpec, String>> {
+    let tags: Vec<(String, String)> = btf
+        .type_by_kind::<DeclTag<'_>>()
+        .filter_map(|tag| Some((function(tag.referenced_type())?, attribute(&tag)?)))
+        .collect();
+    collect(tags)
+}
+
+fn function(tagged: BtfType<'_>) -> Option<String> {
+    let function = Func::try_from(tagged).ok()?;
+    Some(function.name()?.to_str()?.to_owned())
+}
+
+fn attribute(tag: &DeclTag<'_>) -> Option<String> {
+    Some(tag.name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
+}
+
+/// BTF keeps the tags of a function in no particular order, so `with` and `requires` are sorted.
+fn collect(mut tags: Vec<(String, String)>) -> BTreeMap<String, Result<TestSpec, String>> {
+    tags.sort();
+    let mut all = BTreeMap::new();
+    for (function, attribute) in tags {
+        let spec = all
+            .entry(function)
+            .or_insert_with(|| Ok(TestSpec::default()));
+        if let Ok(known) = spec
+            && let Err(mistake) = known.add(&attribute)
+        {
+            *spec = Err(mistake);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec_of(attributes: &[&str]) -> Result<TestSpec, String> {
+        let tags = attributes
+            .iter()
+            .map(|a| ("f".to_owned(), (*a).to_owned()))
+            .collect();
+        collect(tags)
+            .remove("f")
+            .unwrap_or_else(|| Ok(TestSpec::default()))
+    }
+
+    #[test]
+    fn every_attribute_is_understood() {
+        let expected = TestSpec {
+            auxiliary: true,
+            load_with: vec!["a".into(), "b".into()],
+            repeat: 3,
+            trigger: Some("getpgid".into()),
+            wait_stdout: 46,
+            wait_stderr: 7,
+            scenario: Some("fill".into()),
+            requires: vec!["nmi".into(), "two_cpus".into()],
+            not_in_mainline: Some("it has no such = sign".into()),
+            state_freq_differs: Some("a loop converges".into()),
+        };
+        let attributes = [
+            "auxiliary=1",
+            "load_with=b",
+            "load_with=a",
+            "repeat=3",
+            "trigger=getpgid",
+            "wait_stdout=46",
+            "wait_stderr=7",
+            "scenario=fill",
+            "requires=two_cpus",
+            "requires=nmi",
+            "not_in_mainline=it has no such = sign",
+            "state_freq_differs=a loop converges",
+        ];
+        assert_eq!(spec_of(&attributes), Ok(expected));
+    }
+
+    #[test]
+    fn what_mainline_does_otherwise_elsewhere_is_no_matter_here() {
+        let here = format!("{HERE_NOT_IN_MAINLINE}=it has none");
+        let elsewhere = format!("{ELSEWHERE_NOT_IN_MAINLINE}=it has none");
+        let why = |attribute: &str| spec_of(&[attribute]).unwrap().not_in_mainline;
+        assert_eq!(why(&here).as_deref(), Some("it has none"));
+        assert_eq!(why(&elsewhere), None);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for wrong in [
+            "repeat=often",
+            "repeat=-1",
+            "auxiliary",
+            "wiht=a",
+            "state_freq_differs",
+            "not_in_mainline_on_mips=a",
+        ] {
+            let mistake = spec_of(&[wrong, "repeat=2"]).expect_err(wrong);
+            let key = wrong.split('=').next().unwrap_or(wrong);
+            assert!(mistake.contains(key), "{wrong}: {mistake}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Kernel configurations: requests out of commented fragments, and whether they were granted.
+//!
+//! Kconfig drops a request without a word when what it depends on is missing. So every request is
+//! looked up in the configuration that came out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::env::context::{Context, PLAIN};
+
+/// What a fragment asks for: options and their values, as a `.config` writes them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    values: BTreeMap<String, String>,
+}
+
+/// What a base calls otherwise than `kernel-config/` does, where it does: beside its patches.
+const OF_BASE: &str = "kernel.config";
+
+/// The fragments that make the configuration that `ctx` asks for, the general one first.
+pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
+    let dir = ctx.repo.join("kernel-config");
+    let config = Some(ctx.config.as_str()).filter(|&config| config != PLAIN);
+    let names = ["base", ctx.arch.names().name].into_iter().chain(config);
+    let mut paths: Vec<PathBuf> = names
+        .map(|name| dir.join(format!("{name}.config")))
+        .collect();
+    for path in &paths {
+        ensure!(
+            path.is_file(),
+            "there is no fragment {}; ARCH and CONFIG name fragments in kernel-config/",
+            path.display()
+        );
+    }
+    paths.extend(Some(ctx.patches().join(OF_BASE)).filter(|path| path.is_file()));
+    Ok(paths)
+}
+
+/// The variables for the kernel's make that the configuration of `ctx` comes with, as `NAME=value`:
+/// the lines of `kernel-config/<config>.make`, where there is one.
+pub fn make_variables(ctx: &Context) -> Result<Vec<String>> {
+    let path = ctx
+        .repo
+        .join("kernel-config")
+        .join(&ctx.config)
+        .with_extension("make");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    variables(&text).with_context(|| format!("{} holds no variables", path.display()))
+}
+
+/// Reads comments, empty lines and `NAME=value`.
+fn variables(text: &str) -> Result<Vec<String>> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let (name, _) = line.split_once('=').unwrap_or_default();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+            ensure!(
+                !name.is_empty() && name.chars().all(is_name),
+                "`{line}` is not NAME=value"
+            );
+            Ok(line.to_owned())
+        })
+        .collect()
+}
+
+/// Reads fragments; a later one overrides an earlier one.
+pub fn load(fragments: &[PathBuf]) -> Result<Requests> {
+    let mut all = Requests::default();
+    for path in fragments {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let requests = Requests::parse(&text)
+            .with_context(|| format!("{} is no fragment of a configuration", path.display()))?;
+        all.values.extend(requests.values);
+    }
+    Ok(all)
+}
+
+impl Requests {
+    /// Reads one fragment: comments, empty lines and `CONFIG_NAME=value`, each option once.
+    pub fn parse(text: &str) -> Result<Requests> {
+        let mut values = BTreeMap::new();
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let Some((name, value)) = option(line) else {
+                bail!("line {}: `{line}` is not CONFIG_NAME=value", at + 1);
+            };
+            let old = values.insert(name.to_owned(), value.to_owned());
+            ensure!(old.is_none(), "line {}: {name} is asked for twice", at + 1);
+        }
+        Ok(Requests { values })
+    }
+
+    /// The requests as Kconfig reads them from `KCONFIG_ALLCONFIG`.
+    pub fn text(&self) -> String {
+        let lines = self.values.iter();
+        lines
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect()
+    }
+
+    /// The requests with some of them changed, for the builds that leave a feature out.
+    pub fn with(&self, changes: &[(&str, &str)]) -> Requests {
+        let mut changed = self.clone();
+        for (name, value) in changes {
+            changed
+                .values
+                .insert((*name).to_owned(), (*value).to_owned());
+        }
+        changed
+    }
+
+    /// Fails where the resolved configuration `config` lacks what was asked for.
+    pub fn ensure_granted(&self, config: &str) -> Result<()> {
+        let resolved: BTreeMap<&str, &str> = config.lines().filter_map(option).collect();
+        let mut refused = String::new();
+        for (name, wanted) in &self.values {
+            // an option that is off stands as a comment, or not at all
+            let got = resolved.get(name.as_str()).copied().unwrap_or("n");
+            if got != wanted {
+                refused.push_str(&format!("\n  {name}: asked for {wanted}, got {got}"));
+            }
+        }
+        ensure!(
+            refused.is_empty(),
+            "Kconfig did not grant what kernel-config/ asks for; something that an option depends \
+             on is missing there, or the option is called otherwise in this kernel:{refused}"
+        );
+        Ok(())
+    }
+}
+
+fn option(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.split_once('=')?;
+    let rest = name.strip_prefix("CONFIG_")?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!rest.is_empty() && rest.chars().all(is_word) && !value.is_empty()).then_some((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAGMENT: &str = "# why\nCONFIG_BPF=y\n\nCONFIG_LSM=\"bpf\"\nCONFIG_MODULES=n\n";
+
+    #[test]
+    fn a_fragment_is_comments_and_requests() {
+        let requests = Requests::parse(FRAGMENT).unwrap();
+        assert_eq!(
+            requests.text(),
+            "CONFIG_BPF=y\nCONFIG_LSM=\"bpf\"\nCONFIG_MODULES=n\n"
+        );
+        for wrong in [
+            "CONFIG_BPF",
+            "BPF=y",
+            "CONFIG_=y",
+            "CONFIG_A B=y",
+            "CONFIG_A=",
+        ] {
+            assert!(Requests::parse(wrong).is_err(), "{wrong}");
+        }
+        let twice = Requests::parse("CONFIG_A=y\nCONFIG_A=n\n").unwrap_err();
+        assert!(
+            twice
+                .to_string()
+                .contains("line 2: CONFIG_A is asked for twice")
+        );
+    }
+
+    #[test]
+    fn a_later_fragment_overrides_an_earlier_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let base = write("base", "CONFIG_A=y\nCONFIG_B=y\n");
+        let debug = write("debug", "CONFIG_B=n\n");
+        let all = load(&[base, debug]).unwrap();
+        assert_eq!(all.text(), "CONFIG_A=y\nCONFIG_B=n\n");
+    }
+
+    #[test]
+    fn every_request_has_to_be_granted() {
+        let requests = Requests::parse(FRAGMENT).unwrap();
+        let good = "CONFIG_BPF=y\nCONFIG_LSM=\"bpf\"\n# CONFIG_MODULES is not set\nCONFIG_X=y\n";
+        requests.ensure_granted(good).unwrap();
+        let refused = [
+            (
+                "CONFIG_BPF=y",
+                "# CONFIG_BPF is not set",
+                "CONFIG_BPF: asked for y, got n",
+            ),
+            (
+                "\"bpf\"",
+                "\"yama\"",
+                "CONFIG_LSM: asked for \"bpf\", got \"yama\"",
+            ),
+            ("# CONFIG_MODULES is not set", "CONFIG_MODULES=y", "got y"),
+        ];
+        for (from, to, told) in refused {
+            let error = requests
+                .ensure_granted(&good.replace(from, to))
+                .unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn variables_are_names_and_values() {
+        let read = variables("# why\n\nKCSAN_SANITIZE=n\nKCSAN_SANITIZE_a.o=y\n").unwrap();
+        assert_eq!(read, ["KCSAN_SANITIZE=n", "KCSAN_SANITIZE_a.o=y"]);
+        for wrong in ["all", "=y", "A B=y"] {
+            let said = variables(wrong).unwrap_err().to_string();
+            assert!(said.contains(wrong), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_the_clone_are_well_formed() {
+        let dir = crate::env::context::find_repo()
+            .unwrap()
+            .join("kernel-config");
+        let entries = dir.read_dir().unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let (makes, fragments): (Vec<_>, Vec<_>) =
+            paths.partition(|path| path.extension().is_some_and(|end| end == "make"));
+        assert!(fragments.len() >= 2, "{fragments:?}");
+        load(&fragments).unwrap();
+        for path in makes {
+            variables(&fs::read_to_string(&path).unwrap()).unwrap();
+            assert!(
+                fragments.contains(&path.with_extension("config")),
+                "{path:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Checks that every patch of a series is one that can be sent: it applies, says what it should,
+//! is checkpatch-clean and builds alone, without a new warning.
+//!
+//! A quick look is what `make test` takes; the whole takes longer, and asks for more.
+//!
+//! What has passed is remembered by what it depends on: a check of a patch by the text of the patch,
+//! a build by the files of the tree. So after a change only what it touches is done again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::build::kconfig::Requests;
+use crate::env::arch::Arch;
+use crate::env::cache_key::Digest;
+use crate::env::command::{self, command, shell_in};
+use crate::env::context::Context;
+use crate::env::lock::{self, Lock};
+use crate::queue::gittree::GitTree;
+use crate::queue::series::Series;
+use crate::queue::source::{self, Source};
+
+mod boot;
+mod change;
+mod checkpatch;
+mod commit_message;
+mod compile;
+mod config_variants;
+mod docs;
+mod documented;
+mod exported;
+mod libbpf;
+mod point_releases;
+mod sparse;
+mod targets;
+mod warnings;
+
+/// Where the tree of the checks keeps the commits of the series.
+const SERIES: &str = "refs/streams/checked";
+
+/// How much is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// What each patch says, that others can take the series, and, on the architecture that was
+    /// asked for, that the end of the series and the patches that have changed build.
+    Quick,
+    /// Everything that can be found without a guest.
+    Full,
+    /// A boot after every patch, too.
+    Boots,
+}
+
+/// What was found wrong.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// A finding each, beginning with the patch or build that it belongs to.
+    pub wrong: Vec<String>,
+    /// How many checks were carried out now.
+    pub done: usize,
+    /// How many had passed before, with the same input.
+    pub remembered: usize,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+    /// The versions of the source, beside the newest, that the series was put onto.
+    pub points: Vec<String>,
+    /// Those that are older than what the series is for, and that it does not apply to.
+    pub too_old: Vec<String>,
+}
+
+/// A tree for the checks, with the commits of the series.
+///
+/// It is not the one that the kernel is built in: the checks move through the series, and every file
+/// that they touch would be compiled again there.
+struct Place<'a> {
+    ctx: &'a Context,
+    tree: GitTree,
+    passed: PathBuf,
+    _lock: Option<Lock>,
+}
+
+/// Checks every patch of `series`, and the whole. Where a check cannot be carried out, `findings` holds
+/// what the ones before it have found.
+pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findings) -> Result<()> {
+    for (at, patch) in series.patches.iter().enumerate() {
+        let wrong = commit_message::check(patch, at + 1, series.patches.len(), &ctx.base);
+        findings.wrong.extend(wrong);
+    }
+    if series.patches.is_empty() {
+        // the builds would say something of the base alone
+        return Ok(());
+    }
+    let source = source::find(ctx)?;
+    let place = Place::new(ctx, &source, series)?;
+    exported::check(&place, series, findings)?;
+    checkpatch::check(&place, series, findings)?;
+    documented::check(&place, findings)?;
+    if depth > Depth::Quick {
+        docs::check(&place, findings)?;
+    }
+    compile::check(&place, series, depth, findings)?;
+    if depth == Depth::Quick {
+        return Ok(());
+    }
+    libbpf::check(&place, findings)?;
+    config_variants::check(&place, findings)?;
+    point_releases::check(&place, &source, series, findings)?;
+    if depth == Depth::Boots {
+        boot::check(&place, series, findings)?;
+    }
+    Ok(())
+}
+
+/// Removes the base's trees of other versions, which are of no use any more.
+fn remove_older(dir: &Path, family: &str) -> Result<()> {
+    let entries = dir.read_dir().into_iter().flatten().flatten();
+    for entry in entries {
+        let of_base = entry.file_name().to_string_lossy().starts_with(family);
+        if of_base && entry.path().join(".git").exists() {
+            fs::remove_dir_all(entry.path())
+                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Place<'a> {
+    fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Place<'a>> {
+        let dir = ctx.cache_dir("check")?;
+        let lock = lock::take(&dir.join("lock"), ctx.progress)?;
+        let cached = source.hold_tree(ctx)?;
+        source.apply(&cached.git, series)?;
+        let from = match series.patches.last() {
+            Some(patch) => format!("refs/series/{}", patch.prefix_key),
+            None => "refs/tags/base".to_owned(),
+        };
+        let top = dir.join(source.folder());
+        let tree = if top.is_dir() {
+            GitTree::at(&top)?
+        } else {
+            remove_older(&dir, source.base.family())?;
+            let new = tempfile::tempdir_in(&dir)
+                .with_context(|| format!("cannot write to {}", dir.display()))?;
+            GitTree::copy(cached.git.dir(), new.path())?;
+            let new = new.keep();
+            fs::rename(&new, &top).with_context(|| format!("cannot write {}", top.display()))?;
+            GitTree::at(&top)?
+        };
+        tree.fetch(cached.git.dir(), &from, SERIES)?;
+        Ok(Place {
+            ctx,
+            tree,
+            passed: ctx.cache_dir("check/passed")?,
+            _lock: Some(lock),
+        })
+    }
+
+    /// What a build for `arch` is asked for.
+    fn context(&self, arch: Arch) -> Context {
+        Context {
+            arch,
+            ..self.ctx.clone()
+        }
+    }
+
+    /// The commits of the series, after that of the base.
+    fn commits(&self) -> Result<Vec<String>> {
+        let range = format!("base..{SERIES}");
+        let list = self.tree.run(["rev-list", "--reverse", &range])?;
+        Ok(list.lines().map(str::to_owned).collect())
+    }
+
+    /// The files that differ between two commits.
+    fn touched(&self, from: &str, to: &str) -> Result<BTreeSet<String>> {
+        let diff = ["diff", "--name-only", "--no-renames", from, to];
+        Ok(self.tree.run(diff)?.lines().map(str::to_owned).collect())
+    }
+
+    /// What `path` holds in `commit`; nothing where it is not there.
+    fn text(&self, commit: &str, path: &str) -> Result<String> {
+        if self.tree.run(["ls-tree", commit, path])?.is_empty() {
+            return Ok(String::new());
+        }
+        self.tree.run(["show", &format!("{commit}:{path}")])
+    }
+
+    /// Writes those of `paths` that are in `commit` to `dir`, as a tree of their own.
+    fn unpack(&self, commit: &str, paths: &[&str], dir: &Path) -> Result<()> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let tree = self.tree.git(["ls-tree", "-r", "--name-only", commit]);
+        let there = command::output(tree.arg("--").args(paths))?;
+        let tar = dir.join(".tar");
+        let archive = self.tree.git(["archive", "--format=tar", "--output"]);
+        command::output(archive.arg(&tar).arg(commit).arg("--").args(there.lines()))?;
+        let sh = shell_in(dir)?;
+        command::output(command(&sh, "tar").args(["--extract", "--file=.tar"]))?;
+        fs::remove_file(&tar).with_context(|| format!("cannot remove {}", tar.display()))
+    }
+
+    /// Key of a build: the files of the states of the tree that it is about, as far as builds read
+    /// them, and how it is built. What a patch says is no part of it.
+    fn build_key(
+        &self,
+        what: &str,
+        states: &[&str],
+        ctx: &Context,
+        requests: &Requests,
+    ) -> Result<Digest> {
+        let mut key = Digest::default();
+        key.add("build", what);
+        for state in states {
+            key.add("files", self.built_files(state)?);
+        }
+        key.add("config", requests.text());
+        key.add("arch", ctx.arch.names().name);
+        Ok(key)
+    }
+
+    /// The hashes of what builds read of a state of the tree.
+    fn built_files(&self, state: &str) -> Result<String> {
+        let top = self.tree.run(["ls-tree", state])?;
+        let below = self
+            .tree
+            .run(["ls-tree", state, "tools/", "Documentation/"])?;
+        // mode, kind and hash, a tab, the path
+        let is_built = |line: &&str| {
+            let path = line.split_once('\t').map(|(_, path)| path);
+            path.is_some_and(targets::is_built)
+        };
+        let lines: Vec<&str> = top.lines().chain(below.lines()).filter(is_built).collect();
+        Ok(lines.join("\n"))
+    }
+
+    /// Carries a check out, unless it has passed with the same input before. `check` returns what
+    /// it found wrong.
+    fn once(
+        &self,
+        key: &Digest,
+        findings: &mut Findings,
+        check: impl FnOnce() -> Result<Vec<String>>,
+    ) -> Result<bool> {
+        if self.has_passed(key) {
+            findings.remembered += 1;
+            return Ok(true);
+        }
+        let wrong = check()?;
+        findings.done += 1;
+        let passed = wrong.is_empty();
+        if passed {
+            self.remember(key)?;
+        }
+        findings.wrong.extend(wrong);
+        Ok(passed)
+    }
+
+    /// Whether a check has passed before.
+    fn has_passed(&self, key: &Digest) -> bool {
+        self.passed.join(key.key()).exists()
+    }
+
+    /// Notes that a check has passed.
+    fn remember(&self, key: &Digest) -> Result<()> {
+        let mark = self.passed.join(key.key());
+        fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The kernel boots after every patch that changes it: up to the guest agent, which says its word
+//! and powers off, with nothing on the console that must not stand there.
+//!
+//! That a program does what it should is for boot-test, at the end of the series.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::{Findings, Place, targets};
+use crate::build::agent;
+use crate::build::kconfig::{self, Requests};
+use crate::build::kernel::{Build, Kernel};
+use crate::env::context::Context;
+use crate::judge::verdict::{self, Evidence, Expected, Fault};
+use crate::queue::series::Series;
+use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
+
+/// Boots after every patch, on the architecture that was asked for.
+pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+    let ctx = place.ctx;
+    let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
+    let mut before = "base".to_owned();
+    for (patch, commit) in series.patches.iter().zip(place.commits()?) {
+        let touched = place.touched(&before, &commit)?;
+        before.clone_from(&commit);
+        if !touched
+            .iter()
+            .any(|file| targets::is_kernel(file, ctx.arch))
+        {
+            continue;
+        }
+        let key = place.build_key("boot", &[&commit], ctx, &requests)?;
+        let passed = place.once(&key, findings, || {
+            place.tree.check_out(&commit)?;
+            patched(place, ctx, &requests, &patch.name)
+        })?;
+        if !passed {
+            // what follows would fail for the same reason
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Builds and boots what is checked out, and returns what is wrong with it.
+fn patched(
+    place: &Place<'_>,
+    ctx: &Context,
+    requests: &Requests,
+    name: &str,
+) -> Result<Vec<String>> {
+    let build = Build::named(ctx, place.tree.dir(), &format!("boot-{}", ctx.arch));
+    let kernel = match build.kernel(requests, name) {
+        Ok(kernel) => kernel,
+        Err(error) => return Ok(vec![format!("{name}: {error:#}")]),
+    };
+    let faults = boot(ctx, &kernel, name)?;
+    Ok(faults
+        .into_iter()
+        .map(|fault| format!("{name} does not boot on {}: {fault}", ctx.arch))
+        .collect())
+}
+
+fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let objects = scratch.path().join("objects");
+    fs::create_dir(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    let stage = ctx.progress.stage("boot", format!("booting {name}"));
+    let spec = RunSpec {
+        image: kernel.image.clone(),
+        arch: ctx.arch,
+        objects,
+        agent: agent::build(ctx)?,
+        bpftool: None,
+        test_progs: None,
+        filter: None,
+        run_dir: scratch.path().join("run"),
+        cpus: machine::CPUS,
+        icount: false,
+        timeouts: Timeouts::of(1, Duration::ZERO),
+        patience: 1,
+        stress: Duration::ZERO,
+        reader: Reader::Agent,
+        tools: Tools::find(ctx)?,
+    };
+    let record = machine::run(ctx, &spec, &mut |_| ())?;
+    let lines: Vec<&[u8]> = record.lines.iter().map(|line| line.0.as_slice()).collect();
+    let stopped = record.end.stopped();
+    let evidence = Evidence {
+        lines: &lines,
+        console: &record.console,
+        stopped: stopped.as_deref(),
+    };
+    let expected = Expected {
+        release: Some(&kernel.release),
+        machine: ctx.arch.names().machine,
+        filter: None,
+        features: &[],
+    };
+    let mut faults = verdict::judge(&evidence, &expected).faults;
+    // none was given
+    faults.retain(|fault| !matches!(fault, Fault::NoCases { .. }));
+    if faults.is_empty() {
+        stage.done(format!("{name} boots"));
+    }
+    Ok(faults)
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Every patch builds alone, with `W=1` and no new warning, on every architecture, and sparse has
+//! nothing new to say of the files that it touches. A quick look compiles less: see `compile/quick.rs`.
+//!
+//! After each patch everything is compiled that lies where the series changes something: what the
+//! patch touches, and what there sees a header that it touches. The whole kernel is linked once a
+//! configuration, at the end of the series; boot-test links and boots the one that is used.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{Depth, Findings, Place, sparse, targets, warnings};
+use crate::build::bpftool;
+use crate::build::kconfig::{self, Requests};
+use crate::build::kernel::Build;
+use crate::env::arch::Arch;
+use crate::env::cache_key::Digest;
+use crate::env::context::Context;
+use crate::env::progress::Stage;
+use crate::queue::series::Series;
+
+mod quick;
+mod selection;
+
+/// Builds every patch; with a quick look, those that have changed, and the end of the series.
+pub fn check(
+    place: &Place<'_>,
+    series: &Series,
+    depth: Depth,
+    findings: &mut Findings,
+) -> Result<()> {
+    let arches = match depth {
+        Depth::Quick => vec![place.ctx.arch],
+        _ => Arch::buildable_here(),
+    };
+    for arch in arches {
+        let ctx = place.context(arch);
+        let bench = Bench::new(place, &ctx, depth)?;
+        match depth {
+            Depth::Quick => bench.changed_patches(series, findings)?,
+            _ => bench.every_patch(series, findings)?,
+        }
+    }
+    Ok(())
+}
+
+/// Where the patches are built for an architecture.
+struct Bench<'a> {
+    place: &'a Place<'a>,
+    ctx: &'a Context,
+    depth: Depth,
+    requests: Requests,
+    /// The files that the whole series touches.
+    touched: BTreeSet<String>,
+    known: Option<Known>,
+}
+
+/// What the base already makes compilers and sparse say, where the series touches it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Known {
+    compiler: Vec<String>,
+    sparse: Vec<String>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(place: &'a Place<'a>, ctx: &'a Context, depth: Depth) -> Result<Bench<'a>> {
+        Ok(Bench {
+            place,
+            ctx,
+            depth,
+            requests: kconfig::load(&kconfig::fragments(ctx)?)?,
+            touched: place.touched("base", super::SERIES)?,
+            known: None,
+        })
+    }
+
+    fn build(&self) -> Build<'a> {
+        let name = format!("check-{}", self.ctx.arch);
+        Build::named(self.ctx, self.place.tree.dir(), &name).with_warnings()
+    }
+
+    fn every_patch(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
+        let place = self.place;
+        for (patch, [before, after]) in series.patches.iter().zip(self.states(series)?) {
+            let what = format!("{} on {}", patch.name, self.ctx.arch);
+            let key = self.key_of_patch("patch and sparse", &before, &after)?;
+            let passed = place.once(&key, findings, || self.patch(&before, &after, &what))?;
+            if !passed {
+                // what follows would fail for the same reason
+                return Ok(());
+            }
+            // the whole holds the quick look
+            place.remember(&self.key_of_patch("patch", &before, &after)?)?;
+        }
+        place.remember(&self.key_of_end()?)?;
+        self.remember_changes(series, &[])
+    }
+
+    /// The commits before and after each patch.
+    fn states(&self, series: &Series) -> Result<Vec<[String; 2]>> {
+        let commits = self.place.commits()?;
+        let before = std::iter::once("base".to_owned()).chain(commits.iter().cloned());
+        let states: Vec<_> = before
+            .zip(commits.clone())
+            .map(<[String; 2]>::from)
+            .collect();
+        debug_assert_eq!(states.len(), series.patches.len());
+        Ok(states)
+    }
+
+    fn key_of_patch(&self, what: &str, before: &str, after: &str) -> Result<Digest> {
+        let states = [before, after];
+        self.place
+            .build_key(what, &states, self.ctx, &self.requests)
+    }
+
+    /// Key of the end of the series, next to the base.
+    fn key_of_end(&self) -> Result<Digest> {
+        self.key_of_patch("series", "base", super::SERIES)
+    }
+
+    /// Builds `commit`, and returns what is wrong with it; sparse is asked of the files that differ
+    /// from `before`.
+    fn patch(&mut self, before: &str, commit: &str, what: &str) -> Result<Vec<String>> {
+        if !self.is_quick() {
+            self.known()?;
+        }
+        let touched = self.place.touched(before, commit)?;
+        self.place.tree.check_out(commit)?;
+        let build = self.build();
+        self.begin(&build)?;
+        let stage = self
+            .ctx
+            .progress
+            .stage("check", format!("compiling {what}"));
+        let targets = targets::folders(self.place.tree.dir(), &self.touched, self.ctx.arch);
+        let mut wrong = Vec::new();
+        if !targets.is_empty() {
+            self.configure(&build)?;
+            let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+            if let Err(error) = build.make(&targets, &stage) {
+                return Ok(vec![format!("{what}: {error:#}")]);
+            }
+            let said = warnings::read(&read_log(&build)?, &warnings::OF_COMPILERS);
+            // most series say nothing, and then nobody has to ask what the base says
+            let known = match said.is_empty() {
+                true => Vec::new(),
+                false => self.known()?.compiler,
+            };
+            let new = warnings::new(said.iter(), &known);
+            wrong.extend(
+                new.iter()
+                    .map(|text| format!("{what}: new warning: {text}")),
+            );
+        }
+        wrong.extend(self.of_sparse(&build, &touched, what, &stage)?);
+        if self.is_first() && touched.iter().any(|file| targets::is_tool(file)) {
+            let made = bpftool::make(self.ctx, self.place.tree.dir());
+            wrong.extend(made.err().map(|error| format!("{what}: {error:#}")));
+        }
+        if wrong.is_empty() {
+            self.end(&build)?;
+        }
+        stage.done(format!("compiled {what}"));
+        Ok(wrong)
+    }
+
+    /// What sparse has to say of `touched`, the files of a patch.
+    fn of_sparse(
+        &mut self,
+        build: &Build<'_>,
+        touched: &BTreeSet<String>,
+        what: &str,
+        stage: &Stage,
+    ) -> Result<Vec<String>> {
+        let own = self.sources_for_sparse(touched);
+        let found = sparse::run(build, self.place.tree.dir(), &own, self.ctx.arch, stage)?;
+        // what a patch does not touch is not its fault, as a header that it is the first to include
+        let found: Vec<_> = found
+            .iter()
+            .filter(|warning| touched.contains(&warning.file))
+            .collect();
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let new = warnings::new(found.into_iter(), &self.known()?.sparse);
+        let told = new.iter().map(|text| format!("{what}: sparse: {text}"));
+        Ok(told.collect())
+    }
+
+    /// sparse says the same of a file on every architecture, so that of one is asked; the folders
+    /// of the others are left to their own.
+    fn sources_for_sparse(&self, touched: &BTreeSet<String>) -> BTreeSet<String> {
+        if self.is_quick() {
+            return BTreeSet::new();
+        }
+        let ours = |file: &&String| self.is_first() || file.starts_with("arch/");
+        touched.iter().filter(ours).cloned().collect()
+    }
+
+    fn is_quick(&self) -> bool {
+        self.depth == Depth::Quick
+    }
+
+    fn is_first(&self) -> bool {
+        self.is_quick() || Arch::buildable_here().first() == Some(&self.ctx.arch)
+    }
+
+    /// What the base makes compilers and sparse say; compiled once for a set of touched files.
+    fn known(&mut self) -> Result<Known> {
+        if let Some(known) = &self.known {
+            return Ok(known.clone());
+        }
+        let build = self.build();
+        let name = format!("base-{}.json", self.key_of_base()?);
+        let memory = self.place.passed.join(name);
+        let remembered = fs::read(&memory)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok());
+        let known = match remembered {
+            Some(known) => known,
+            None => self.ask_base(&build)?,
+        };
+        let text = serde_json::to_vec(&known)?;
+        fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
+        Ok(self.known.insert(known).clone())
+    }
+
+    /// Resolves the configuration where that may come to another than the one that is there.
+    fn configure(&self, build: &Build<'_>) -> Result<()> {
+        let asked = fs::read_to_string(build.out().join("requests.config")).unwrap_or_default();
+        let same = asked == self.requests.text() && build.out().join(".config").exists();
+        let moves = self.touched.iter().any(|file| targets::is_kconfig(file));
+        if same && !moves {
+            return Ok(());
+        }
+        build.configure(&self.requests)
+    }
+
+    fn key_of_base(&self) -> Result<String> {
+        let states = ["base"];
+        let mut key = self
+            .place
+            .build_key("base", &states, self.ctx, &self.requests)?;
+        for file in &self.touched {
+            key.add("touched", file);
+        }
+        key.add("quick", self.is_quick().to_string());
+        Ok(key.key())
+    }
+
+    fn ask_base(&self, build: &Build<'_>) -> Result<Known> {
+        self.place.tree.check_out("base")?;
+        // compiled from nothing, or make would say nothing of what it has compiled before
+        build.remove()?;
+        let what = format!("the base on {}", self.ctx.arch);
+        let stage = self
+            .ctx
+            .progress
+            .stage("check", format!("compiling {what}"));
+        build.configure(&self.requests)?;
+        self.begin(build)?;
+        let mut known = Known::default();
+        let targets = targets::folders(self.place.tree.dir(), &self.touched, self.ctx.arch);
+        if !targets.is_empty() {
+            let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+            build.make(&targets, &stage)?;
+            known.compiler = shown(&warnings::read(&read_log(build)?, &warnings::OF_COMPILERS));
+        }
+        let tree = self.place.tree.dir();
+        let found = sparse::run(
+            build,
+            tree,
+            &self.sources_for_sparse(&self.touched),
+            self.ctx.arch,
+            &stage,
+        )?;
+        known.sparse = shown(&found);
+        self.end(build)?;
+        stage.done(format!("compiled {what}"));
+        Ok(known)
+    }
+
+    /// Marks the folder as one whose last build has not passed. What make has compiled there it
+    /// will not compile again, and so would say nothing of it a second time: such a folder is
+    /// begun anew.
+    fn begin(&self, build: &Build<'_>) -> Result<()> {
+        let mark = unfinished(build);
+        if mark.exists() {
+            build.remove()?;
+        }
+        fs::create_dir_all(build.out())
+            .and_then(|()| fs::write(&mark, ""))
+            .with_context(|| format!("cannot write {}", mark.display()))
+    }
+
+    fn end(&self, build: &Build<'_>) -> Result<()> {
+        let mark = unfinished(build);
+        match fs::remove_file(&mark) {
+            // the base was compiled there since
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.with_context(|| format!("cannot remove {}", mark.display())),
+        }
+    }
+}
+
+fn unfinished(build: &Build<'_>) -> PathBuf {
+    build.out().join("bpf-streams.unfinished")
+}
+
+fn read_log(build: &Build<'_>) -> Result<String> {
+    let text =
+        fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn shown(found: &[warnings::Warning]) -> Vec<String> {
+    warnings::new(found.iter(), &[])
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The quick look: what the kernel that `make boot-test` builds anyway does not show.
+//!
+//! That kernel shows that the whole series compiles, but not with `W=1`, and nothing of the states
+//! between its patches. So the end of the series is compiled with `W=1` where the series touches
+//! something, and of the patches those that make a change that is new on this machine: one that has
+//! not passed here, in whichever place, as a part of a series.
+
+use anyhow::Result;
+
+use super::selection::{Selection, Standing};
+use super::{Bench, Findings};
+use crate::cmd::check::{SERIES, change, targets};
+use crate::env::cache_key::Digest;
+use crate::queue::series::{Patch, Series};
+
+impl Bench<'_> {
+    /// Compiles the changed patches and the end of the series.
+    pub fn changed_patches(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
+        let place = self.place;
+        let states = self.states(series)?;
+        let known = place.has_passed(&self.key_of_comparison());
+        let standings: Result<Vec<Standing>> = series
+            .patches
+            .iter()
+            .zip(&states)
+            .map(|(patch, [before, after])| self.standing(patch, before, after))
+            .collect();
+        let selection = Selection::of(&standings?, known);
+        let arch = self.ctx.arch.to_string();
+        findings
+            .notes
+            .extend(selection.notes(&series.patches, &arch));
+        findings.remembered += selection.passed;
+        for &at in &selection.compiled {
+            let [before, after] = &states[at];
+            let what = format!("{} on {arch}", series.patches[at].name);
+            let key = self.key_of_patch("patch", before, after)?;
+            if !place.once(&key, findings, || self.patch(before, after, &what))? {
+                return Ok(());
+            }
+        }
+        let what = format!("the end of the series on {arch}");
+        let key = self.key_of_end()?;
+        if place.once(&key, findings, || self.patch("base", SERIES, &what))? {
+            self.remember_changes(series, &selection.beyond)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the series has passed, with the changes that its patches make; `without` are those
+    /// that are still to be compiled.
+    pub fn remember_changes(&self, series: &Series, without: &[usize]) -> Result<()> {
+        for (at, patch) in series.patches.iter().enumerate() {
+            match self.key_of_change(patch) {
+                Some(key) if !without.contains(&at) => self.place.remember(&key)?,
+                _ => {}
+            }
+        }
+        self.place.remember(&self.key_of_comparison())
+    }
+
+    fn standing(&self, patch: &Patch, before: &str, after: &str) -> Result<Standing> {
+        let Some(change) = self.key_of_change(patch) else {
+            return Ok(Standing::NotCompiled);
+        };
+        let compiled = self.key_of_patch("patch", before, after)?;
+        Ok(if self.place.has_passed(&compiled) {
+            Standing::Passed
+        } else if self.place.has_passed(&change) {
+            Standing::Unchanged
+        } else {
+            Standing::Changed
+        })
+    }
+
+    /// Key of the change that a patch makes; none where nothing that it touches is compiled.
+    fn key_of_change(&self, patch: &Patch) -> Option<Digest> {
+        let arch = self.ctx.arch;
+        let compiled = |file: &str| targets::is_kernel(file, arch) || targets::is_tool(file);
+        let change = change::key(&patch.text, compiled)?;
+        let mut key = self.key_of_comparison();
+        key.add("change", change);
+        Some(key)
+    }
+
+    /// Key of there being something to compare with: a series for this base has passed.
+    fn key_of_comparison(&self) -> Digest {
+        let mut key = Digest::default();
+        key.add("passed", &self.ctx.base);
+        key.add("arch", self.ctx.arch.names().name);
+        key
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The whole series builds without the features that it belongs to.
+
+use anyhow::Result;
+
+use super::{Findings, Place};
+use crate::build::kconfig::{self, Requests};
+use crate::build::kernel::Build;
+use crate::env::arch::Arch;
+use crate::env::context::Context;
+
+/// A build without a feature.
+struct Without {
+    /// What its folder is called.
+    name: &'static str,
+    /// The option that is off.
+    option: &'static str,
+    /// The architectures that it can be off on.
+    arches: &'static [Arch],
+}
+
+/// The builds that leave out what the series is about. They are compiled and linked, not booted.
+const WITHOUT: [Without; 3] = [
+    Without {
+        name: "no-bpf-syscall",
+        option: "CONFIG_BPF_SYSCALL",
+        arches: &Arch::ALL,
+    },
+    Without {
+        name: "no-bpf-jit",
+        option: "CONFIG_BPF_JIT",
+        arches: &Arch::ALL,
+    },
+    Without {
+        name: "no-smp",
+        option: "CONFIG_SMP",
+        // arm64 has no kernel without it
+        arches: &[Arch::X86_64],
+    },
+];
+
+/// What is not needed of a kernel that is not booted.
+const NO_DEBUG_INFO: [(&str, &str); 2] = [
+    ("CONFIG_DEBUG_INFO_DWARF4", "n"),
+    ("CONFIG_DEBUG_INFO_NONE", "y"),
+];
+
+/// Builds them, on every architecture.
+pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
+    for arch in Arch::buildable_here() {
+        let ctx = place.context(arch);
+        let requests = kconfig::load(&kconfig::fragments(&ctx)?)?;
+        for without in WITHOUT.iter().filter(|w| w.arches.contains(&arch)) {
+            let changes = [&[(without.option, "n")], &NO_DEBUG_INFO[..]].concat();
+            let requests = requests.with(&changes);
+            let key = place.build_key(without.name, &[super::SERIES], &ctx, &requests)?;
+            place.once(&key, findings, || build(place, &ctx, without, &requests))?;
+        }
+    }
+    Ok(())
+}
+
+fn build(
+    place: &Place<'_>,
+    ctx: &Context,
+    without: &Without,
+    requests: &Requests,
+) -> Result<Vec<String>> {
+    place.tree.check_out(super::SERIES)?;
+    let name = format!("{}-{}", without.name, ctx.arch);
+    let stage = ctx.progress.stage("check", format!("building {name}"));
+    let build = Build::named(ctx, place.tree.dir(), &name);
+    let config = build.resolve(requests)?;
+    // much of what is asked for depends on the feature; that it is off has to hold
+    let off = [(without.option, "n")];
+    Requests::default().with(&off).ensure_granted(&config)?;
+    if let Err(error) = build.make(&["vmlinux"], &stage) {
+        return Ok(vec![format!("{name}: {error:#}")]);
+    }
+    stage.done(format!("built {name}"));
+    Ok(Vec::new())
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The documentation that the series touches can be read: sphinx has nothing new to say of its folders
+//! (`make htmldocs SPHINXDIRS=…`), and rst2man nothing at all of bpftool's manual pages.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use super::warnings::{self, Warning};
+use super::{Findings, Place};
+use crate::build::kernel::Build;
+use crate::env::cache_key::Digest;
+use crate::env::command::{capture, command, shell_in, told};
+
+/// Where the kernel's documentation is.
+const DOCUMENTATION: &str = "Documentation/";
+
+/// Where bpftool's manual pages are.
+const MANUAL: &str = "tools/bpf/bpftool/Documentation";
+
+/// What sphinx begins its complaints with, and `kernel-doc`, which reads the comments in sources.
+const MARKS: [&str; 4] = [" WARNING: ", " ERROR: ", " CRITICAL: ", " warning: "];
+
+/// Renders what the series touches.
+pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
+    let touched = place.touched("base", super::SERIES)?;
+    let folders = folders(&touched);
+    // comments of any source can be in it
+    let mut key = Digest::default();
+    key.add("rendered", MARKS.concat());
+    for state in ["base", super::SERIES] {
+        let files = place
+            .tree
+            .run(["rev-parse", &format!("{state}^{{tree}}")])?;
+        key.add("files", files);
+    }
+    if !folders.is_empty() {
+        key.add("what", "html");
+        place.once(&key, findings, || html(place, &folders))?;
+    }
+    if touched.iter().any(|file| file.starts_with(MANUAL)) {
+        key.add("what", "manual pages");
+        place.once(&key, findings, || manual_pages(place))?;
+    }
+    Ok(())
+}
+
+/// The folders of what is touched, as sphinx takes them: none that lies in another.
+fn folders(touched: &BTreeSet<String>) -> BTreeSet<&str> {
+    let all: BTreeSet<&str> = touched
+        .iter()
+        .filter_map(|file| file.strip_prefix(DOCUMENTATION)?.rsplit_once('/'))
+        .map(|(folder, _)| folder)
+        .collect();
+    let lies_in = |folder: &str, other: &&str| folder.starts_with(&format!("{other}/"));
+    let inner = |folder: &&str| all.iter().any(|other| lies_in(folder, other));
+    all.iter().copied().filter(|f| !inner(f)).collect()
+}
+
+fn html(place: &Place<'_>, folders: &BTreeSet<&str>) -> Result<Vec<String>> {
+    let known = match sphinx(place, "base", folders)? {
+        Ok(said) => warnings::new(said.iter(), &[]),
+        Err(fault) => return Ok(vec![format!("documentation of the base: {fault}")]),
+    };
+    Ok(match sphinx(place, super::SERIES, folders)? {
+        Ok(said) => warnings::new(said.iter(), &known)
+            .iter()
+            .map(|text| format!("documentation: new warning: {text}"))
+            .collect(),
+        Err(fault) => vec![format!("documentation: {fault}")],
+    })
+}
+
+/// What sphinx says of `folders` in `commit`, or what kept it from it.
+fn sphinx(
+    place: &Place<'_>,
+    commit: &str,
+    folders: &BTreeSet<&str>,
+) -> Result<Result<Vec<Warning>, String>> {
+    place.tree.check_out(commit)?;
+    let tree = place.tree.dir();
+    let build = Build::named(place.ctx, tree, "html");
+    // what it has read before it says nothing of
+    build.remove()?;
+    fs::create_dir_all(build.out())
+        .with_context(|| format!("cannot create {}", build.out().display()))?;
+    let names: Vec<&str> = folders.iter().copied().collect();
+    let stage = place
+        .ctx
+        .progress
+        .stage("check", format!("rendering {}", names.join(", ")));
+    let dirs = format!("SPHINXDIRS={}", names.join(" "));
+    if let Err(error) = build.make(&["htmldocs", &dirs], &stage) {
+        return Ok(Err(format!("{error:#}")));
+    }
+    let log =
+        fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
+    // without sphinx the kernel's make says that it skips this, and succeeds
+    let output = build.out().join("Documentation/output");
+    for folder in folders {
+        let index = output.join(folder).join("index.html");
+        if !index.is_file() {
+            let shown = build.log().display();
+            return Ok(Err(format!(
+                "`make htmldocs {dirs}` has not written {}; see {shown}",
+                index.display()
+            )));
+        }
+    }
+    stage.done(format!("rendered {}", names.join(", ")));
+    let said = String::from_utf8_lossy(&log).replace(&format!("{}/", tree.display()), "");
+    Ok(Ok(warnings::read(&said, &MARKS)))
+}
+
+/// Writes bpftool's manual pages; a warning is a failure.
+fn manual_pages(place: &Place<'_>) -> Result<Vec<String>> {
+    place.tree.check_out(super::SERIES)?;
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let sh = shell_in(place.tree.dir().join(MANUAL))?;
+    let make = command(&sh, "make")
+        .env("RST2MAN_OPTS", "--halt=warning")
+        .arg(format!("OUTPUT={}/", scratch.path().display()))
+        .arg("man");
+    let out = capture(make)?;
+    if out.status.success() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!(
+        "bpftool's manual pages: `make man` in {MANUAL} failed ({}){}",
+        out.status,
+        told(&out)
+    )])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sphinx_is_given_the_outermost_folders_of_the_documentation() {
+        let touched = [
+            "Documentation/admin-guide/sysctl/kernel.rst",
+            "Documentation/bpf/standardization/instruction-set.rst",
+            "Documentation/bpf/streams.rst",
+            "Documentation/bpfilter/a.rst",
+            "kernel/bpf/stream.c",
+        ];
+        let touched: BTreeSet<String> = touched.map(str::to_owned).into();
+        let folders: Vec<&str> = folders(&touched).into_iter().collect();
+        assert_eq!(folders, ["admin-guide/sysctl", "bpf", "bpfilter"]);
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What the series adds to the kernel's interfaces is named where people look for it.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::{Findings, Place};
+use crate::env::command::{capture, told};
+
+/// Where the commands of bpf(2) are listed.
+const UAPI: &str = "include/uapi/linux/bpf.h";
+
+/// Where libbpf's functions are listed, and where they are described.
+const LIBBPF_MAP: &str = "tools/lib/bpf/libbpf.map";
+const LIBBPF_HEADERS: [&str; 3] = [
+    "tools/lib/bpf/bpf.h",
+    "tools/lib/bpf/libbpf.h",
+    "tools/lib/bpf/btf.h",
+];
+
+/// Holds the names that are new against the texts that should hold them.
+pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
+    let mut kernel = new_names(place, UAPI, commands)?;
+    for file in place.touched("base", super::SERIES)? {
+        let is_source = file.ends_with(".c") && !file.starts_with("tools/");
+        if is_source && !file.starts_with("samples/") {
+            kernel.extend(new_names(place, &file, kfuncs)?);
+            kernel.extend(new_names(place, &file, sysctls)?);
+        }
+    }
+    for name in &kernel {
+        let grep = ["grep", "--quiet", "--word-regexp", "--fixed-strings", name];
+        let grep = place.tree.git(grep).arg(super::SERIES);
+        let out = capture(grep.args(["--", "Documentation"]))?;
+        // 1: it is nowhere
+        match out.status.code() {
+            Some(0) => {}
+            Some(1) => findings.wrong.push(format!(
+                "documentation: {name} is new, and nothing under Documentation/ names it"
+            )),
+            _ => anyhow::bail!("git grep failed ({}){}", out.status, told(&out)),
+        }
+    }
+    let mut headers = String::new();
+    for header in LIBBPF_HEADERS {
+        headers.push_str(&place.text(super::SERIES, header)?);
+    }
+    for name in new_names(place, LIBBPF_MAP, symbols)? {
+        if !headers.contains(&format!("@brief **{name}()**")) {
+            findings.wrong.push(format!(
+                "documentation: libbpf exports {name}, and no header describes it (`@brief \
+                 **{name}()** …`)"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The names that `read` finds in `file` after the series, and not before.
+fn new_names(
+    place: &Place<'_>,
+    file: &str,
+    read: fn(&str) -> BTreeSet<String>,
+) -> Result<BTreeSet<String>> {
+    let before = read(&place.text("base", file)?);
+    let mut after = read(&place.text(super::SERIES, file)?);
+    after.retain(|name| !before.contains(name));
+    Ok(after)
+}
+
+/// The members of `enum bpf_cmd`.
+fn commands(header: &str) -> BTreeSet<String> {
+    let lines = header
+        .lines()
+        .skip_while(|line| !line.starts_with("enum bpf_cmd {"))
+        .take_while(|line| !line.starts_with('}'));
+    lines
+        .map(|line| line.trim().split([',', ' ']).next().unwrap_or_default())
+        // the last one counts the others
+        .filter(|name| name.starts_with("BPF_"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The kfuncs that a source registers.
+fn kfuncs(source: &str) -> BTreeSet<String> {
+    let lines = source.lines().map(str::trim);
+    lines
+        .filter_map(|line| line.strip_prefix("BTF_ID_FLAGS(func, "))
+        .filter_map(|rest| rest.split([',', ')']).next())
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+/// The sysctls that a source registers.
+fn sysctls(source: &str) -> BTreeSet<String> {
+    let lines = source.lines().map(str::trim);
+    lines
+        .filter_map(|line| line.strip_prefix(".procname"))
+        .filter_map(|rest| rest.split('"').nth(1))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The functions that a map of symbols exports.
+fn symbols(map: &str) -> BTreeSet<String> {
+    let lines = map.lines().map(str::trim);
+    lines
+        .filter_map(|line| line.strip_suffix(';'))
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_names_of_interfaces_are_found() {
+        let header = "enum other {\n\tBPF_OTHER,\n};\nenum bpf_cmd {\n\tBPF_MAP_CREATE,\n\
+                      \tBPF_PROG_RUN = BPF_PROG_TEST_RUN,\n\t__MAX_BPF_CMD,\n};\n";
+        assert_eq!(commands(header), names(&["BPF_MAP_CREATE", "BPF_PROG_RUN"]));
+        let source = "BTF_ID_FLAGS(func, bpf_one)\nBTF_ID_FLAGS(func, bpf_two, KF_SLEEPABLE)\n\
+                      \t\t.procname\t= \"bpf_max\",\n";
+        assert_eq!(kfuncs(source), names(&["bpf_one", "bpf_two"]));
+        assert_eq!(sysctls(source), names(&["bpf_max"]));
+        let map = "LIBBPF_1.6.0 {\n\tglobal:\n\t\tbpf_read;\n} LIBBPF_1.5.0;\n";
+        assert_eq!(symbols(map), names(&["bpf_read"]));
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The series applies to every point release of its base that Debian's mirrors offer.
+//!
+//! Each is fetched once and kept as a commit in the tree of the checks, which costs little: most of
+//! its files are those of the base.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::{Findings, Place};
+use crate::env::cache_key::Digest;
+use crate::queue::base;
+use crate::queue::series::Series;
+use crate::queue::source::{self, Archive, Source};
+
+/// What the names of folders begin with that a source is unpacked in.
+const UNPACKING: &str = "point-";
+
+/// Puts the series onto all of them.
+pub fn check(
+    place: &Place<'_>,
+    source: &Source,
+    series: &Series,
+    findings: &mut Findings,
+) -> Result<()> {
+    let archive = Archive::open(place.ctx, &source.base)?;
+    let newest = base::release_of(&source.package.version);
+    let versions = archive.versions()?;
+    if versions.is_empty() {
+        place.ctx.progress.note(format!(
+            "the mirrors name no version of {}, so the series was put onto {newest} only",
+            source.base.package
+        ));
+    }
+    for version in versions {
+        let release = base::release_of(&version);
+        if release == newest {
+            continue;
+        }
+        let name = format!("refs/points/{release}");
+        if place.tree.commit_of(&name)?.is_none() {
+            let fetched = fetch(place, &archive, source, &version, &name);
+            if let Err(error) = fetched {
+                findings.wrong.push(format!("{release}: {error:#}"));
+                continue;
+            }
+        }
+        if !source.base.is_for(release) {
+            let applied = place.tree.commits_on(&name, series);
+            let found = match applied {
+                Ok(_) => &mut findings.points,
+                Err(_) => &mut findings.too_old,
+            };
+            found.push(release.to_owned());
+        } else if applies(place, series, release, &name, findings)? {
+            findings.points.push(release.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Puts the series onto the commit called `name`; that it does not apply is a fault.
+fn applies(
+    place: &Place<'_>,
+    series: &Series,
+    release: &str,
+    name: &str,
+    findings: &mut Findings,
+) -> Result<bool> {
+    let files = place.tree.run(["rev-parse", &format!("{name}^{{tree}}")])?;
+    let mut key = Digest::default();
+    key.add("point", files);
+    key.add("series", series.key());
+    place.once(&key, findings, || {
+        let misfit = place.tree.commits_on(name, series).err();
+        let told = misfit.map(|error| format!("{release}: {error:#}"));
+        Ok(told.into_iter().collect())
+    })
+}
+
+/// Removes what an interrupted run left; this one holds the lock of the folder.
+fn remove_leftovers(dir: &Path) -> Result<()> {
+    for entry in dir.read_dir().into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNPACKING) {
+            let old = entry.path();
+            fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a commit of a version of the source.
+fn fetch(
+    place: &Place<'_>,
+    archive: &Archive,
+    source: &Source,
+    version: &str,
+    name: &str,
+) -> Result<()> {
+    let package = &source.base.package;
+    let what = format!("{package} {version}");
+    let stage = place
+        .ctx
+        .progress
+        .stage("source", format!("getting {what}"));
+    let scratch = place.ctx.cache_dir("check")?;
+    remove_leftovers(&scratch)?;
+    let scratch = tempfile::Builder::new()
+        .prefix(UNPACKING)
+        .tempdir_in(&scratch)
+        .with_context(|| format!("cannot write to {}", scratch.display()))?;
+    let deb = archive.download(scratch.path(), version)?;
+    stage.update(format!("unpacking {what}"));
+    let top = source::unpack_deb(scratch.path(), &deb, package)?;
+    stage.update(format!("putting {what} under git"));
+    place.tree.take_in(&top, name)?;
+    fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
+    stage.done(what);
+    Ok(())
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! sparse, which reads the kernel's own notes on its pointers, locks and constants.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::targets;
+use super::warnings::{self, Warning};
+use crate::build::kernel::Build;
+use crate::env::arch::Arch;
+use crate::env::progress::Stage;
+
+/// Runs sparse over those of `sources` that were built, and returns what it says.
+pub fn run(
+    build: &Build<'_>,
+    tree: &Path,
+    sources: &BTreeSet<String>,
+    arch: Arch,
+    stage: &Stage,
+) -> Result<Vec<Warning>> {
+    let objects = targets::objects(build.out(), sources, arch);
+    if objects.is_empty() {
+        return Ok(Vec::new());
+    }
+    // checks also what is compiled already
+    let arguments = objects.iter().map(String::as_str).chain(["C=2"]);
+    build
+        .make(&arguments.collect::<Vec<_>>(), stage)
+        .context("sparse cannot be run; `make doctor` says how to get it")?;
+    let log =
+        fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
+    let mut found = warnings::read(&String::from_utf8_lossy(&log), &warnings::OF_COMPILERS);
+    found.retain(|warning| !is_kfunc(warning, tree));
+    Ok(found)
+}
+
+/// A kfunc is called by programs only, and so declared nowhere. The compiler is told so by
+/// `__bpf_kfunc_start_defs()`; sparse has no such note, and says it of every kfunc of the kernel.
+fn is_kfunc(warning: &Warning, tree: &Path) -> bool {
+    if !warning
+        .to_string()
+        .ends_with("was not declared. Should it be static?")
+    {
+        return false;
+    }
+    let text = fs::read(tree.join(&warning.file)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines()
+        .nth(warning.line.saturating_sub(1))
+        .is_some_and(|line| line.starts_with("__bpf_kfunc "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kfuncs_need_no_declaration_and_others_do() {
+        let tree = tempfile::tempdir().unwrap();
+        fs::write(
+            tree.path().join("a.c"),
+            "__bpf_kfunc int k(void)\nint f(void)\n",
+        )
+        .unwrap();
+        let told = |line: usize, text: &str| {
+            let log = format!("../a.c:{line}:5: warning: symbol 'x' {text}\n");
+            is_kfunc(
+                &warnings::read(&log, &warnings::OF_COMPILERS)[0],
+                tree.path(),
+            )
+        };
+        let undeclared = "was not declared. Should it be static?";
+        assert!(told(1, undeclared));
+        assert!(!told(2, undeclared));
+        assert!(!told(1, "is shadowed"));
+        assert!(!told(9, undeclared));
+    }
+}

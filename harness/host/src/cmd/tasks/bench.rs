@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! `make bench`: what each operation costs in guest instructions, and what several CPUs come to, ours
+//! beside mainline.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::cmd::pipeline::{self, Plan};
+use crate::env::context::Context;
+use crate::judge::console;
+use crate::queue::base::REFERENCE;
+use crate::report::bench::aims::Aims;
+use crate::report::bench::{self, Bench, Figures};
+use crate::report::run_report::Environment;
+
+/// Lines of the console that are shown of a run that failed.
+const LAST_LINES: usize = 30;
+
+/// What `make bench` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Take only the figures whose name matches this regular expression
+    #[arg(long, env = "TEST", value_name = "REGEX")]
+    test: Option<String>,
+    /// Take every figure that many times, each in a guest of its own, and say how they differ
+    #[arg(long, env = "RUNS", value_name = "NUMBER", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=9))]
+    runs: u32,
+    /// Take ours only, without mainline beside it: ALONE=1
+    #[arg(long, env = "ALONE", value_name = "1")]
+    alone: Option<String>,
+    /// Write the figures as JSON to this file
+    #[arg(long, env = "JSON", value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs the task. It succeeds if every figure could be taken and is what `ci/bench.toml` says.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let aims = Aims::of_repo(&ctx.repo)?;
+    let bench = take(ctx, args)?;
+    if let Some(path) = &args.json
+        && !path.as_os_str().is_empty()
+    {
+        let text = serde_json::to_vec_pretty(&bench)?;
+        fs::write(path, text)
+            .with_context(|| format!("cannot write the figures to {} (JSON=)", path.display()))?;
+    }
+    let judgement = aims.judge(&bench);
+    let troubles = bench.troubles();
+    print!("{}", bench::table(&bench, &aims));
+    let wrong: Vec<&String> = troubles.iter().chain(&judgement.wrong).collect();
+    for (lines, what) in [
+        (&judgement.explained.iter().collect(), "known"),
+        (&wrong, "WRONG"),
+    ] {
+        lines.iter().for_each(|line| println!("{what}: {line}"));
+    }
+    println!("bench: {}", judgement.line());
+    Ok(if wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Ours and mainline's by turns, so that a change of the machine's load meets both.
+fn take(ctx: &Context, args: &Args) -> Result<Bench> {
+    let filter = args.test.as_deref().filter(|test| !test.is_empty());
+    let alone = args.alone.as_deref().is_some_and(|flag| !flag.is_empty());
+    let mainline = (!alone && ctx.base != REFERENCE).then(|| Context {
+        base: REFERENCE.to_owned(),
+        kernel: None,
+        ..ctx.clone()
+    });
+    let mut bench = Bench {
+        mainline: mainline.as_ref().map(|_| Figures::default()),
+        ..Bench::default()
+    };
+    for _ in 0..args.runs {
+        for plan in [Plan::bench, Plan::scale] {
+            add(ctx, &plan(ctx, filter), &mut bench.ours)?;
+            if let (Some(ctx), Some(figures)) = (&mainline, &mut bench.mainline) {
+                add(ctx, &plan(ctx, filter), figures)?;
+            }
+        }
+    }
+    Ok(bench)
+}
+
+/// Takes the figures of one run in.
+fn add(ctx: &Context, plan: &Plan<'_>, figures: &mut Figures) -> Result<()> {
+    let trial = pipeline::run(ctx, plan)?;
+    if !trial.verdict.faults.is_empty() {
+        console::tail(&trial.record.console, LAST_LINES)
+            .iter()
+            .for_each(|line| println!("    {line}"));
+    }
+    let environment = Environment {
+        repeat: format!("make bench BASE={} ARCH={}", ctx.base, ctx.arch),
+        ..trial.environment
+    };
+    figures.add(&trial.verdict, &environment);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! `make doctor`: each tool, whether it works, and what set-up would do. Nothing is changed.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::env::apt;
+use crate::env::context::{Arch, Context};
+use crate::env::setup;
+use crate::env::tools::{self, State, Tool};
+use crate::env::unpacked;
+use crate::vm::machine;
+
+/// What tasks need beyond a guest.
+const OF_TASKS: [&[Tool]; 5] = [
+    tools::FOR_SERIES,
+    tools::FOR_DOCUMENTATION,
+    tools::FOR_TREE_TESTS,
+    tools::FOR_MAINLINE,
+    tools::FOR_TESTS,
+];
+
+/// What `make doctor` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+/// Runs the task; it fails where a tool does not work.
+pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
+    let guests = Arch::buildable_here().into_iter().flat_map(tools::needed);
+    let tools = tools::distinct(guests.chain(OF_TASKS.into_iter().flatten()));
+    let mut wanting = Vec::new();
+    for tool in tools {
+        let state = tool.check().state;
+        println!("{}", row(tool, &state));
+        if !state.is_good() {
+            wanting.push((tool, state));
+        }
+    }
+    println!("\ncache  {}", ctx.cache.display());
+    println!("KVM    {}", machine::kvm_device());
+    let unpacked = unpacked::listing(&ctx.cache);
+    if !unpacked.is_empty() {
+        println!("unpacked into the cache: {}", unpacked.join(", "));
+    }
+    if wanting.is_empty() {
+        println!("\nevery tool is there and works");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wrong: Vec<(&Tool, State)> = wanting
+        .iter()
+        .filter(|(_, state)| *state != State::Missing)
+        .cloned()
+        .collect();
+    if !wrong.is_empty() {
+        println!("\nthere, and not good:{}", setup::described(&wrong));
+    }
+    advise(&wanting)?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// Says how to get what is not good.
+fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
+    let packages = setup::packages(wanting);
+    if !apt::is_here() {
+        println!(
+            "\nthis machine has no apt-get; install them as your distribution does. The packages of \
+             Debian are called:\n  {}",
+            packages.join(" ")
+        );
+    } else if !apt::unknown(&packages)?.is_empty() {
+        println!(
+            "\napt does not know all of their packages; set-up would begin with `apt-get update`, or:\n  {}",
+            apt::line(&packages)
+        );
+    } else {
+        println!("\n`make setup` would do this (or any other target, for what it needs):");
+        for line in setup::propose(wanting).lines() {
+            println!("  {line}");
+        }
+    }
+    Ok(())
+}
+
+fn row(tool: &Tool, state: &State) -> String {
+    let (mark, found) = match state {
+        State::Good(Some(version)) => ("good", version.to_string()),
+        State::Good(None) => ("good", "any".to_owned()),
+        State::TooOld(_, version) => ("too old", version.to_string()),
+        State::Missing => ("missing", "-".to_owned()),
+        State::Broken(_) => ("broken", "-".to_owned()),
+    };
+    let needed = tool.minimum.map_or("any".to_owned(), |v| format!(">= {v}"));
+    format!(
+        "{mark:<8} {:<24} {found:>6} {needed:>8}  {:<26} {}",
+        setup::called(tool),
+        tool.package,
+        tool.why
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::tools::Version;
+
+    #[test]
+    fn a_row_says_what_there_is_and_what_is_needed() {
+        let all = tools::every();
+        let pahole = all.iter().find(|tool| tool.name == "pahole").unwrap();
+        let row = row(pahole, &State::TooOld("/opt/pahole".into(), Version(1, 20)));
+        let words: Vec<&str> = row.split_whitespace().take(8).collect();
+        assert_eq!(
+            words,
+            [
+                "too", "old", "pahole", "1.20", ">=", "1.22", "dwarves", "writes"
+            ]
+        );
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! `make review`: cargo insta over the snapshots that changed.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::env::context::Context;
+
+/// The version of insta that this harness is built with; a test holds it against Cargo.lock.
+const INSTA: &str = "1.49.0";
+
+/// What `make review` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// What to do with the texts that wait, instead of asking for each
+    #[arg(long, value_enum)]
+    all: Option<All>,
+}
+
+/// One answer for every text that waits.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum All {
+    /// Make every new text the snapshot
+    Accept,
+    /// Throw every new text away
+    Reject,
+    /// Show the files
+    List,
+}
+
+/// Runs the task.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let tool = cargo_insta(ctx)?;
+    let command = match args.all {
+        None => "review",
+        Some(All::Accept) => "accept",
+        Some(All::Reject) => "reject",
+        Some(All::List) => "pending-snapshots",
+    };
+    let status = Command::new(&tool)
+        .args([command, "--workspace-root"])
+        .arg(ctx.repo.join("harness"))
+        .status()
+        .with_context(|| format!("cannot run {}", tool.display()))?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// cargo-insta, installed into the cache when it is not there yet.
+fn cargo_insta(ctx: &Context) -> Result<PathBuf> {
+    let root = ctx.cache_dir(format!("cargo-insta-{INSTA}"))?;
+    let tool = root.join("bin").join("cargo-insta");
+    if tool.exists() {
+        return Ok(tool);
+    }
+    let stage = ctx
+        .progress
+        .stage("tools", format!("installing cargo-insta {INSTA}"));
+    let output = Command::new("cargo")
+        .args([
+            "install",
+            "cargo-insta",
+            "--locked",
+            "--version",
+            &format!("={INSTA}"),
+            "--root",
+        ])
+        .arg(&root)
+        // Not into the clone's own target folder, whatever the environment says.
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run cargo, which came with Rust (https://rustup.rs)")?;
+    ensure!(
+        output.status.success(),
+        "`cargo install cargo-insta` failed ({}); it needs the network, or a registry's mirror in cargo's configuration:\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    stage.done(format!("cargo-insta {INSTA}"));
+    Ok(tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tool_is_of_the_librarys_version() {
+        let lock = include_str!("../../../../Cargo.lock");
+        assert!(
+            lock.contains(&format!("name = \"insta\"\nversion = \"{INSTA}\"\n")),
+            "Cargo.lock has another insta than {INSTA}"
+        );
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! `make tree`: a git tree of the base with the series as commits, to work in.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::env::context::Context;
+use crate::env::disk;
+use crate::queue::gittree::{GitTree, is_git_tree};
+use crate::queue::series::Series;
+use crate::queue::source;
+
+/// What the harness wrote to the tree last: where the branch is still there, nothing of the user's
+/// is lost when it moves.
+pub const WRITTEN: &str = "refs/streams/written";
+
+/// What a tree takes: its work files, and an index. The objects are shared with the cache's.
+const TREE_NEEDS: u64 = 2 << 30;
+
+/// What `make tree` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {}
+
+/// Runs the task.
+pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
+    let series = Series::load(&ctx.patches())?;
+    let source = source::find(ctx)?;
+    let cached = source.hold_tree(ctx)?;
+    source.apply(&cached.git, &series)?;
+    let from = match series.patches.last() {
+        Some(patch) => format!("refs/series/{}", patch.prefix_key),
+        None => "refs/tags/base".to_owned(),
+    };
+    let dir = ctx.tree();
+    if is_git_tree(&dir) {
+        move_branch(&GitTree::at(&dir)?, cached.git.dir(), &from)?;
+    } else {
+        create(ctx, &dir, cached.git.dir(), &from)?;
+    }
+    let shown = dir.strip_prefix(&ctx.repo).unwrap_or(&dir).display();
+    println!(
+        "{shown}: {} with {} patches as commits, on the branch `series`\n  \
+         work there and commit; `make boot-test KERNEL={shown}` builds and tests it as it is;\n  \
+         `make refresh` writes the commits back to patches/{}",
+        source.package.version,
+        series.patches.len(),
+        ctx.base
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the tree; it gets its name when all of it is there.
+fn create(ctx: &Context, dir: &Path, cached: &Path, from: &str) -> Result<()> {
+    let parent = dir.parent().unwrap_or(&ctx.repo);
+    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    disk::ensure_free(parent, TREE_NEEDS, "a kernel tree")?;
+    let stage = ctx.progress.stage("tree", "checking out the series");
+    let new = tempfile::Builder::new()
+        .prefix(".tree-")
+        .tempdir_in(parent)
+        .with_context(|| format!("cannot write to {}", parent.display()))?;
+    let tree = GitTree::copy(cached, new.path())?;
+    tree.fetch(cached, from, WRITTEN)?;
+    tree.run(["checkout", "--quiet", "-B", "series", WRITTEN])?;
+    fs::rename(new.keep(), dir).with_context(|| format!("cannot write {}", dir.display()))?;
+    stage.done("checked out the series");
+    Ok(())
+}
+
+/// Moves the branch of a tree that is there, if nothing of the user's gets lost.
+fn move_branch(tree: &GitTree, cached: &Path, from: &str) -> Result<()> {
+    let head = tree.commit_of("HEAD")?;
+    let written = tree.commit_of(WRITTEN)?;
+    let changes = tree.changes()?;
+    ensure!(
+        head == written && changes.is_empty(),
+        "{} holds work that is not in the patches; `make refresh` writes its commits there, or \
+         remove the folder to start anew{}",
+        tree.dir().display(),
+        if changes.is_empty() {
+            String::new()
+        } else {
+            format!(":\n{changes}")
+        }
+    );
+    tree.fetch(cached, from, WRITTEN)?;
+    tree.run(["checkout", "--quiet", "-B", "series", WRITTEN])?;
+    Ok(())
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What set-up says before it changes anything, and of what it cannot get.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::env::apt::{Change, Plan};
+use crate::env::context::Arch;
+use crate::env::context::{AccelChoice, PLAIN};
+use crate::env::progress::Progress;
+use crate::env::tools::{Origin, Version, every, needed_for};
+
+/// A tool of the table by its package.
+fn tool(package: &str) -> &'static Tool {
+    let all = every();
+    all.into_iter()
+        .find(|tool| tool.package == package)
+        .unwrap_or_else(|| panic!("no tool comes from {package}"))
+}
+
+fn change(package: &str, old: Option<&str>) -> Change {
+    Change {
+        package: package.to_owned(),
+        old: old.map(str::to_owned),
+        new: "2".to_owned(),
+    }
+}
+
+fn proposal(packages: &[&str], split: Split) -> Proposal<'static> {
+    let mut tools: BTreeMap<&'static str, Wanting<'static>> = BTreeMap::new();
+    for package in packages {
+        let tool = tool(package);
+        tools.insert(tool.package, vec![(tool, State::Missing)]);
+    }
+    Proposal { tools, split }
+}
+
+#[test]
+fn each_package_is_listed_with_its_reason() {
+    let split = Split {
+        installable: vec!["bc".to_owned(), "python3-git".to_owned()],
+        plan: Plan {
+            changes: vec![
+                change("bc", None),
+                change("python3-git", None),
+                change("python3-gitdb", None),
+                change("libc6", Some("1")),
+            ],
+            ..Plan::default()
+        },
+        others: vec![(
+            "qemu-system-x86".to_owned(),
+            "installing would remove qemu-utils".to_owned(),
+        )],
+    };
+    let lines = proposal(&["bc", "python3-git", "qemu-system-x86"], split).lines();
+    assert_eq!(
+        lines,
+        [
+            "install bc 2: bc (the kernel's timeconst.h)",
+            "install python3-git 2: Python module git (checkpatch's spdxcheck.py finds the licences \
+             with it)",
+            "with 2 packages that these depend on",
+            "upgraded among those: libc6",
+            "unpack qemu-system-x86 into the cache (installing would remove qemu-utils): \
+             qemu-system-x86_64 (runs the guest)",
+        ]
+    );
+}
+
+#[test]
+fn a_package_that_is_installed_already_is_not_listed() {
+    let split = Split {
+        installable: vec!["bc".to_owned(), "libelf-dev".to_owned()],
+        plan: Plan {
+            changes: vec![change("bc", None)],
+            ..Plan::default()
+        },
+        ..Split::default()
+    };
+    let lines = proposal(&["bc", "libelf-dev"], split).lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+#[test]
+fn a_library_is_not_unpacked() {
+    let reason = "installing would remove x".to_owned();
+    let split = Split {
+        others: vec![("libelf-dev".to_owned(), reason)],
+        ..Split::default()
+    };
+    let proposal = proposal(&["libelf-dev"], split);
+    assert!(!proposal.is_unpackable("libelf-dev"));
+    assert!(proposal.lines()[0].starts_with("cannot install libelf-dev ("));
+    let error = proposal.ensure_possible().unwrap_err().to_string();
+    for part in [
+        "libelf-dev: installing would remove x",
+        "library libelf (objtool",
+        "by hand",
+    ] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_tool_is_described_with_its_path_and_reason() {
+    let old = Tool {
+        minimum: Some(Version(1, 22)),
+        ..*tool("dwarves")
+    };
+    let broken = State::Broken("/usr/bin/python3: no module named git".to_owned());
+    let wanting = [
+        (&old, State::TooOld("/opt/pahole".into(), Version(1, 20))),
+        (tool("python3-git"), broken),
+        (tool("bc"), State::Missing),
+    ];
+    let text = described(&wanting);
+    for part in [
+        "pahole: /opt/pahole is 1.20, expected 1.22 or newer (writes the kernel's BTF)",
+        "Python module git: /usr/bin/python3: no module named git (",
+        "bc: is missing (",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
+fn packages_are_named_once() {
+    let tools = needed_for(Arch::X86_64, Origin::Series);
+    let twice: Wanting<'_> = tools
+        .iter()
+        .chain(&tools)
+        .map(|tool| (*tool, State::Missing))
+        .collect();
+    assert_eq!(
+        packages(&twice).len(),
+        packages(&twice[..tools.len()]).len()
+    );
+}
+
+#[test]
+fn a_program_that_cannot_be_installed_is_no_reason_to_give_up() {
+    let reason = "installing would remove qemu-utils".to_owned();
+    let split = Split {
+        others: vec![("qemu-system-x86".to_owned(), reason)],
+        ..Split::default()
+    };
+    proposal(&["qemu-system-x86"], split)
+        .ensure_possible()
+        .unwrap();
+}
+
+/// A machine with a cache and nothing else.
+fn context(dir: &std::path::Path) -> Context {
+    Context {
+        repo: dir.to_owned(),
+        cache: dir.join("cache"),
+        base: "v6.12".into(),
+        arch: Arch::X86_64,
+        config: PLAIN.into(),
+        accel: AccelChoice::Auto,
+        kernel: None,
+        ci: false,
+        jobs: 1,
+        progress: Progress::Silent,
+    }
+}
+
+/// A program that was unpacked into the cache and prints 42.
+fn unpack(ctx: &Context, name: &str) -> PathBuf {
+    let programs = unpacked::programs(&ctx.cache);
+    fs::create_dir_all(&programs).unwrap();
+    let file = programs.join(name);
+    fs::write(&file, "#!/bin/sh\necho 42\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+#[test]
+fn an_unpacked_program_stands_in_for_one_that_the_machine_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let missing = Tool {
+        name: "no-such-program-here",
+        ..*tool("rsync")
+    };
+    let (wanting, _) = check(&ctx, &[&missing]).unwrap();
+    assert_eq!(wanting.len(), 1);
+    let file = unpack(&ctx, missing.name);
+    let (wanting, files) = check(&ctx, &[&missing]).unwrap();
+    assert!(wanting.is_empty(), "{wanting:?}");
+    // the answer ends when the program or the package that it is from goes
+    assert!(files.contains(&file));
+    assert!(files.contains(&unpacked::stamp(&ctx.cache, missing.package)));
+}
+
+#[test]
+fn a_program_of_the_machine_that_works_is_used_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let machines = Tool {
+        name: "true",
+        ..*tool("rsync")
+    };
+    let file = unpack(&ctx, machines.name);
+    let (wanting, files) = check(&ctx, &[&machines]).unwrap();
+    assert!(wanting.is_empty() && !files.contains(&file));
+    assert!(
+        !file.exists(),
+        "the unpacked program would hide the machine's"
+    );
+}
+
+#[test]
+fn tools_that_are_good_are_not_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let good = Tool {
+        name: "true",
+        ..*tool("rsync")
+    };
+    ensure(&ctx, &[&good]).unwrap();
+    assert!(Memory::new(&ctx, &[&good]).unwrap().holds());
+}

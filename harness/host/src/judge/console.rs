@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Reads the guest's console: which lines must not stand on it, and how it ended.
+//!
+//! The patterns are data, `ci/splats.toml`, with a reason and two samples each.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::Deserialize;
+
+/// A line that must not stand on the console of a good run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splat {
+    /// Which patterns of `ci/splats.toml` caught it.
+    pub names: Vec<&'static str>,
+    /// What it means that the line is there.
+    pub reason: &'static str,
+    /// The line and those around it that a reader wants to see.
+    pub excerpt: Vec<String>,
+}
+
+/// Lines shown of a splat, beginning with the first that was caught.
+const EXCERPT: usize = 16;
+
+/// How many lines behind a message its stack trace begins: CPU and machine are told before it.
+const TRACE_WITHIN: usize = 4;
+
+/// The splats on a console, one for each group of lines that belong together.
+#[must_use]
+pub fn splats(console: &[u8]) -> Vec<Splat> {
+    let lines = lines(console);
+    let excepted = TABLE.excepted_traces(&lines);
+    let is_splat =
+        |index: &usize| !excepted.contains(index) && !TABLE.caught(&lines[*index]).is_empty();
+    let mut found = Vec::new();
+    let mut next = 0;
+    while let Some(index) = (next..lines.len()).find(is_splat) {
+        let end = lines.len().min(index + EXCERPT);
+        found.push(TABLE.describe(&lines[index..end]));
+        next = end;
+    }
+    found
+}
+
+/// The last `count` lines of a console.
+#[must_use]
+pub fn tail(console: &[u8], count: usize) -> Vec<String> {
+    let mut lines = lines(console);
+    lines.split_off(lines.len().saturating_sub(count))
+}
+
+/// The console as text: carriage returns and terminal codes dropped, empty lines too.
+fn lines(console: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(console);
+    let clean = TERMINAL_CODE.replace_all(&text, "");
+    clean
+        .split(['\n', '\r'])
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The entry of the table that a stack trace falls under.
+const STACK_TRACE: &str = "stack trace";
+
+/// The table of `ci/splats.toml`.
+static TABLE: LazyLock<Table> = LazyLock::new(Table::load);
+
+/// Colours, cursor movements and titles, as a terminal takes them.
+static TERMINAL_CODE: LazyLock<Regex> =
+    LazyLock::new(|| constant(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|c)"));
+
+/// The time stamp, and the caller where the kernel prints it. Text of a program that left its line
+/// unfinished may stand before it.
+static STAMP: LazyLock<Regex> = LazyLock::new(|| constant(r"\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? "));
+
+struct Table {
+    splats: Vec<(Regex, &'static Entry)>,
+    exceptions: Vec<(Regex, &'static Exception)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    splat: Vec<Entry>,
+    #[serde(default)]
+    exception: Vec<Exception>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the tests read the samples"))]
+struct Entry {
+    name: String,
+    pattern: String,
+    reason: String,
+    sample: String,
+    other: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the tests read the samples, people the reasons")
+)]
+struct Exception {
+    pattern: String,
+    reason: String,
+    sample: String,
+    /// The stack trace behind the line belongs to it.
+    #[serde(default)]
+    trace: bool,
+}
+
+/// The file as it was when the harness was built: a scan without its table cannot happen.
+static FILE: LazyLock<File> = LazyLock::new(read_file);
+
+#[expect(
+    clippy::expect_used,
+    reason = "part of the program, parsed by its tests"
+)]
+fn read_file() -> File {
+    toml::from_str(include_str!("../../../../ci/splats.toml"))
+        .expect("ci/splats.toml is TOML of this form")
+}
+
+impl Table {
+    fn load() -> Self {
+        Self {
+            splats: FILE
+                .splat
+                .iter()
+                .map(|entry| (constant(&entry.pattern), entry))
+                .collect(),
+            exceptions: FILE
+                .exception
+                .iter()
+                .map(|exception| (constant(&exception.pattern), exception))
+                .collect(),
+        }
+    }
+
+    /// The entries that a line of the console falls under.
+    fn caught(&self, line: &str) -> Vec<&'static Entry> {
+        let messages: Vec<&str> = STAMP
+            .split(line)
+            .filter(|message| self.exception(message).is_none())
+            .collect();
+        let catches = |pattern: &Regex| messages.iter().any(|message| pattern.is_match(message));
+        self.splats
+            .iter()
+            .filter(|(pattern, _)| catches(pattern))
+            .map(|&(_, entry)| entry)
+            .collect()
+    }
+
+    /// The exception that a message falls under.
+    fn exception(&self, message: &str) -> Option<&'static Exception> {
+        let mut all = self.exceptions.iter();
+        all.find(|(pattern, _)| pattern.is_match(message))
+            .map(|&(_, exception)| exception)
+    }
+
+    /// Where the stack traces begin that exceptions take along.
+    fn excepted_traces(&self, lines: &[String]) -> BTreeSet<usize> {
+        let takes_trace = |line: &str| {
+            STAMP
+                .split(line)
+                .any(|message| self.exception(message).is_some_and(|found| found.trace))
+        };
+        let begins_trace =
+            |line: &str| matches!(self.caught(line)[..], [entry] if entry.name == STACK_TRACE);
+        (0..lines.len())
+            .filter(|&index| takes_trace(&lines[index]))
+            .filter_map(|index| {
+                let behind = index + 1..lines.len().min(index + 1 + TRACE_WITHIN);
+                behind.into_iter().find(|&next| begins_trace(&lines[next]))
+            })
+            .collect()
+    }
+
+    fn describe(&self, excerpt: &[String]) -> Splat {
+        let mut names = Vec::new();
+        let mut reason = "";
+        for entry in excerpt.iter().flat_map(|line| self.caught(line)) {
+            if reason.is_empty() {
+                reason = &entry.reason;
+            }
+            if !names.contains(&entry.name.as_str()) {
+                names.push(entry.name.as_str());
+            }
+        }
+        Splat {
+            names,
+            reason,
+            excerpt: excerpt.to_vec(),
+        }
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "part of the program, compiled by its tests"
+)]
+fn constant(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(line: &str) -> Vec<&'static str> {
+        TABLE
+            .caught(line)
+            .iter()
+            .map(|entry| entry.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn each_pattern_catches_its_sample_and_leaves_its_counterpart() {
+        for (pattern, entry) in &TABLE.splats {
+            assert!(
+                pattern.is_match(&entry.sample),
+                "{}: {}",
+                entry.name,
+                entry.sample
+            );
+            assert!(!entry.reason.is_empty());
+            assert_eq!(
+                names(&entry.other),
+                [""; 0],
+                "{}: {}",
+                entry.name,
+                entry.other
+            );
+        }
+    }
+
+    #[test]
+    fn each_exception_is_about_a_line_that_would_be_caught() {
+        for (pattern, exception) in &TABLE.exceptions {
+            assert!(!exception.reason.is_empty());
+            assert!(pattern.is_match(&exception.sample), "{}", exception.sample);
+            assert_eq!(names(&exception.sample), [""; 0], "{}", exception.sample);
+            let is_splat = TABLE
+                .splats
+                .iter()
+                .any(|(pattern, _)| pattern.is_match(&exception.sample));
+            assert!(is_splat || exception.trace, "{}", exception.sample);
+        }
+    }
+
+    #[test]
+    fn an_exception_takes_its_own_stack_trace_along_and_no_other() {
+        let of = |text: &str| splats(text.as_bytes()).len();
+        let refused = "agent: vmalloc error: size 4096, vm_struct allocation failed, mode:0x1\n";
+        let trace = "CPU: 1 UID: 0 PID: 54\nHardware name: QEMU\nCall Trace:\n <TASK>\n";
+        assert_eq!(of(&format!("{refused}{trace}")), 0);
+        assert_eq!(of(trace), 1);
+        assert_eq!(of(&format!("{refused}{trace}{trace}")), 1);
+        assert_eq!(of(&format!("{refused}BUG: KASAN: x\n{trace}")), 1);
+        let later = "fine\n".repeat(TRACE_WITHIN);
+        assert_eq!(of(&format!("{refused}{later}Call Trace:\n")), 1);
+    }
+
+    #[test]
+    fn everything_that_the_contract_names_is_caught() {
+        for line in [
+            "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
+            "BUG: unable to handle page fault for address: ffffffff00000000",
+            "Oops: 0002 [#1] SMP",
+            "WARNING: inconsistent lock state",
+            "BUG: KASAN: slab-out-of-bounds in f+0x1/0x2",
+            "BUG: KCSAN: data-race in f / g",
+            "UBSAN: shift-out-of-bounds in a.c:1:2",
+            "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+            "INFO: task kworker/0:1:9 blocked for more than 120 seconds.",
+            "BUG: scheduling while atomic: agent/77/0x00000002",
+        ] {
+            assert!(!names(line).is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn stamps_callers_unfinished_lines_and_terminal_codes_do_not_hide_a_splat() {
+        for console in [
+            "[    1.234567] WARNING: CPU: 0 PID: 1 at a.c:1\n",
+            "[   12.345678][  T77] WARNING: CPU: 0 PID: 1 at a.c:1\n",
+            "unfinished text[    1.234567] WARNING: CPU: 0 PID: 1 at a.c:1\r\n",
+            "\x1b[31m[    1.234567] \x1b[0mWARNING: CPU: 0\n",
+            "\r\rWARNING: early, without a stamp",
+        ] {
+            assert_eq!(splats(console.as_bytes()).len(), 1, "{console}");
+        }
+        assert_eq!(splats(b"\xff\xfe\n[    1.000000] BUG: x\xff\n").len(), 1);
+    }
+
+    #[test]
+    fn lines_of_one_splat_are_one_and_name_all_that_they_are() {
+        let mut console =
+            b"[    1.000000] fine\n[    1.100000] BUG: KASAN: x\n[    1.100001] Call Trace:\n"
+                .to_vec();
+        console.extend("[    2.000000] fine\n".repeat(20).bytes());
+        console.extend(b"[    3.000000] UBSAN: y\n");
+        let found = splats(&console);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].names, ["bug", "KASAN", "stack trace"]);
+        assert_eq!(found[0].excerpt[0], "[    1.100000] BUG: KASAN: x");
+        assert_eq!(found[1].names, ["UBSAN"]);
+    }
+
+    #[test]
+    fn a_good_console_holds_no_splat() {
+        let console = "\
+[    0.000000] Command line: panic=-1 oops=panic virtme.hostname=x
+[    0.010000] rcu: \tRCU CPU stall warnings timeout set to 60 (rcu_cpu_stall_timeout).
+[    0.120000] Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on, data leaks possible
+[    1.000000] Run /init as init process
+[    2.000000] Uhhuh. NMI received for unknown reason 30 on CPU 0.
+[    2.000001] Dazed and confused, but trying to continue
+[    3.000000] reboot: Power down
+";
+        assert_eq!(splats(console.as_bytes()), []);
+        assert_eq!(
+            tail(console.as_bytes(), 1),
+            ["[    3.000000] reboot: Power down"]
+        );
+        assert_eq!(tail(console.as_bytes(), 100).len(), 7);
+    }
+}

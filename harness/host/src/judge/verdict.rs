@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a run amounts to: a pure function over what was recorded of it.
+//!
+//! A run is good if the guest wrote exactly one start, every announced test exactly once and in
+//! its turn, exactly one end with the right count, and no other line; if it is the kernel that was
+//! to be tested; if its console is free of splats and its memory, where it was searched, of leaks;
+//! and if it was not stopped from outside. Whatever is missing is a [`Fault`]: nothing that is absent
+//! counts as success, and no exit code counts at all. Whether a test did the right thing is for its
+//! snapshot to say, not for this module.
+
+use serde::Deserialize;
+use wire::{FromGuest, Outcome, PROTOCOL, TestReport};
+
+use crate::judge::console;
+use crate::judge::feature;
+
+mod fault;
+
+pub use fault::Fault;
+
+/// What was recorded of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Lines as they came over the channel, each with its `\n` if it had one.
+    pub lines: &'a [&'a [u8]],
+    /// Everything that came over the console.
+    pub console: &'a [u8],
+    /// Why the guest was stopped from outside, where it did not end by itself.
+    pub stopped: Option<&'a str>,
+}
+
+/// What the run was to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// `uname -r` of the kernel that was built; `None` where a kernel was given whose release
+    /// cannot be known before it runs.
+    pub release: Option<&'a str>,
+    /// `uname -m` of the guest.
+    pub machine: &'a str,
+    /// The selection of tests, where there was one.
+    pub filter: Option<&'a str>,
+    /// Features that the kernel was built to have: no test that needs one may be left out.
+    pub features: &'a [&'a str],
+}
+
+/// What a run amounts to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is wrong with the run as a whole; a run with any of these has failed.
+    pub faults: Vec<Fault>,
+    /// `uname -r` as the guest said it.
+    pub kernel: Option<String>,
+    /// The tests that were announced, in their order.
+    pub announced: Vec<String>,
+    /// The first report of each announced test.
+    pub reports: Vec<TestReport>,
+}
+
+impl Verdict {
+    /// What was reported of a test.
+    #[must_use]
+    pub fn report(&self, test: &str) -> Option<&TestReport> {
+        self.reports.iter().find(|report| report.test == test)
+    }
+}
+
+/// Judges a run.
+#[must_use]
+pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
+    let mut reader = Reader::new(expected);
+    for (index, line) in evidence.lines.iter().enumerate() {
+        reader.line(index + 1, line);
+    }
+    let open = reader.open.clone();
+    let mut verdict = reader.finish();
+    // The cause before its consequences: what the kernel said, why the guest was stopped, and
+    // then what is missing because of it.
+    let mut faults: Vec<Fault> = console::splats(evidence.console)
+        .into_iter()
+        .map(|splat| Fault::Splat {
+            splat,
+            during: open.clone(),
+        })
+        .collect();
+    faults.extend(evidence.stopped.map(|how| Fault::Stopped {
+        how: how.to_owned(),
+        during: open,
+    }));
+    faults.append(&mut verdict.faults);
+    verdict.faults = faults;
+    verdict
+}
+
+/// Where in the order of lines the guest is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    BeforeStart,
+    Tests,
+    AfterEnd,
+}
+
+/// Reads the guest's lines one by one and notes what is wrong with them.
+struct Reader<'a> {
+    expected: &'a Expected<'a>,
+    place: Place,
+    /// The test that has begun and not been reported.
+    open: Option<String>,
+    /// Reports of announced tests, also those that came again.
+    reported: usize,
+    verdict: Verdict,
+}
+
+impl<'a> Reader<'a> {
+    fn new(expected: &'a Expected<'a>) -> Self {
+        Self {
+            expected,
+            place: Place::BeforeStart,
+            open: None,
+            reported: 0,
+            verdict: Verdict::default(),
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.verdict.faults.push(fault);
+    }
+
+    fn line(&mut self, number: usize, raw: &[u8]) {
+        let Some(line) = raw.strip_suffix(b"\n") else {
+            return self.fault(Fault::Cut {
+                number,
+                text: excerpt(raw),
+            });
+        };
+        match (self.place, serde_json::from_slice(line)) {
+            (_, Err(error)) => self.unreadable(number, line, &error),
+            (Place::AfterEnd, Ok(_)) => self.fault(Fault::AfterEnd {
+                number,
+                text: excerpt(line),
+            }),
+            (
+                Place::BeforeStart,
+                Ok(FromGuest::Start {
+                    protocol,
+                    kernel,
+                    machine,
+                    tests,
+                    empty_objects,
+                    cpus: _,
+                }),
+            ) => {
+                self.start(protocol, kernel, &machine, tests, empty_objects);
+            }
+            (Place::BeforeStart, Ok(_)) => self.fault(Fault::BeforeStart {
+                number,
+                text: excerpt(line),
+            }),
+            (Place::Tests, Ok(FromGuest::Start { .. })) => {
+                self.fault(Fault::SecondStart { number })
+            }
+            (Place::Tests, Ok(FromGuest::TestStart { test })) => self.test_start(test),
+            (Place::Tests, Ok(FromGuest::Request { .. })) => self.request(number),
+            (Place::Tests, Ok(FromGuest::Test(report))) => self.test(report),
+            (Place::Tests, Ok(FromGuest::End { tests, leaks })) => self.end(tests, leaks),
+        }
+    }
+
+    fn unreadable(&mut self, number: usize, line: &[u8], error: &serde_json::Error) {
+        let other_protocol = serde_json::from_slice::<AnyStart>(line)
+            .ok()
+            .filter(|start| start.event == "start" && start.protocol != PROTOCOL);
+        self.fault(match other_protocol {
+            Some(start) => Fault::Protocol {
+                guest: start.protocol,
+            },
+            None => Fault::Garbage {
+                number,
+                text: excerpt(line),
+                error: error.to_string(),
+            },
+        });
+    }
+
+    fn start(
+        &mut self,
+        protocol: u32,
+        kernel: String,
+        machine: &str,
+        tests: Vec<String>,
+        empty_objects: Vec<String>,
+    ) {
+        self.place = Place::Tests;
+        if protocol != PROTOCOL {
+            self.fault(Fault::Protocol { guest: protocol });
+        }
+        if let Some(expected) = self.expected.release.filter(|expected| *expected != kernel) {
+            self.fault(Fault::Kernel {
+                expected: expected.to_owned(),
+                seen: kernel.clone(),
+            });
+        }
+        if machine != self.expected.machine {
+            self.fault(Fault::Machine {
+                expected: self.expected.machine.to_owned(),
+                seen: machine.to_owned(),
+            });
+        }
+        for object in empty_objects {
+            self.fault(Fault::EmptyObject { object });
+        }
+        if tests.is_empty() {
+            self.fault(Fault::NoCases {
+                filter: self.expected.filter.map(str::to_owned),
+            });
+        }
+        for (index, test) in tests.iter().enumerate() {
+            if tests[..index].contains(test) {
+                self.fault(Fault::AnnouncedTwice { test: test.clone() });
+            }
+        }
+        self.verdict.kernel = Some(kernel);
+        self.verdict.announced = tests;
+    }
+
+    fn test_start(&mut self, test: String) {
+        if let Some(open) = self.open.replace(test.clone()) {
+            self.fault(Fault::Interleaved { open, next: test });
+        }
+    }
+
+    fn request(&mut self, number: usize) {
+        if self.open.is_none() {
+            self.fault(Fault::RequestOutsideTest { number });
+        }
+    }
+
+    fn test(&mut self, report: TestReport) {
+        let test = report.test.clone();
+        let begun = self.open.take();
+        if begun.as_ref() != Some(&test) {
+            self.fault(Fault::NotBegun {
+                test: test.clone(),
+                begun,
+            });
+        }
+        if !self.verdict.announced.contains(&test) {
+            return self.fault(Fault::NotAnnounced { test });
+        }
+        if let Outcome::Skipped { feature } = &report.outcome
+            && self.expected.features.contains(&feature.as_str())
+        {
+            self.fault(Fault::FeatureMissing {
+                test: test.clone(),
+                feature: feature.clone(),
+            });
+        }
+        self.reported += 1;
+        if self.verdict.report(&test).is_some() {
+            self.fault(Fault::ReportedTwice { test });
+        } else {
+            self.verdict.reports.push(report);
+        }
+    }
+
+    fn end(&mut self, said: usize, leaks: Option<String>) {
+        self.place = Place::AfterEnd;
+        match leaks {
+            Some(listed) if !listed.trim().is_empty() => self.fault(Fault::Leak { listed }),
+            None if self.expected.features.contains(&feature::KMEMLEAK) => {
+                self.fault(Fault::NotScanned);
+            }
+            _ => {}
+        }
+        if said != self.reported {
+            self.fault(Fault::Count {
+                said,
+                seen: self.reported,
+            });
+        }
+    }
+
+    fn finish(mut self) -> Verdict {
+        if self.place == Place::BeforeStart {
+            self.fault(Fault::NoStart);
+            return self.verdict;
+        }
+        let missing = |test: &&String| self.verdict.report(test).is_none();
+        let tests: Vec<String> = self
+            .verdict
+            .announced
+            .iter()
+            .filter(missing)
+            .cloned()
+            .collect();
+        if !tests.is_empty() {
+            let died_in = self.open.clone();
+            self.fault(Fault::NeverReported { tests, died_in });
+        }
+        if self.place != Place::AfterEnd {
+            self.fault(Fault::NoEnd);
+        }
+        self.verdict
+    }
+}
+
+/// What a start line says in every version of the protocol.
+#[derive(Deserialize)]
+struct AnyStart {
+    event: String,
+    protocol: u32,
+}
+
+/// The beginning of a line as printable text.
+fn excerpt(line: &[u8]) -> String {
+    const LONGEST: usize = 160;
+    let shown = line[..line.len().min(LONGEST)].escape_ascii();
+    match line.len().saturating_sub(LONGEST) {
+        0 => shown.to_string(),
+        more => format!("{shown}… ({more} more bytes)"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

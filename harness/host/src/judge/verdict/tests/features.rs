@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What the kernel was built to have must have been there, and have found nothing: kmemleak, too.
+
+use super::*;
+
+/// The faults of a run of one test, whose guest was to have these features.
+fn faults_with(features: &[&str], test: &[u8], end: &[u8]) -> Vec<Fault> {
+    let lines = [start(&["a__x"]), begin("a__x"), test.to_vec(), end.to_vec()];
+    let expected = Expected {
+        features,
+        ..EXPECTED
+    };
+    judged_with(&lines, FINE, None, &expected).faults
+}
+
+#[test]
+fn a_leak_is_a_fault_with_the_stack_that_allocated_it() {
+    let listed = "unreferenced object 0xffff888003a3c000 (size 64):\n  comm \"agent\"\n    backtrace:\n    kmalloc+0x1/0x2\n";
+    let faults = faults_with(&[], &report("a__x"), &end_with(1, Some(listed)));
+    let [fault @ Fault::Leak { .. }] = &faults[..] else {
+        panic!("{faults:?}");
+    };
+    assert!(fault.to_string().contains("    kmalloc+0x1/0x2"), "{fault}");
+    assert!(faults_with(&[], &report("a__x"), &end_with(1, Some("\n"))).is_empty());
+}
+
+#[test]
+fn a_long_list_of_leaks_is_shown_from_its_beginning() {
+    let listed: String = (0..100).map(|line| format!("line {line}\n")).collect();
+    let shown = Fault::Leak { listed }.what();
+    assert!(shown.contains("line 59\n") && !shown.contains("line 60\n"));
+    assert!(shown.ends_with("(40 more lines in last/events.jsonl)"));
+}
+
+#[test]
+fn a_kernel_with_kmemleak_must_have_been_scanned() {
+    let kmemleak = [feature::KMEMLEAK];
+    let unscanned = faults_with(&kmemleak, &report("a__x"), &end(1));
+    assert_eq!(unscanned, [Fault::NotScanned]);
+    assert!(faults_with(&kmemleak, &report("a__x"), &end_with(1, Some(""))).is_empty());
+}
+
+#[test]
+fn a_test_may_be_left_out_only_for_what_the_kernel_need_not_have() {
+    let left_out = line(&FromGuest::Test(TestReport {
+        test: "a__x".to_owned(),
+        outcome: Outcome::Skipped {
+            feature: "fault_injection".to_owned(),
+        },
+        stdout: Bytes::default(),
+        stderr: Bytes::default(),
+        not_in_mainline: None,
+        notes: Vec::new(),
+        micros: 7,
+    }));
+    assert!(faults_with(&[], &left_out, &end(1)).is_empty());
+    assert_eq!(
+        faults_with(&["fault_injection"], &left_out, &end(1)),
+        [Fault::FeatureMissing {
+            test: "a__x".to_owned(),
+            feature: "fault_injection".to_owned(),
+        }]
+    );
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Kernel trees under git: a series as commits, and the work files moved from one state to another.
+//!
+//! Commits are made without touching work files, and a checkout writes only the files that differ.
+//! So the files that a patch did not change keep their times, and a build after it is incremental.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use xshell::{Cmd, Shell};
+
+use crate::env::command::{self, capture, command, shell_in};
+use crate::queue::series::Series;
+
+pub mod apply_error;
+mod copy;
+mod index;
+mod message;
+
+pub use index::Committer;
+use index::Index;
+
+/// Who commits, where it is not the author of a patch.
+const COMMITTER: &str = "bpf-streams";
+const COMMITTER_EMAIL: &str = "bpf-streams@localhost";
+
+/// A git tree.
+#[derive(Debug)]
+pub struct GitTree {
+    dir: PathBuf,
+    sh: Shell,
+}
+
+impl GitTree {
+    /// The tree whose top is `dir`. Nothing is checked; see [`is_git_tree`].
+    pub fn at(dir: &Path) -> Result<GitTree> {
+        Ok(GitTree {
+            dir: dir.to_owned(),
+            sh: shell_in(dir)?,
+        })
+    }
+
+    /// Where its top is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A git command in this tree, with `args`.
+    pub fn git<const N: usize>(&self, args: [&str; N]) -> Cmd<'_> {
+        // the user's signing keys, hooks and line ends have no part in what we commit
+        command(&self.sh, "git")
+            .args(["-c", "commit.gpgSign=false"])
+            .args(["-c", "core.hooksPath=/dev/null"])
+            .args(["-c", "core.autocrlf=false"])
+            .args(["-c", "gc.auto=0"])
+            .args(args)
+    }
+
+    /// The same, committing under a name that is the same on every machine.
+    fn git_as_harness<const N: usize>(&self, args: [&str; N]) -> Cmd<'_> {
+        self.git(args)
+            .env("GIT_COMMITTER_NAME", COMMITTER)
+            .env("GIT_COMMITTER_EMAIL", COMMITTER_EMAIL)
+    }
+
+    /// Runs a git command and returns what it wrote.
+    pub fn run<const N: usize>(&self, args: [&str; N]) -> Result<String> {
+        command::output(self.git(args))
+    }
+
+    /// The commit that `name` stands for, if there is one.
+    pub fn commit_of(&self, name: &str) -> Result<Option<String>> {
+        let spec = format!("{name}^{{commit}}");
+        let out = capture(self.git(["rev-parse", "--verify", "--quiet", &spec]))?;
+        let text = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        Ok((out.status.success() && !text.is_empty()).then_some(text))
+    }
+
+    /// The work files that differ from the last commit, one a line; empty for a clean tree.
+    pub fn changes(&self) -> Result<String> {
+        self.run(["status", "--porcelain", "--untracked-files=no"])
+    }
+
+    /// Makes a tree of the files in `dir`: one commit, tagged `base`.
+    pub fn import(dir: &Path, what: &str) -> Result<GitTree> {
+        let tree = GitTree::at(dir)?;
+        tree.run(["init", "--quiet", "--initial-branch=base"])?;
+        // all of it can be had again, so nothing is waited for to reach the disk
+        for setting in ["core.fsync=none", "gc.auto=0", "core.autocrlf=false"] {
+            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+            tree.run(["config", name, value])?;
+        }
+        tree.run(["add", "--force", "--all"])?;
+        let stamp = "1970-01-01T00:00:00Z";
+        command::output(
+            tree.git_as_harness(["commit", "--quiet", "--message", what])
+                .env("GIT_AUTHOR_NAME", COMMITTER)
+                .env("GIT_AUTHOR_EMAIL", COMMITTER_EMAIL)
+                .env("GIT_AUTHOR_DATE", stamp)
+                .env("GIT_COMMITTER_DATE", stamp),
+        )?;
+        tree.run(["tag", "base"])?;
+        Ok(tree)
+    }
+
+    /// The commits of `series` on top of the tag `base`, one a patch, in order. Work files stay as
+    /// they are. Commits that were made before, for the same patches in the same order, are found
+    /// by name and not made again.
+    pub fn commits(&self, series: &Series) -> Result<Vec<String>> {
+        let mut commits = Vec::new();
+        let mut parent = self
+            .commit_of("base")?
+            .with_context(|| format!("{} has no tag `base`", self.dir.display()))?;
+        let mut index: Option<Index> = None;
+        for patch in &series.patches {
+            let name = format!("refs/series/{}", patch.prefix_key);
+            let commit = match self.commit_of(&name)? {
+                // an index made for an earlier patch is behind from here on
+                Some(known) => {
+                    index = None;
+                    known
+                }
+                None => {
+                    let index = match &mut index {
+                        Some(index) => index,
+                        none => none.insert(Index::new(self, &parent, Committer::Harness)?),
+                    };
+                    let commit = index.commit(patch, &parent)?;
+                    self.run(["update-ref", &name, &commit])?;
+                    commit
+                }
+            };
+            parent.clone_from(&commit);
+            commits.push(commit);
+        }
+        Ok(commits)
+    }
+
+    /// Takes the files in `dir`, which are no part of this tree, as a commit called `name`.
+    pub fn take_in(&self, dir: &Path, name: &str) -> Result<()> {
+        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let git_dir = self.run(["rev-parse", "--absolute-git-dir"])?;
+        let outside = GitTree::at(dir)?;
+        let git = |cmd: Cmd<'_>| {
+            command::output(
+                cmd.env("GIT_DIR", &git_dir)
+                    .env("GIT_WORK_TREE", dir)
+                    .env("GIT_INDEX_FILE", scratch.path().join("index")),
+            )
+        };
+        git(outside.git(["add", "--force", "--all"]))?;
+        let written = git(outside.git(["write-tree"]))?;
+        let commit = git(outside
+            .git_as_harness(["commit-tree", &written, "-m", name])
+            .env("GIT_AUTHOR_NAME", COMMITTER)
+            .env("GIT_AUTHOR_EMAIL", COMMITTER_EMAIL))?;
+        self.run(["update-ref", name, &commit]).map(drop)
+    }
+
+    /// A git command that commits under the user's name, and under ours where there is none.
+    pub fn git_as_user<const N: usize>(&self, args: [&str; N]) -> Result<Cmd<'_>> {
+        Ok(if self.knows_user()? {
+            self.git(args)
+        } else {
+            self.git_as_harness(args)
+        })
+    }
+
+    /// Whether git knows a name to commit under.
+    fn knows_user(&self) -> Result<bool> {
+        let known = capture(self.git(["var", "GIT_COMMITTER_IDENT"]))?;
+        Ok(known.status.success())
+    }
+
+    /// Moves the work files to `commit`, whatever state an interrupted run left them in. Only files
+    /// that differ are written.
+    pub fn check_out(&self, commit: &str) -> Result<()> {
+        // the caller holds the lock of this tree, so a git lock is what an interrupted run left
+        let stale = self.dir.join(".git/index.lock");
+        if stale.exists() {
+            fs::remove_file(&stale)
+                .with_context(|| format!("cannot remove {}", stale.display()))?;
+        }
+        self.run(["checkout", "--quiet", "--force", "--detach", commit])?;
+        self.run(["clean", "--quiet", "--force", "-d"])?;
+        Ok(())
+    }
+}
+
+/// Whether `dir` is the top of a git work tree.
+pub fn is_git_tree(dir: &Path) -> bool {
+    // a file where it is a linked work tree
+    dir.join(".git").exists()
+}
+
+#[cfg(test)]
+pub mod tests;

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The figures of earlier nights, so that a change shows. They stand in the report's JSON, which the
+//! next night's report takes them from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{At, Bench, Row};
+
+/// So many nights of a cell are kept.
+const KEPT: usize = 400;
+
+/// What a night came to in a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Night {
+    /// Name of the cell.
+    pub cell: String,
+    /// When the figures were taken, in UTC.
+    pub date: String,
+    /// The commit of the harness and the series.
+    pub commit: Option<String>,
+    /// `uname -r` of ours.
+    pub kernel: String,
+    /// The same of mainline.
+    pub mainline: Option<String>,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+/// A figure of a night.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// `<file>__<program>`.
+    pub test: String,
+    /// What it is of.
+    pub unit: String,
+    /// At what, where it is one of several.
+    pub at: Option<At>,
+    /// Thousandths: the median of the night's runs.
+    pub ours: u64,
+    /// The same of mainline's, where it has one.
+    pub mainline: Option<u64>,
+}
+
+impl Night {
+    /// What `bench` comes to.
+    #[must_use]
+    pub fn of(cell: &str, bench: &Bench) -> Night {
+        let on = &bench.ours.environment;
+        let mainline = bench.mainline.as_ref();
+        let figure = |row: &Row| Figure {
+            test: row.test.clone(),
+            unit: row.unit.clone(),
+            at: row.at.clone(),
+            ours: row.median(),
+            mainline: mainline
+                .and_then(|figures| figures.like(row))
+                .map(Row::median),
+        };
+        Night {
+            cell: cell.to_owned(),
+            date: on.date.clone(),
+            commit: on.commit.clone(),
+            kernel: on.kernel.clone(),
+            mainline: mainline.map(|figures| figures.environment.kernel.clone()),
+            figures: bench.ours.rows.iter().map(figure).collect(),
+        }
+    }
+
+    /// The same figure as `row`.
+    #[must_use]
+    pub fn like(&self, row: &Row) -> Option<&Figure> {
+        self.figures
+            .iter()
+            .find(|own| (&own.test, &own.unit, &own.at) == (&row.test, &row.unit, &row.at))
+    }
+}
+
+/// Takes a night in, in the order of their dates, and forgets the oldest of its cell. A night that is
+/// there already stays one.
+pub fn keep(history: &mut Vec<Night>, night: Night) {
+    history.retain(|old| (&old.cell, &old.date) != (&night.cell, &night.date));
+    let cell = night.cell.clone();
+    history.push(night);
+    history.sort_by(|one, other| one.date.cmp(&other.date));
+    let of_cell = history.iter().filter(|night| night.cell == cell).count();
+    let mut surplus = of_cell.saturating_sub(KEPT);
+    history.retain(|night| {
+        let goes = night.cell == cell && surplus > 0;
+        surplus -= usize::from(goes);
+        !goes
+    });
+}
+
+/// The night of the cell before the one of that date.
+#[must_use]
+pub fn before<'a>(history: &'a [Night], cell: &str, date: &str) -> Option<&'a Night> {
+    history
+        .iter()
+        .rev()
+        .find(|night| night.cell == cell && night.date.as_str() < date)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::bench;
+    use super::*;
+
+    fn night(cell: &str, date: &str, ours: &str) -> Night {
+        let mut bench = bench(&[("a__x", &[ours])], &[("a__x", &["9 instructions"])]);
+        bench.ours.environment.date = date.to_owned();
+        Night::of(cell, &bench)
+    }
+
+    #[test]
+    fn a_night_is_kept_once_and_found_by_the_next() {
+        let mut history = Vec::new();
+        for (cell, date, ours) in [
+            ("c", "2026-11-22", "7 instructions"),
+            ("c", "2026-11-21", "5 instructions"),
+            ("c", "2026-11-21", "6 instructions"),
+            ("d", "2026-11-21", "1 instructions"),
+        ] {
+            keep(&mut history, night(cell, date, ours));
+        }
+        assert_eq!(history.len(), 3);
+        let old = before(&history, "c", "2026-11-22").unwrap();
+        assert_eq!((old.figures[0].ours, old.figures[0].mainline), (6, Some(9)));
+        assert!(before(&history, "c", "2026-11-21").is_none());
+    }
+
+    #[test]
+    fn the_oldest_of_a_cell_is_forgotten_and_other_cells_keep_theirs() {
+        let mut history = vec![night("d", "0000", "1 instructions")];
+        for day in 0..=KEPT {
+            keep(
+                &mut history,
+                night("c", &format!("{day:04}"), "1 instructions"),
+            );
+        }
+        assert_eq!(history.len(), KEPT + 1);
+        assert!(before(&history, "d", "0001").is_some());
+        assert!(before(&history, "c", "0001").is_none());
+        assert!(before(&history, "c", "0002").is_some());
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The figures as text: a block for each unit, a line a figure, ours beside mainline's.
+
+use std::fmt::Write;
+
+use super::aims::Aims;
+use super::{Bench, Figures, Row};
+
+/// The table; with the ratio to mainline's, and what it may be, where there are both.
+#[must_use]
+pub fn table(bench: &Bench, aims: &Aims) -> String {
+    let ours = &bench.ours;
+    let width = width(ours);
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    for unit in units(ours) {
+        let _ = write!(out, "{unit:width$}  {:>12}", ours.environment.base);
+        if bench.mainline.is_some() {
+            let _ = write!(out, "  {:>12}  {:>5}  aim", "mainline", "ratio");
+        }
+        out.push('\n');
+        for row in ours.rows.iter().filter(|row| row.unit == unit) {
+            let _ = write!(out, "{:width$}  {:>12}", row.name(), shown(row.median()));
+            if let Some(mainline) = &bench.mainline {
+                let _ = write!(out, "{}", beside(row, mainline, aims));
+            }
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+    for figures in [Some(ours), bench.mainline.as_ref()].into_iter().flatten() {
+        let _ = writeln!(out, "{}", line(figures));
+    }
+    out
+}
+
+/// What the figures are of, in their order.
+#[must_use]
+pub fn units(figures: &Figures) -> Vec<&str> {
+    let mut units = Vec::new();
+    for row in &figures.rows {
+        if !units.contains(&row.unit.as_str()) {
+            units.push(&row.unit);
+        }
+    }
+    units
+}
+
+fn width(figures: &Figures) -> usize {
+    let names = figures.rows.iter().map(|row| row.name().len());
+    let units = figures.rows.iter().map(|row| row.unit.len());
+    names.chain(units).max().unwrap_or(0)
+}
+
+/// Mainline's figure, the ratio of ours to it, and what that may be.
+fn beside(row: &Row, mainline: &Figures, aims: &Aims) -> String {
+    let Some(other) = mainline.like(row) else {
+        let why = mainline.not_in_mainline.get(&row.test);
+        let why = why.map_or("", String::as_str);
+        return format!("  {:>12}  {:>5}  {why}", "-", "-")
+            .trim_end()
+            .to_owned();
+    };
+    let shown = shown(other.median());
+    let line = match ratio(row, other) {
+        None => format!("  {shown:>12}  {:>5}", "-"),
+        Some(ratio) => {
+            let aim = aims.of(&row.test).map_or_else(String::new, |aim| {
+                let over = if ratio > aim { "  OVER" } else { "" };
+                format!("{aim:.2}{over}")
+            });
+            format!("  {shown:>12}  {ratio:>5.2}  {aim}")
+        }
+    };
+    line.trim_end().to_owned()
+}
+
+/// Ours as a part of mainline's, in hundredths, as it is shown; none of nothing.
+#[must_use]
+pub fn ratio(ours: &Row, mainline: &Row) -> Option<f64> {
+    let (ours, mainline) = (ours.median(), mainline.median());
+    (mainline > 0).then(|| (ours as f64 / mainline as f64 * 100.0).round() / 100.0)
+}
+
+/// Whole ones; of few, also tenths.
+#[must_use]
+pub fn shown(thousandths: u64) -> String {
+    let figure = thousandths as f64 / 1000.0;
+    match thousandths {
+        0..100_000 => format!("{figure:.1}"),
+        _ => format!("{figure:.0}"),
+    }
+}
+
+/// What the figures were taken on, and how sure they are.
+#[must_use]
+pub fn line(figures: &Figures) -> String {
+    let on = &figures.environment;
+    let source = on
+        .package
+        .as_ref()
+        .map_or_else(String::new, |package| format!(" ({package})"));
+    let spread = if figures.runs > 1 {
+        let counted = figures.spread(|row| row.unit.starts_with("instructions"));
+        let timed = figures.spread(|row| !row.unit.starts_with("instructions"));
+        format!(
+            "; {} runs, which differ by {:.3} % at most in instructions and by {:.0} % in the rest",
+            figures.runs,
+            counted * 100.0,
+            timed * 100.0
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {}{source} on {}, {}{spread}",
+        on.base, on.kernel, on.arch, on.date
+    )
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! Reports: of a run, against mainline, of the benchmark, of the nightly matrix.
+
+pub mod bench;
+pub mod mainline_diff;
+pub mod matrix;
+pub mod nightly;
+pub mod run_report;
+pub mod snapshot_diff;

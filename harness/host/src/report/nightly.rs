@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What came of the cells of the matrix, and the report of it: `build/report/`.
+//!
+//! ```text
+//! cells/<cell>.json   what came of a cell, also of one that ended before it had a result
+//! cells/<cell>.log    what it said
+//! setup/<root>.json   what came of the set-up in a new root, where it was tried
+//! report.json         all of it for machines, with the figures of earlier nights
+//! summary.md          which cells, and what failed
+//! index.html          all of it for people, in one file
+//! ```
+//!
+//! The report is made from the cells' files alone, so cells that ran on different machines join in
+//! one report.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use crate::cmd::setup_test::SetupRecord;
+use crate::report::bench::Bench;
+use crate::report::bench::history::{self, Night};
+use crate::report::matrix::Cell;
+use crate::report::run_report::RunResult;
+
+mod cell;
+mod page;
+mod sanitize;
+mod summary;
+mod view;
+
+pub use cell::{Program, run};
+
+/// What came of one cell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellRecord {
+    /// Which cell.
+    pub cell: Cell,
+    /// How long it took, the building included.
+    pub seconds: f64,
+    /// Why there is no result, or none to rely on; a cell with this has failed.
+    pub trouble: Option<String>,
+    /// Whether its check passed, where it is a cell of a series, which has no result.
+    #[serde(default)]
+    pub checked: bool,
+    /// Its result, where it came to one.
+    pub result: Option<RunResult>,
+    /// Its figures, where they were taken.
+    pub bench: Option<Bench>,
+    /// The end of what it said; empty where it passed.
+    pub output: Vec<String>,
+}
+
+impl CellRecord {
+    /// Whether the cell ran and everything in it was right.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        let passed = self.result.as_ref().is_some_and(|result| result.passed);
+        self.trouble.is_none() && (passed || self.checked)
+    }
+
+    /// The record of a cell that has left none.
+    fn missing(cell: &Cell) -> Self {
+        Self {
+            cell: cell.clone(),
+            trouble: Some(format!(
+                "it was not run, or did not live to tell: cells/{cell}.json is missing"
+            )),
+            ..Self::default()
+        }
+    }
+}
+
+/// What came of all cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nightly {
+    /// When the report was made, in UTC.
+    pub date: String,
+    /// Whether every cell passed.
+    pub passed: bool,
+    /// The cells, in the order of the matrix.
+    pub cells: Vec<CellRecord>,
+    /// What came of the set-up in new roots.
+    #[serde(default)]
+    pub setup: Vec<SetupRecord>,
+    /// The figures of this night and of those before it, the oldest first.
+    pub history: Vec<Night>,
+}
+
+/// What a report of an earlier night says of the nights up to it; a report of long ago says nothing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Earlier {
+    history: Vec<Night>,
+}
+
+impl Nightly {
+    /// The report of these cells.
+    #[must_use]
+    pub fn new(cells: Vec<CellRecord>) -> Self {
+        Self::after(Vec::new(), cells)
+    }
+
+    /// The same, with the figures of the nights before.
+    #[must_use]
+    pub fn after(mut history: Vec<Night>, cells: Vec<CellRecord>) -> Self {
+        for record in &cells {
+            if let Some(bench) = &record.bench {
+                history::keep(&mut history, Night::of(&record.cell.to_string(), bench));
+            }
+        }
+        Self {
+            date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            passed: !cells.is_empty() && cells.iter().all(CellRecord::passed),
+            cells,
+            setup: Vec::new(),
+            history,
+        }
+    }
+
+    /// The same, with what came of the set-up; a root that failed is a failure of the night.
+    #[must_use]
+    pub fn with_setup(mut self, setup: Vec<SetupRecord>) -> Self {
+        self.passed &= setup.iter().all(|record| record.passed);
+        self.setup = setup;
+        self
+    }
+
+    /// The report of `cells` from what they have left in `folder`, and of the nights before from the
+    /// report that is there.
+    ///
+    /// # Errors
+    ///
+    /// Where a record cannot be read, or is that of another cell, or the report cannot be read.
+    pub fn collect(folder: &Folder, cells: &[Cell]) -> Result<Self> {
+        let records: Result<Vec<CellRecord>> = cells.iter().map(|cell| folder.read(cell)).collect();
+        Ok(Self::after(folder.history()?, records?).with_setup(folder.setup()?))
+    }
+
+    /// Writes `report.json`, `summary.md` and `index.html`.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write(&self, folder: &Folder) -> Result<()> {
+        write(
+            &folder.path("report.json"),
+            &serde_json::to_vec_pretty(self)?,
+        )?;
+        let shown = sanitize::all(self)?;
+        write(
+            &folder.path("summary.md"),
+            summary::render(&shown)?.as_bytes(),
+        )?;
+        write(&folder.path("index.html"), page::render(&shown)?.as_bytes())
+    }
+
+    /// One line: whether all is well, and which cells failed.
+    #[must_use]
+    pub fn verdict_line(&self) -> String {
+        let all = self.cells.len();
+        let failed: Vec<String> = self
+            .cells
+            .iter()
+            .filter(|record| !record.passed())
+            .map(|record| record.cell.to_string())
+            .collect();
+        let roots: Vec<&str> = self
+            .setup
+            .iter()
+            .filter(|record| !record.passed)
+            .map(|record| record.name.as_str())
+            .collect();
+        let setup = match roots[..] {
+            [] => String::new(),
+            _ => format!("; the set-up in {}", roots.join(", ")),
+        };
+        match &failed[..] {
+            [] if all > 0 && roots.is_empty() => format!("PASSED  {all} of {all} cells"),
+            [] if all > 0 => format!("FAILED  0 of {all} cells{setup}"),
+            _ => format!(
+                "FAILED  {} of {all} cells: {}{setup}",
+                failed.len(),
+                failed.join(", ")
+            ),
+        }
+    }
+}
+
+/// The folder of what came of the set-up.
+const SETUP: &str = "setup";
+
+/// `build/report/`.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The report's folder of the clone `repo`, created where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be created.
+    pub fn of(repo: &Path) -> Result<Self> {
+        Self::at(repo.join("build/report"))
+    }
+
+    /// The same, anywhere.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be created.
+    pub fn at(dir: PathBuf) -> Result<Self> {
+        let cells = dir.join("cells");
+        fs::create_dir_all(&cells).with_context(|| format!("cannot create {}", cells.display()))?;
+        Ok(Self(dir))
+    }
+
+    /// A file of the report.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The file `cells/<cell>.<extension>`.
+    fn of_cell(&self, cell: &Cell, extension: &str) -> PathBuf {
+        self.0.join("cells").join(format!("{cell}.{extension}"))
+    }
+
+    /// Forgets what a cell left before.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be removed.
+    pub fn forget(&self, cell: &Cell) -> Result<()> {
+        ["json", "log"]
+            .iter()
+            .try_for_each(|extension| remove(&self.of_cell(cell, extension)))
+    }
+
+    /// A folder for what a cell leaves on its way; gone when it is dropped.
+    fn scratch(&self) -> Result<TempDir> {
+        tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&self.0)
+            .with_context(|| format!("cannot create a folder in {}", self.0.display()))
+    }
+
+    /// Keeps what came of a cell.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn keep(&self, record: &CellRecord) -> Result<()> {
+        write(
+            &self.of_cell(&record.cell, "json"),
+            &serde_json::to_vec_pretty(record)?,
+        )
+    }
+
+    /// Forgets what was found of the set-up before.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be removed.
+    pub fn forget_setup(&self) -> Result<()> {
+        let dir = self.path(SETUP);
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what came of the set-up in a root.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn keep_setup(&self, record: &SetupRecord) -> Result<()> {
+        let dir = self.path(SETUP);
+        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        write(
+            &dir.join(format!("{}.json", record.name)),
+            &serde_json::to_vec_pretty(record)?,
+        )
+    }
+
+    /// What came of the set-up, by the names of the roots; nothing where it was not tried.
+    fn setup(&self) -> Result<Vec<SetupRecord>> {
+        let dir = self.path(SETUP);
+        if !dir.exists() {
+            return Ok(Vec::new());
+        }
+        let what = || format!("cannot read {}", dir.display());
+        let mut records = Vec::new();
+        for entry in fs::read_dir(&dir).with_context(what)? {
+            let path = entry.with_context(what)?.path();
+            if path.extension().is_none_or(|end| end != "json") {
+                continue;
+            }
+            let bytes = fs::read(&path).with_context(what)?;
+            let record: SetupRecord = serde_json::from_slice(&bytes).with_context(|| {
+                format!(
+                    "{} is no record of a set-up; remove it and run `make setup-test` again",
+                    path.display()
+                )
+            })?;
+            records.push(record);
+        }
+        records.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(records)
+    }
+
+    /// The figures of the nights that the last report knows.
+    fn history(&self) -> Result<Vec<Night>> {
+        let path = self.path("report.json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let earlier: Earlier = serde_json::from_slice(&bytes).with_context(|| {
+            format!(
+                "{} is no report, and the figures of earlier nights stand there; remove it to begin anew",
+                path.display()
+            )
+        })?;
+        Ok(earlier.history)
+    }
+
+    fn read(&self, cell: &Cell) -> Result<CellRecord> {
+        let path = self.of_cell(cell, "json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(CellRecord::missing(cell));
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
+        };
+        let record: CellRecord = serde_json::from_slice(&bytes).with_context(|| {
+            format!(
+                "{} is no record of a cell; remove it and run the cell again with \
+                 `make nightly CELL={cell}`",
+                path.display()
+            )
+        })?;
+        ensure!(
+            record.cell == *cell,
+            "{} is the record of {}",
+            path.display(),
+            record.cell
+        );
+        Ok(record)
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file is there whole or as it was: the next night reads what this one leaves.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes)
+        .and_then(|()| fs::rename(&new, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(config: &str) -> Cell {
+        Cell {
+            base: "v6.12".to_owned(),
+            arch: "x86_64".to_owned(),
+            config: config.to_owned(),
+        }
+    }
+
+    fn passed(config: &str) -> CellRecord {
+        CellRecord {
+            cell: cell(config),
+            result: Some(RunResult {
+                passed: true,
+                ..RunResult::default()
+            }),
+            ..CellRecord::default()
+        }
+    }
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::at(dir.path().join("report")).unwrap();
+        (dir, folder)
+    }
+
+    #[test]
+    fn a_cell_that_has_left_nothing_has_failed() {
+        let (_dir, folder) = folder();
+        folder.keep(&passed("plain")).unwrap();
+        let cells = [cell("plain"), cell("debug")];
+        let nightly = Nightly::collect(&folder, &cells).unwrap();
+        assert!(!nightly.passed);
+        assert_eq!(
+            nightly.verdict_line(),
+            "FAILED  1 of 2 cells: v6.12-x86_64-debug"
+        );
+        folder.keep(&passed("debug")).unwrap();
+        let nightly = Nightly::collect(&folder, &cells).unwrap();
+        assert_eq!(nightly.verdict_line(), "PASSED  2 of 2 cells");
+        folder.forget(&cells[0]).unwrap();
+        assert!(!Nightly::collect(&folder, &cells).unwrap().passed);
+    }
+
+    #[test]
+    fn a_root_in_which_the_set_up_failed_fails_the_night() {
+        let (_dir, folder) = folder();
+        folder.keep(&passed("plain")).unwrap();
+        let collect = || Nightly::collect(&folder, &[cell("plain")]).unwrap();
+        let root = |name: &str, passed| SetupRecord {
+            name: name.to_owned(),
+            passed,
+            output: vec!["qemu-utils was removed".to_owned()],
+            ..SetupRecord::default()
+        };
+        folder.keep_setup(&root("debian-12", true)).unwrap();
+        assert_eq!(collect().verdict_line(), "PASSED  1 of 1 cells");
+        folder.keep_setup(&root("debian-13", false)).unwrap();
+        let nightly = collect();
+        assert!(!nightly.passed);
+        assert_eq!(
+            nightly.verdict_line(),
+            "FAILED  0 of 1 cells; the set-up in debian-13"
+        );
+        nightly.write(&folder).unwrap();
+        for name in ["index.html", "summary.md"] {
+            let text = fs::read_to_string(folder.path(name)).unwrap();
+            assert!(text.contains("debian-13") && text.contains("qemu-utils was removed"));
+        }
+        folder.forget_setup().unwrap();
+        folder.forget_setup().unwrap();
+        assert!(collect().passed);
+    }
+
+    #[test]
+    fn no_cells_are_no_success() {
+        let nightly = Nightly::new(Vec::new());
+        assert!(!nightly.passed);
+        assert!(nightly.verdict_line().starts_with("FAILED"));
+    }
+
+    #[test]
+    fn a_cell_with_a_result_and_a_trouble_has_failed() {
+        let mut record = passed("plain");
+        record.trouble = Some("it said two things".to_owned());
+        assert!(!record.passed());
+    }
+
+    #[test]
+    fn the_record_of_another_cell_or_of_nothing_is_an_error() {
+        let (_dir, folder) = folder();
+        let path = folder.of_cell(&cell("debug"), "json");
+        fs::write(&path, serde_json::to_vec(&passed("plain")).unwrap()).unwrap();
+        let said = |config| {
+            Nightly::collect(&folder, &[cell(config)])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(said("debug").ends_with("is the record of v6.12-x86_64-plain"));
+        fs::write(&path, "{\"cell\":").unwrap();
+        assert!(said("debug").contains("make nightly CELL=v6.12-x86_64-debug"));
+    }
+
+    #[test]
+    fn the_figures_of_earlier_nights_are_kept_by_the_report() {
+        let (_dir, folder) = folder();
+        let night = |date: &str| {
+            let mut record = passed("plain");
+            let mut bench = Bench::default();
+            bench.ours.environment.date = date.to_owned();
+            record.bench = Some(bench);
+            folder.keep(&record).unwrap();
+            let nightly = Nightly::collect(&folder, &[cell("plain")]).unwrap();
+            nightly.write(&folder).unwrap();
+            nightly.history.len()
+        };
+        assert_eq!(
+            [
+                night("2026-11-21"),
+                night("2026-11-21"),
+                night("2026-11-22")
+            ],
+            [1, 1, 2]
+        );
+        fs::write(folder.path("report.json"), "{\"passed\": true}").unwrap();
+        assert_eq!(night("2026-11-23"), 1);
+        fs::write(folder.path("report.json"), "{").unwrap();
+        let told = Nightly::collect(&folder, &[]).unwrap_err();
+        assert!(format!("{told:#}").contains("remove it to begin anew"));
+    }
+}

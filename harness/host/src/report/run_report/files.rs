@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! What a run leaves in `build/<base>/<arch>/last/`.
+//!
+//! A run writes into a folder of its own; `last` is a link that is turned to it in one step when
+//! all is written. So `last` is never half of one run and half of another, however many are going
+//! on at once.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+use wire::Outcome;
+
+use super::{Report, events};
+use crate::judge::console;
+
+/// Lines of the console that a report shows where a run has failed.
+pub const CONSOLE_LINES: usize = 200;
+
+const PREFIX: &str = "run-";
+/// A run's folder that is not `last` and older than this was left by a run that was killed.
+const ABANDONED: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The folder of one run; gone when the run is given up.
+#[derive(Debug)]
+pub struct RunFolder {
+    dir: TempDir,
+    build: PathBuf,
+}
+
+impl RunFolder {
+    /// A new folder in `build`, which is created where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be created.
+    pub fn create(build: &Path) -> Result<Self> {
+        fs::create_dir_all(build).with_context(|| format!("cannot create {}", build.display()))?;
+        let dir = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(build)
+            .with_context(|| {
+                format!("cannot create a folder for the run in {}", build.display())
+            })?;
+        Ok(Self {
+            dir,
+            build: build.to_owned(),
+        })
+    }
+
+    /// Where the run writes.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Makes this run the last one, and removes the one before.
+    ///
+    /// # Errors
+    ///
+    /// Where the link cannot be written.
+    pub fn publish(self) -> Result<PathBuf> {
+        let link = self.build.join("last");
+        let before = fs::read_link(&link).ok();
+        let target = self
+            .dir
+            .path()
+            .file_name()
+            .map(PathBuf::from)
+            .unwrap_or_default();
+        let turn = || {
+            let new = self.dir.path().with_extension("link");
+            symlink(&target, &new)?;
+            fs::rename(&new, &link)
+        };
+        turn()
+            .with_context(|| format!("cannot turn {} to {}", link.display(), target.display()))?;
+        let _kept = self.dir.keep();
+        if let Some(before) = before {
+            remove(&self.build.join(before))?;
+        }
+        remove_abandoned(&self.build, &target)?;
+        Ok(link)
+    }
+}
+
+fn remove_abandoned(build: &Path, last: &Path) -> Result<()> {
+    let now = SystemTime::now();
+    for entry in build
+        .read_dir()
+        .with_context(|| format!("cannot read {}", build.display()))?
+        .flatten()
+    {
+        let of_a_run =
+            entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_name() != last;
+        let age = entry
+            .metadata()
+            .and_then(|data| data.modified())
+            .ok()
+            .and_then(|time| now.duration_since(time).ok());
+        if of_a_run && age.is_some_and(|age| age > ABANDONED) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Another run may have removed it in the meantime.
+fn remove(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes the lines, the raw streams and the record of the environment of a run into `dir`.
+///
+/// # Errors
+///
+/// Where a file cannot be written.
+pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report) -> Result<()> {
+    write(&dir.join("console.log"), console)?;
+    write(&dir.join("events.jsonl"), &events::of(lines, report)?)?;
+    write(
+        &dir.join("environment.json"),
+        &serde_json::to_vec_pretty(&report.environment)?,
+    )?;
+    write(
+        &dir.join("result.json"),
+        &serde_json::to_vec_pretty(&report.result(&console::tail(console, CONSOLE_LINES)))?,
+    )?;
+    let streams = dir.join("streams");
+    fs::create_dir_all(&streams).with_context(|| format!("cannot create {}", streams.display()))?;
+    for test in report.tests.iter().filter_map(|test| test.report.as_ref()) {
+        // The name has been compared with those of the programs' files, so it holds no slash; but
+        // it came from the guest.
+        let name = test.test.replace('/', "_");
+        write(&streams.join(format!("{name}.stdout")), &test.stdout.0)?;
+        write(&streams.join(format!("{name}.stderr")), &test.stderr.0)?;
+        if let Outcome::Rejected { log, .. } = &test.outcome {
+            write(&streams.join(format!("{name}.verifier")), log.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_support::names;
+
+    #[test]
+    fn last_is_always_one_whole_run() {
+        let build = tempfile::tempdir().unwrap();
+        let (one, two) = (
+            RunFolder::create(build.path()).unwrap(),
+            RunFolder::create(build.path()).unwrap(),
+        );
+        write(&one.path().join("console.log"), b"one").unwrap();
+        write(&two.path().join("console.log"), b"two").unwrap();
+        let last = one.publish().unwrap();
+        assert_eq!(fs::read(last.join("console.log")).unwrap(), b"one");
+        let last = two.publish().unwrap();
+        assert_eq!(fs::read(last.join("console.log")).unwrap(), b"two");
+        assert_eq!(names(build.path()).len(), 2, "{:?}", names(build.path()));
+    }
+
+    #[test]
+    fn a_run_that_is_given_up_leaves_nothing_and_does_not_touch_last() {
+        let build = tempfile::tempdir().unwrap();
+        let good = RunFolder::create(build.path()).unwrap();
+        let last = good.publish().unwrap();
+        drop(RunFolder::create(build.path()).unwrap());
+        assert!(last.is_dir());
+        assert_eq!(names(build.path()).len(), 2);
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+//! The snapshots that a branch changes, before and after, for who reviews it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use askama::Template;
+
+use crate::env::command::{command, output, shell_in};
+use crate::env::diff;
+use crate::env::markdown::{code, fence};
+use crate::judge::snapshot::text_of;
+
+/// Where the snapshots lie in a clone.
+const FOLDER: &str = "harness/host/tests/snapshots";
+
+/// More lines than a snapshot has.
+const ALL: usize = 1 << 20;
+
+/// What became of one snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The test, and the variant behind an `@` where it is one.
+    pub name: String,
+    /// The text before; none where the snapshot is new.
+    pub before: Option<String>,
+    /// The text after; none where the snapshot was removed.
+    pub after: Option<String>,
+}
+
+/// The snapshots of the clone `repo` whose text is not what it was where the branch left `since`.
+/// What no commit has yet counts too.
+///
+/// # Errors
+///
+/// Where git cannot tell, as where `since` is no commit.
+pub fn since(repo: &Path, since: &str) -> Result<Vec<Change>> {
+    let fork = git(repo, &["merge-base", since, "HEAD"]).with_context(|| {
+        format!(
+            "cannot find where this branch left `{since}` (SINCE=); it must be a commit that is \
+             here: in a shallow clone, `git fetch --unshallow` brings it"
+        )
+    })?;
+    let changed = git(
+        repo,
+        &[
+            "diff",
+            "--name-only",
+            "--no-renames",
+            "-z",
+            &fork,
+            "--",
+            FOLDER,
+        ],
+    )?;
+    let new = git(
+        repo,
+        &[
+            "ls-files",
+            "--others",
+            "--exclude-standard",
+            "-z",
+            "--",
+            FOLDER,
+        ],
+    )?;
+    let paths: BTreeSet<&str> = changed
+        .split('\0')
+        .chain(new.split('\0'))
+        .filter(|path| path.ends_with(".snap"))
+        .collect();
+    let mut changes = Vec::new();
+    for path in paths {
+        changes.extend(change(repo, &fork, path)?);
+    }
+    Ok(changes)
+}
+
+/// None where only the metadata is other than it was.
+fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<Change>> {
+    let listed = git(repo, &["ls-tree", "--name-only", fork, "--", path])?;
+    let before = match listed.is_empty() {
+        true => None,
+        false => Some(git(repo, &["show", &format!("{fork}:{path}")])?),
+    };
+    let file = repo.join(path);
+    let after = match fs::read_to_string(&file) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    let [before, after] = [before, after].map(|text| text.map(|text| text_of(&text).to_owned()));
+    let name = path.rsplit('/').next().unwrap_or(path);
+    Ok((before != after).then(|| Change {
+        name: name.trim_end_matches(".snap").to_owned(),
+        before,
+        after,
+    }))
+}
+
+fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
+    let sh = shell_in(repo)?;
+    output(command(&sh, "git").args(arguments))
+}
+
+/// The changes in Markdown.
+///
+/// # Errors
+///
+/// Where the template cannot be filled.
+pub fn render(changes: &[Change]) -> Result<String> {
+    let page = Page { changes };
+    page.render().context("cannot write the changed snapshots")
+}
+
+/// `templates/changed.md`.
+#[derive(Template)]
+#[template(path = "changed.md", escape = "none")]
+struct Page<'a> {
+    changes: &'a [Change],
+}
+
+impl Change {
+    fn verb(&self) -> &'static str {
+        match (&self.before, &self.after) {
+            (None, _) => "new",
+            (_, None) => "removed",
+            _ => "changed",
+        }
+    }
+
+    /// The text where there is one, both where there are two: every line of them, since a snapshot
+    /// is no longer than a screen or two and is read as a whole.
+    fn text(&self) -> String {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => {
+                let lines = diff::lines(before, after, ALL);
+                fence("diff", &diff::text(&lines))
+            }
+            (Some(text), None) | (None, Some(text)) => fence("", text),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clone with one snapshot that is changed, one that is removed, one of which only the
+    /// metadata changes, and one that is new and not even committed.
+    fn clone() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let repo = dir.path();
+        let snapshots = repo.join(FOLDER);
+        fs::create_dir_all(&snapshots).unwrap();
+        let write = |name: &str, source: &str, text: &str| {
+            let text = format!("---\nsource: {source}\n---\n{text}\n");
+            fs::write(snapshots.join(name), text).unwrap();
+        };
+        let commit = |message: &str| {
+            git(repo, &["add", "-A"]).unwrap();
+            let who = ["-c", "user.name=n", "-c", "user.email=n@example.org"];
+            let what = ["commit", "-q", "-m", message];
+            git(repo, &[&who[..], &what[..]].concat()).unwrap();
+        };
+        git(repo, &["init", "-q", "-b", "main"]).unwrap();
+        write("a__same.snap", "one", "returned: 0");
+        write("a__changed.snap", "one", "returned: 0\n\nstdout:\n| old");
+        write("a__removed.snap", "one", "returned: 1");
+        commit("before");
+        git(repo, &["checkout", "-q", "-b", "branch"]).unwrap();
+        write("a__same.snap", "two", "returned: 0");
+        write("a__changed.snap", "one", "returned: 0\n\nstdout:\n| new");
+        fs::remove_file(snapshots.join("a__removed.snap")).unwrap();
+        commit("after");
+        write("b__new@arm64.snap", "one", "returned: 2\n```\n# no heading");
+        dir
+    }
+
+    #[test]
+    fn what_a_branch_changes_is_told_before_and_after() {
+        let dir = clone();
+        let changes = since(dir.path(), "main").unwrap();
+        let names: Vec<(&str, &str)> = changes
+            .iter()
+            .map(|change| (change.name.as_str(), change.verb()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("a__changed", "changed"),
+                ("a__removed", "removed"),
+                ("b__new@arm64", "new")
+            ]
+        );
+        let text = render(&changes).unwrap();
+        for want in [
+            "# 3 changed snapshots\n",
+            "## `a__changed`: changed\n\n```diff\n returned: 0\n \n stdout:\n-| old\n+| new\n```\n",
+            "## `a__removed`: removed\n\n```\nreturned: 1\n```\n",
+            "## `b__new@arm64`: new\n\n````\nreturned: 2\n```\n# no heading\n````\n",
+        ] {
+            assert!(text.contains(want), "{want}\nis not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_changed_is_said() {
+        let dir = clone();
+        git(dir.path(), &["clean", "-qfd"]).unwrap();
+        let changes = since(dir.path(), "HEAD").unwrap();
+        assert!(changes.is_empty(), "{changes:?}");
+        assert_eq!(render(&changes).unwrap(), "# No snapshot changed\n");
+    }
+
+    #[test]
+    fn a_commit_that_is_not_there_is_an_error_that_says_what_to_do() {
+        let dir = clone();
+        let said = since(dir.path(), "origin/none").unwrap_err().to_string();
+        assert!(said.contains("`origin/none` (SINCE=)"), "{said}");
+        assert!(said.contains("git fetch --unshallow"), "{said}");
+    }
+}
