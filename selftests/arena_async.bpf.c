@@ -158,7 +158,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 /* And as contexts.bpf.c does it where a cycle counter interrupts. */
 SEC("perf_event")
 __requires(cycle_counter)
-__scenario(cycles_reports)
+__scenario(cycle_counter_reports)
 int cycle_counter(struct bpf_perf_event_data *ctx)
 {
 	void *pointer = in_arena(PAGE(1));

@@ -56,7 +56,7 @@ int extended(void *ctx)
 /* The scenario loads the program that it extends first, runs that, and notes its streams. */
 SEC("freplace/replaceable") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension(int value)
 {
 	void *pointer = in_arena(PAGE(1));

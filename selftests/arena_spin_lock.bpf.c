@@ -161,7 +161,7 @@ static __always_inline void count(struct guarded __arena *it)
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int exclusion(void *ctx)
 {
 	struct guarded __arena *it;
@@ -233,7 +233,7 @@ int timeout(void *ctx)
 /* Each of two has a lock and wants the other's: who fails first lets the other go on. */
 SEC("syscall")
 __requires(two_cpus)
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int abba(void *ctx)
 {
 	__u32 own = arrive(&arrived);

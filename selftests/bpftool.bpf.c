@@ -52,7 +52,7 @@ int nothing(void *ctx)
 
 /* By id, pin, name and tag; the name is longer than the 15 characters that the kernel keeps. */
 SEC("syscall")
-__scenario(bpftool_names)
+__scenario(bpftool_prog_specs)
 int each_way_to_name_it(void *ctx)
 {
 	print_to_both("line");
@@ -69,7 +69,7 @@ int json(void *ctx)
 
 /* Words that are wrong; the text is still there afterwards. */
 SEC("syscall") __not_in_mainline("its bpftool answers a bad stream name with its usage, and takes abbreviations")
-__scenario(bpftool_refused)
+__scenario(bpftool_errors)
 int refused(void *ctx)
 {
 	print_to_both("line");
@@ -77,7 +77,7 @@ int refused(void *ctx)
 }
 
 SEC("syscall")
-__scenario(bpftool_gone)
+__scenario(bpftool_freed_prog)
 int gone(void *ctx)
 {
 	print_to_both("line");
@@ -85,7 +85,7 @@ int gone(void *ctx)
 }
 
 SEC("syscall")
-__scenario(bpftool_without_rights)
+__scenario(bpftool_unprivileged)
 int without_rights(void *ctx)
 {
 	print_to_both("line");
@@ -94,7 +94,7 @@ int without_rights(void *ctx)
 
 /* Two programs of one name and tag: whose text would it be? */
 SEC("syscall")
-__scenario(bpftool_several)
+__scenario(bpftool_ambiguous)
 int several(void *ctx)
 {
 	print_to_both("line");

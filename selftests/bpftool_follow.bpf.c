@@ -17,7 +17,7 @@ static __always_inline int print_line(void)
 
 /* Two follow it, one each stream, and neither holds it for the other. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
-__scenario(bpftool_follow_gone)
+__scenario(bpftool_follow_freed_prog)
 int gone(void *ctx)
 {
 	return print_line();
@@ -33,7 +33,7 @@ int signals(void *ctx)
 
 /* Who has no right to open programs by their id. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
-__scenario(bpftool_follow_by_pin)
+__scenario(bpftool_follow_pinned)
 int by_pin(void *ctx)
 {
 	return print_line();
@@ -67,7 +67,7 @@ int counts(void *ctx)
 }
 
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
-__scenario(bpftool_counts_followed)
+__scenario(bpftool_follow_counts)
 int counts_followed(void *ctx)
 {
 	return fill(BPF_STDOUT) + fill(BPF_STDERR);

@@ -104,7 +104,7 @@ static int print_again(void *map, __u32 *key, struct element *element)
  * the lines and keeps their number to itself, as it depends on the clock.
  */
 SEC("syscall")
-__scenario(interrupted)
+__scenario(timer_interrupts)
 int interrupted(void *ctx)
 {
 	struct element *element;

@@ -108,7 +108,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
  */
 SEC("perf_event")
 __requires(cycle_counter)
-__scenario(cycles)
+__scenario(cycle_counter)
 int cycle_counter(struct bpf_perf_event_data *ctx)
 {
 	if (seen)

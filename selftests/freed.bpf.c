@@ -87,7 +87,7 @@ static __always_inline int run_and_fault(void)
 
 SEC("cgroup_skb/egress") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_cgroup)
+__scenario(free_running_cgroup)
 int cgroup_egress(struct __sk_buff *skb)
 {
 	run_and_fault();
@@ -97,7 +97,7 @@ int cgroup_egress(struct __sk_buff *skb)
 /* On the loopback device, which only has the generic kind. */
 SEC("xdp") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_xdp)
+__scenario(free_running_xdp)
 int xdp_generic(struct xdp_md *ctx)
 {
 	run_and_fault();
@@ -116,7 +116,7 @@ int BPF_PROG(fentry_stays)
 SEC("fentry/security_task_getpgid") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(fentry_stays)
-__scenario(freed_attached)
+__scenario(free_running_attached)
 int BPF_PROG(fentry)
 {
 	run_and_fault();
@@ -126,7 +126,7 @@ int BPF_PROG(fentry)
 SEC("fexit/security_task_getpgid") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(fentry_stays)
-__scenario(freed_attached)
+__scenario(free_running_attached)
 int BPF_PROG(fexit)
 {
 	run_and_fault();
@@ -135,7 +135,7 @@ int BPF_PROG(fexit)
 
 SEC("tp/syscalls/sys_enter_getpgid") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_attached)
+__scenario(free_running_attached)
 int tracepoint(void *ctx)
 {
 	run_and_fault();
@@ -175,7 +175,7 @@ int caller(struct __sk_buff *skb)
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(caller)
-__scenario(freed_entry)
+__scenario(free_running_prog_array)
 int entry(struct __sk_buff *skb)
 {
 	run_and_fault();
@@ -197,7 +197,7 @@ struct {
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(caller)
-__scenario(freed_entry)
+__scenario(free_running_prog_array)
 int entry_deadlocks(struct __sk_buff *skb)
 {
 	struct counts *count = begin();
@@ -231,7 +231,7 @@ static __noinline int throw(struct counts *count)
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(caller)
-__scenario(freed_entry_silent)
+__scenario(free_running_prog_array_silent)
 int entry_throws(struct __sk_buff *skb)
 {
 	struct counts *count = begin();
@@ -261,7 +261,7 @@ static int expired(void *map, __u32 *key, struct timer *timer)
 
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_timer)
+__scenario(free_running_timer)
 int timer_callback(struct __sk_buff *skb)
 {
 	struct timer *timer;
@@ -302,7 +302,7 @@ static int work(void *map, int *key, void *value)
 
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_work)
+__scenario(free_running_wq)
 int wq_callback(struct __sk_buff *skb)
 {
 	struct work *element;

@@ -28,7 +28,7 @@ int load_remove(void *ctx)
  * how many lines fitted into 4 MiB.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
-__scenario(memory_of_text)
+__scenario(text_memory)
 int memory_of_text(void *ctx)
 {
 	int i, fitted = 0;

@@ -392,7 +392,7 @@ SEC("tp_btf/nmi_handler")
 __requires(injected_nmi)
 __requires(two_cpus)
 __load_with(below)
-__scenario(nmi_on_top)
+__scenario(nmi_nested)
 int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
 {
 	int err;
@@ -412,7 +412,7 @@ SEC("tp_btf/nmi_handler")
 __requires(injected_nmi)
 __requires(two_cpus)
 __load_with(below)
-__scenario(nmi_on_top)
+__scenario(nmi_nested)
 int BPF_PROG(other_lock_in_nmi, void *handler, s64 delta_ns, int handled)
 {
 	int err;

@@ -67,7 +67,7 @@ static __noinline void last_one_tells(void)
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int exclusion(void *ctx)
 {
 	int i, failures = 0;
@@ -92,7 +92,7 @@ int exclusion(void *ctx)
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int exclusion_irqsave(void *ctx)
 {
 	int i, failures = 0;
@@ -233,7 +233,7 @@ int abba(void *ctx)
  */
 SEC("syscall")
 __requires(three_cpus)
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int chain_of_three(void *ctx)
 {
 	__u32 own = arrive(&arrived), next = own < 2 ? own + 1 : 0;
@@ -346,14 +346,14 @@ struct {
 	})
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int preallocated_element(void *ctx)
 {
 	return come_and_go(&preallocated);
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int allocated_element(void *ctx)
 {
 	return come_and_go(&allocated);

@@ -185,7 +185,7 @@ int whole_stack(void)
 /* A may_goto that leads where it is going anyway is removed: what is left is two instructions. */
 SEC("tc")
 __attribute__((naked))
-__scenario(instructions)
+__scenario(insn_count)
 int next_instruction(void)
 {
 	asm volatile(".byte 0xe5; .byte 0; .short 0; .long 0;"

@@ -103,7 +103,7 @@ int to_a_ring_buffer(void *ctx)
 /* Read by turns: what one has begun the other finishes. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(drain)
-__scenario(kfunc_reader_by_turns)
+__scenario(kfunc_reader_alternating)
 int by_turns(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "the first of three lines\n");
@@ -136,7 +136,7 @@ int suppressed_reports(void *ctx)
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __requires(two_cpus)
 __load_with(drain)
-__scenario(kfunc_reader_while_read)
+__scenario(kfunc_reader_concurrent)
 int shared(void *ctx)
 {
 	int i, err;
@@ -392,7 +392,7 @@ int reader(void *ctx)
 /* "Never waits": while a system call reads the stream there is nothing to be had. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(reader)
-__scenario(while_reading)
+__scenario(nested_read)
 int while_reading(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "first\n");

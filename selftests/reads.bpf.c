@@ -16,7 +16,7 @@ static __always_inline int print_two_records(void)
 
 /* Read a byte at a time. */
 SEC("syscall")
-__scenario(bytewise)
+__scenario(short_reads_1)
 int bytewise(void *ctx)
 {
 	return print_two_records();
@@ -24,7 +24,7 @@ int bytewise(void *ctx)
 
 /* Read in pieces of 5 bytes, which fit neither record. */
 SEC("syscall")
-__scenario(piecewise)
+__scenario(short_reads_5)
 int piecewise(void *ctx)
 {
 	return print_two_records();
@@ -36,7 +36,7 @@ int piecewise(void *ctx)
  * as it was printed.
  */
 SEC("syscall")
-__scenario(bad_reads)
+__scenario(invalid_reads)
 int bad_reads(void *ctx)
 {
 	return print_two_records();
@@ -44,7 +44,7 @@ int bad_reads(void *ctx)
 
 /* Lengths above INT_MAX, which mainline takes for negative ones. At the end the text is read. */
 SEC("syscall") __not_run_in_mainline("a read of more than INT_MAX bytes makes the kernel warn, so it is not tried")
-__scenario(too_long_reads)
+__scenario(invalid_read_lengths)
 int longer_than_int_max(void *ctx)
 {
 	return print_two_records();
@@ -52,7 +52,7 @@ int longer_than_int_max(void *ctx)
 
 /* The same where there is nothing to read, which is all that mainline can be asked. */
 SEC("syscall") __not_in_mainline("a read of more than INT_MAX bytes is no error, it takes the length for a negative one")
-__scenario(too_long_reads)
+__scenario(invalid_read_lengths)
 int longer_than_int_max_of_nothing(void *ctx)
 {
 	return 0;
@@ -63,7 +63,7 @@ int longer_than_int_max_of_nothing(void *ctx)
  * the next read goes on where it ended.
  */
 SEC("syscall") __not_in_mainline("where part of the buffer is there it copies nothing and says -EFAULT")
-__scenario(buffer_across_fault)
+__scenario(partly_unmapped)
 int buffer_across_fault(void *ctx)
 {
 	return print_two_records();

@@ -13,7 +13,7 @@ _Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print take
 
 /* 4096 bytes of room: 4 are left when 5 are printed, three times. */
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__scenario(refusals_within_4096)
+__scenario(fdinfo_limit_4096)
 int full(void *ctx)
 {
 	int i, refused = 0;
@@ -28,7 +28,7 @@ int full(void *ctx)
 
 /* Errors that are the program's own are no refusals. */
 SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
-__scenario(refusals)
+__scenario(fdinfo_counts)
 int mistakes(void *ctx)
 {
 	int failed = 0;
@@ -42,7 +42,7 @@ int mistakes(void *ctx)
 
 /* 600 reports, of which 512 fit; reading makes room, and does not reset the count. */
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__scenario(refusals)
+__scenario(fdinfo_counts)
 int reports(void *ctx)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -55,7 +55,7 @@ int reports(void *ctx)
 
 /* A program that can print nothing has no figures. */
 SEC("syscall")
-__scenario(refusals)
+__scenario(fdinfo_counts)
 int without_streams(void *ctx)
 {
 	return 0;
@@ -63,7 +63,7 @@ int without_streams(void *ctx)
 
 /* With interrupts off, no page comes when those that the CPU has are used up. */
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__scenario(refusals_nomem)
+__scenario(fdinfo_nomem)
 int no_memory(void *ctx)
 {
 	unsigned long flags;
@@ -116,7 +116,7 @@ SEC("syscall") __not_run_in_mainline("it counts nothing of what it refuses")
 __load_with(second)
 __load_with(third)
 __load_with(fourth)
-__scenario(refusals_busy)
+__scenario(fdinfo_busy)
 int nested_too_deep(void *ctx)
 {
 	print_within();

@@ -151,7 +151,7 @@ int extended(void *ctx)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_with_irqs_off(int value)
 {
 	unsigned long flags;
@@ -164,7 +164,7 @@ int extension_with_irqs_off(int value)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_locks(int value)
 {
 	if (bpf_res_spin_lock(&lock_a))
@@ -177,7 +177,7 @@ int extension_that_locks(int value)
 /* What it throws ends the extension, not the program that it extends: interrupts go on again. */
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_throws(int value)
 {
 	if (value == 1)

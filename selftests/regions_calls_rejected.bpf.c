@@ -209,7 +209,7 @@ extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr
 /* An extension may not sleep, whatever it extends. */
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_sleeps(int value)
 {
 	char text[8];
@@ -220,7 +220,7 @@ int extension_that_sleeps(int value)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_leaves_irqs_off(int value)
 {
 	unsigned long flags;
@@ -231,7 +231,7 @@ int extension_that_leaves_irqs_off(int value)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_throws_with_irqs_off(int value)
 {
 	unsigned long flags;

@@ -137,7 +137,7 @@ int full(void *ctx)
 
 /* Reports take their part of 4096 bytes: behind them, a long text does not fit. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
-__scenario(reports_within_4096)
+__scenario(reports_limit_4096)
 int fills(void *ctx)
 {
 	static const char text[] = TEXT_1000 "and twenty-three bytes\n";

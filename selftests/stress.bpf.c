@@ -174,7 +174,7 @@ SEC("syscall")
 __requires(fault_injection)
 __load_with(tracing)
 __load_with(passing)
-__scenario(stress_without_memory)
+__scenario(stress_alloc_failures)
 int stress_without_memory(struct order *order)
 {
 	return carry_out(order);

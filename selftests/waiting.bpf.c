@@ -52,7 +52,7 @@ int edge_triggered(struct wanted *wanted)
 
 /* The print comes first, and then who waits for it. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(poll_late)
+__scenario(poll_after_print)
 int late(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -69,7 +69,7 @@ int wake_ups(struct wanted *wanted)
 
 /* A thousand wait, ten thousand prints: each who waits is woken, and the prints are as fast. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(poll_crowd)
+__scenario(poll_many_waiters)
 int crowd(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -77,7 +77,7 @@ int crowd(struct wanted *wanted)
 
 /* The program is freed with its wake-up under way. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(poll_freed)
+__scenario(poll_prog_free)
 int freed(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -103,7 +103,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
  */
 SEC("fentry/rcutree_dying_cpu") __not_in_mainline("nobody can wait for text by poll or epoll")
 __requires(cpu_hotplug)
-__scenario(cpu_hotplug)
+__scenario(cpu_offline)
 int BPF_PROG(dying_cpu, unsigned int cpu)
 {
 	bpf_stream_printk(BPF_STDOUT, "said by the CPU that goes: %s\n",
@@ -114,7 +114,7 @@ int BPF_PROG(dying_cpu, unsigned int cpu)
 /* The same on its way in, before it is online. */
 SEC("fentry/sched_cpu_starting") __not_in_mainline("nobody can wait for text by poll or epoll")
 __requires(cpu_hotplug)
-__scenario(plugged_in)
+__scenario(cpu_online)
 int BPF_PROG(starting_cpu, unsigned int cpu)
 {
 	bpf_stream_printk(BPF_STDOUT, "said by the CPU that comes: %s\n",

@@ -16,14 +16,14 @@ static __always_inline int print_lines(void)
 }
 
 SEC("syscall")
-__scenario(bench_reads_of_4k)
+__scenario(bench_reads_4k)
 int mebibyte_in_4_kib(void *ctx)
 {
 	return print_lines();
 }
 
 SEC("syscall")
-__scenario(bench_reads_of_64k)
+__scenario(bench_reads_64k)
 int mebibyte_in_64_kib(void *ctx)
 {
 	return print_lines();

@@ -46,8 +46,8 @@ fn run_each(
         let report = run(index, &mut channel);
         channel.send(&FromGuest::Test(report))?;
     }
-    lockdep::tell_if_off();
-    kcsan::tell_if_blind();
+    lockdep::warn_if_off();
+    kcsan::warn_if_inactive();
     channel.send(&FromGuest::End {
         tests: names.len(),
         leaks: kmemleak::scan()?,

@@ -14,14 +14,14 @@ use crate::stream::Stream;
 
 /// As long as anything may take that is waited for. Several bpftools that follow a program have a
 /// chance to find it gone every four seconds, and may miss some where the machine is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// As much as a pipe takes.
-const PIECE: usize = 64 << 10;
+const PIPE_SIZE: usize = 64 << 10;
 
 /// A command that was started; it is killed when this is dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct ChildProcess {
     child: Child,
     stdout: Pipe,
     stderr: Pipe,
@@ -33,12 +33,12 @@ struct Pipe {
     /// Until it has ended.
     file: Option<File>,
     /// What was read and not taken.
-    said: Vec<u8>,
+    unread: Vec<u8>,
 }
 
-impl Running {
+impl ChildProcess {
     /// Starts the command.
-    pub fn start(command: &mut Command) -> Result<Running> {
+    pub fn start(command: &mut Command) -> Result<ChildProcess> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -47,7 +47,7 @@ impl Running {
             .with_context(|| format!("cannot start {command:?}"))?;
         let stdout = Pipe::new(child.stdout.take());
         let stderr = Pipe::new(child.stderr.take());
-        Ok(Running {
+        Ok(ChildProcess {
             child,
             stdout,
             stderr,
@@ -55,37 +55,37 @@ impl Running {
     }
 
     /// What it has said and nobody has taken; may be emptied.
-    pub fn said(&mut self, stream: Stream) -> &mut Vec<u8> {
-        &mut self.pipe(stream).said
+    pub fn unread(&mut self, stream: Stream) -> &mut Vec<u8> {
+        &mut self.pipe(stream).unread
     }
 
     /// Waits, for a bounded time, until so many bytes were said and not taken.
-    pub fn hear(&mut self, stream: Stream, wanted: usize) -> Result<()> {
-        self.hear_until(stream, |said| said.len() >= wanted)
+    pub fn wait_for_bytes(&mut self, stream: Stream, wanted: usize) -> Result<()> {
+        self.wait_until(stream, |said| said.len() >= wanted)
     }
 
     /// The same, until a line was said to its end.
-    pub fn hear_line(&mut self, stream: Stream) -> Result<()> {
-        self.hear_until(stream, |said| said.ends_with(b"\n"))
+    pub fn wait_for_line(&mut self, stream: Stream) -> Result<()> {
+        self.wait_until(stream, |said| said.ends_with(b"\n"))
     }
 
-    fn hear_until(&mut self, stream: Stream, is_enough: impl Fn(&[u8]) -> bool) -> Result<()> {
+    fn wait_until(&mut self, stream: Stream, is_enough: impl Fn(&[u8]) -> bool) -> Result<()> {
         let begun = Instant::now();
-        while !is_enough(self.said(stream)) {
+        while !is_enough(self.unread(stream)) {
             ensure!(
                 self.pipe(stream).file.is_some(),
                 "the command has ended: {}",
                 self.transcript()
             );
-            self.listen(self.rest(begun)?)?;
+            self.read_within(self.remaining(begun)?)?;
         }
         Ok(())
     }
 
     /// Waits at most that long for something to be said, and reads it.
-    pub fn listen(&mut self, patience: Duration) -> Result<()> {
+    pub fn read_within(&mut self, timeout: Duration) -> Result<()> {
         let mut fds = [self.stdout.poll_fd(), self.stderr.poll_fd()];
-        let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: two elements, valid for reads and writes; a negative fd is left out.
         let ret = unsafe { libc::poll(fds.as_mut_ptr(), 2, millis) };
         if ret < 0 {
@@ -130,7 +130,7 @@ impl Running {
     }
 
     /// Lets it go on.
-    pub fn go_on(&self) -> Result<()> {
+    pub fn resume(&self) -> Result<()> {
         self.signal(libc::SIGCONT)
     }
 
@@ -140,10 +140,10 @@ impl Running {
     }
 
     /// Reads all that it says and waits, for a bounded time, until it ends.
-    pub fn end(&mut self) -> Result<ExitStatus> {
+    pub fn wait(&mut self) -> Result<ExitStatus> {
         let begun = Instant::now();
         while self.stdout.file.is_some() || self.stderr.file.is_some() {
-            self.listen(self.rest(begun)?)?;
+            self.read_within(self.remaining(begun)?)?;
         }
         self.child.wait().context("cannot wait for the command")
     }
@@ -159,13 +159,13 @@ impl Running {
         }
     }
 
-    fn rest(&self, begun: Instant) -> Result<Duration> {
-        let patience = settings::patient(PATIENCE);
-        match patience.checked_sub(begun.elapsed()) {
-            Some(rest) => Ok(rest),
+    fn remaining(&self, begun: Instant) -> Result<Duration> {
+        let timeout = settings::scaled(TIMEOUT);
+        match timeout.checked_sub(begun.elapsed()) {
+            Some(remaining) => Ok(remaining),
             None => bail!(
                 "the command goes on after {} s: {}",
-                patience.as_secs(),
+                timeout.as_secs(),
                 self.transcript()
             ),
         }
@@ -174,13 +174,13 @@ impl Running {
     fn transcript(&self) -> String {
         format!(
             "it said `{}` and `{}`",
-            String::from_utf8_lossy(&self.stdout.said),
-            String::from_utf8_lossy(&self.stderr.said)
+            String::from_utf8_lossy(&self.stdout.unread),
+            String::from_utf8_lossy(&self.stderr.unread)
         )
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         // both fail only for a child that has ended
         let _ = self.child.kill();
@@ -192,7 +192,7 @@ impl Pipe {
     fn new(end: Option<impl Into<OwnedFd>>) -> Pipe {
         Pipe {
             file: end.map(|end| File::from(end.into())),
-            said: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -209,11 +209,11 @@ impl Pipe {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let mut buffer = [0; PIECE];
+        let mut buffer = [0; PIPE_SIZE];
         let count = file
             .read(&mut buffer)
             .context("cannot read what the command says")?;
-        self.said.extend_from_slice(&buffer[..count]);
+        self.unread.extend_from_slice(&buffer[..count]);
         if count == 0 {
             self.file = None;
         }
@@ -225,30 +225,32 @@ impl Pipe {
 mod tests {
     use super::*;
 
-    fn shell(script: &str) -> Running {
-        Running::start(Command::new("sh").args(["-c", script])).unwrap()
+    fn shell(script: &str) -> ChildProcess {
+        ChildProcess::start(Command::new("sh").args(["-c", script])).unwrap()
     }
 
     #[test]
     fn a_command_is_heard_while_it_runs_and_to_its_end() {
         let script = "trap 'echo three; exit 4' USR1; echo one; echo two >&2; while :; do :; done";
         let mut running = shell(script);
-        running.hear(Stream::Stdout, 4).unwrap();
-        running.hear(Stream::Stderr, 4).unwrap();
-        assert_eq!(running.said(Stream::Stdout), b"one\n");
-        running.said(Stream::Stdout).clear();
+        running.wait_for_bytes(Stream::Stdout, 4).unwrap();
+        running.wait_for_bytes(Stream::Stderr, 4).unwrap();
+        assert_eq!(running.unread(Stream::Stdout), b"one\n");
+        running.unread(Stream::Stdout).clear();
         running.stop().unwrap();
         // not taken before it goes on
         running.signal(libc::SIGUSR1).unwrap();
-        running.go_on().unwrap();
-        assert_eq!(running.end().unwrap().code(), Some(4));
-        assert_eq!(running.said(Stream::Stdout), b"three\n");
-        assert_eq!(running.said(Stream::Stderr), b"two\n");
+        running.resume().unwrap();
+        assert_eq!(running.wait().unwrap().code(), Some(4));
+        assert_eq!(running.unread(Stream::Stdout), b"three\n");
+        assert_eq!(running.unread(Stream::Stderr), b"two\n");
     }
 
     #[test]
     fn one_that_has_ended_says_no_more() {
-        let error = shell("echo one").hear(Stream::Stdout, 5).unwrap_err();
+        let error = shell("echo one")
+            .wait_for_bytes(Stream::Stdout, 5)
+            .unwrap_err();
         assert!(error.to_string().contains("`one\n`"), "{error}");
     }
 }

@@ -18,12 +18,12 @@ const NTH: &str = "/proc/thread-self/fail-nth";
 /// Allocations that may not wait fail with a certain probability, wherever in the kernel they are
 /// made, until this is dropped. (Those that may wait are left alone: they are not made where a
 /// program prints, and the agent lives on them.)
-pub struct Impatient(());
+pub struct FailAtomic(());
 
-impl Impatient {
+impl FailAtomic {
     /// Begins.
-    pub fn fail(percent: u32) -> Result<Impatient> {
-        let guard = Impatient(());
+    pub fn start(percent: u32) -> Result<FailAtomic> {
+        let guard = FailAtomic(());
         for kind in [PAGES, SLAB] {
             prepare(kind, "Y")?;
             set(kind, "times", "-1")?;
@@ -33,7 +33,7 @@ impl Impatient {
     }
 }
 
-impl Drop for Impatient {
+impl Drop for FailAtomic {
     fn drop(&mut self) {
         for kind in [PAGES, SLAB] {
             if let Err(error) = set(kind, "probability", "0") {

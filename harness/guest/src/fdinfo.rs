@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 
 use crate::stream::Stream;
 
-/// The figures, by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
+/// The counters, by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Figures(BTreeMap<String, u64>);
+pub struct Counters(BTreeMap<String, u64>);
 
-impl Figures {
+impl Counters {
     /// Reads them.
-    pub fn of(program: BorrowedFd<'_>) -> Result<Figures> {
+    pub fn of(program: BorrowedFd<'_>) -> Result<Counters> {
         let file = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
         parse(&text).with_context(|| format!("in {file}"))
@@ -51,8 +51,8 @@ impl Figures {
     }
 }
 
-fn parse(fdinfo: &str) -> Result<Figures> {
-    let mut figures = BTreeMap::new();
+fn parse(fdinfo: &str) -> Result<Counters> {
+    let mut counters = BTreeMap::new();
     for line in fdinfo.lines() {
         let Some((name, value)) = line.split_once(':') else {
             continue;
@@ -62,10 +62,10 @@ fn parse(fdinfo: &str) -> Result<Figures> {
                 .trim()
                 .parse()
                 .with_context(|| format!("no number: {line:?}"))?;
-            figures.insert(name.to_owned(), value);
+            counters.insert(name.to_owned(), value);
         }
     }
-    Ok(Figures(figures))
+    Ok(Counters(counters))
 }
 
 #[cfg(test)]
@@ -74,16 +74,16 @@ mod tests {
 
     #[test]
     fn figures_of_the_streams_are_found_and_added_up() {
-        let figures = parse(
+        let counters = parse(
             "prog_id:\t7\nstdout_pending_bytes:\t5\nstdout_refused_full_msgs:\t2\n\
              stdout_refused_full_bytes:\t30\nstdout_refused_busy_msgs:\t1\n\
              stderr_refused_full_msgs:\t9\n",
         )
         .unwrap();
-        assert_eq!(figures.pending(Stream::Stdout), 5);
-        assert_eq!(figures.refused_messages(Stream::Stdout), 3);
-        assert_eq!(figures.refused_bytes(Stream::Stdout), 30);
-        assert_eq!(figures.refused_messages(Stream::Stderr), 9);
+        assert_eq!(counters.pending(Stream::Stdout), 5);
+        assert_eq!(counters.refused_messages(Stream::Stdout), 3);
+        assert_eq!(counters.refused_bytes(Stream::Stdout), 30);
+        assert_eq!(counters.refused_messages(Stream::Stderr), 9);
         assert!(parse("stdout_pending_bytes:\tmany\n").is_err());
     }
 }

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::cycles;
+use crate::cpus;
+use crate::cycle_counter;
 use crate::fault_injection;
-use crate::scenario::{cpu_hotplug, cpus};
 use crate::sysctl;
 
 /// Whether a feature is here.
@@ -32,13 +32,13 @@ const FEATURES: &[(&str, Probe)] = &[
     ("two_cpus", || has_cpus(2)),
     ("three_cpus", || has_cpus(3)),
     // a CPU that can be taken away
-    ("cpu_hotplug", || Path::new(cpu_hotplug::SWITCH).exists()),
+    ("cpu_hotplug", || Path::new(cpus::HOTPLUG_SWITCH).exists()),
     // a cycle counter, whose overflow interrupts as an NMI
-    ("cycle_counter", || cycles::Counter::open().is_ok()),
+    ("cycle_counter", || cycle_counter::Counter::open().is_ok()),
 ];
 
 /// Whether the feature of that name is here.
-pub fn is_here(name: &str) -> Result<bool> {
+pub fn is_available(name: &str) -> Result<bool> {
     let (_, probe) = FEATURES
         .iter()
         .find(|(known, _)| *known == name)

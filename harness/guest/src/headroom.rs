@@ -17,7 +17,7 @@ use crate::settings;
 const SHARE: (u64, u64) = (3, 4);
 
 /// How long the kernel may take to free what nobody uses.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -39,15 +39,15 @@ impl Headroom {
     pub fn wait(&self) -> Result<()> {
         let wanted = self.at_start * SHARE.0 / SHARE.1;
         let begun = Instant::now();
-        let patience = settings::patient(PATIENCE);
+        let timeout = settings::scaled(TIMEOUT);
         loop {
             let now = available()?;
             if now >= wanted {
                 return Ok(());
             }
-            if begun.elapsed() > patience {
+            if begun.elapsed() > timeout {
                 bail!(
-                    "only {now} of {} KiB of memory are available {patience:?} after the tests \
+                    "only {now} of {} KiB of memory are available {timeout:?} after the tests \
                      before this one: something that they used was not freed",
                     self.at_start
                 );

@@ -15,7 +15,7 @@ const FILE: &str = "/sys/kernel/debug/kmemleak";
 const MINIMUM_AGE: Duration = Duration::from_secs(5);
 
 /// Whether the kernel searches for leaked objects.
-pub fn is_here() -> bool {
+pub fn is_enabled() -> bool {
     Path::new(FILE).exists()
 }
 
@@ -24,7 +24,7 @@ pub fn is_here() -> bool {
 /// Two scans: the first takes the checksum of every object, and only one that has not changed by
 /// the second is listed.
 pub fn scan() -> Result<Option<String>> {
-    if !is_here() {
+    if !is_enabled() {
         return Ok(None);
     }
     thread::sleep(MINIMUM_AGE);

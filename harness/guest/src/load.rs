@@ -98,13 +98,14 @@ pub fn load_with(
         .chain([&test.program])
         .cloned()
         .collect();
-    let (object, seen) = state_freq::check(programs, || load_object(object, test));
+    let (object, comparison) = state_freq::check(programs, || load_object(object, test));
     let has_verdict = match &object {
         Ok(_) => true,
-        Err(error) => error.is::<Rejection>() || seen.differs(),
+        Err(error) => error.is::<Rejection>() || comparison.differs(),
     };
     if has_verdict {
-        state_freq::judge(&seen, spec.state_freq_differs.as_deref()).map_err(anyhow::Error::msg)?;
+        state_freq::judge(&comparison, spec.state_freq_differs.as_deref())
+            .map_err(anyhow::Error::msg)?;
     }
     let object = object?;
     let mut links = Vec::new();

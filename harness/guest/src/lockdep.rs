@@ -8,7 +8,7 @@ const FILE: &str = "/proc/lockdep_stats";
 /// Says so on the console where it has switched itself off, as it does for want of room or after its
 /// first report: it tells that to the kernel's log only, and later it would find nothing. The host
 /// looks for these words (`ci/splats.toml`).
-pub fn tell_if_off() {
+pub fn warn_if_off() {
     if fs::read_to_string(FILE).is_ok_and(|stats| is_off(&stats)) {
         eprintln!("bpf-streams-guest: lockdep is off ({FILE}: debug_locks is 0)");
     }

@@ -7,25 +7,28 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 mod agent;
+mod allocator;
 mod args;
 mod bpftool;
 mod capability;
 mod channel;
 mod child;
-mod cycles;
+mod cpus;
+mod cycle_counter;
 mod discover;
 mod errno;
 mod fault_injection;
 mod fdinfo;
 mod feature;
 mod headroom;
+#[cfg(test)]
+mod imports;
 mod kcsan;
 mod kernel_btf;
 mod kmemleak;
 mod libbpf_log;
 mod load;
 mod lockdep;
-mod memory;
 mod poll;
 mod prog_run;
 mod rqspinlock_unfair;
@@ -35,10 +38,12 @@ mod state_freq;
 mod stream;
 mod sysctl;
 mod test;
+mod test_ctx;
 mod test_progs;
 mod test_spec;
 mod trigger;
 mod variables;
+mod wait;
 
 fn main() -> ExitCode {
     match run() {
@@ -54,7 +59,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let args = args::parse()?;
     settings::set(args.settings);
-    memory::keep();
+    allocator::keep_freed();
     if let Some(program) = &args.test_progs {
         return agent::run_test_progs(program);
     }

@@ -84,9 +84,9 @@ impl Waiter {
     }
 
     /// The events that come within that time; 0 if none does.
-    pub fn wait(&self, patience: Duration) -> io::Result<u32> {
+    pub fn wait(&self, timeout: Duration) -> io::Result<u32> {
         // a rest of a millisecond is one: 0 would not wait at all
-        let millis = i32::try_from(patience.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+        let millis = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         loop {
             // SAFETY: room for one event.

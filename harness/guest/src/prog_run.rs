@@ -33,7 +33,7 @@ const PACKET: [u8; 64] = {
 
 /// How a type of program is made to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum RunMethod {
     /// `BPF_PROG_TEST_RUN` without any input.
     Plain,
     /// `BPF_PROG_TEST_RUN` with [`PACKET`].
@@ -47,18 +47,18 @@ enum Way {
 }
 
 /// The way of each type; a type that is not listed is attached.
-const WAYS: &[(ProgramType, Way)] = &[
-    (ProgramType::Syscall, Way::Plain),
-    (ProgramType::SchedCls, Way::Packet),
-    (ProgramType::SchedAct, Way::Packet),
-    (ProgramType::Xdp, Way::Packet),
-    (ProgramType::SocketFilter, Way::Packet),
-    (ProgramType::CgroupSkb, Way::Packet),
-    (ProgramType::FlowDissector, Way::Packet),
+const RUN_METHODS: &[(ProgramType, RunMethod)] = &[
+    (ProgramType::Syscall, RunMethod::Plain),
+    (ProgramType::SchedCls, RunMethod::Packet),
+    (ProgramType::SchedAct, RunMethod::Packet),
+    (ProgramType::Xdp, RunMethod::Packet),
+    (ProgramType::SocketFilter, RunMethod::Packet),
+    (ProgramType::CgroupSkb, RunMethod::Packet),
+    (ProgramType::FlowDissector, RunMethod::Packet),
     // as many as a raw tracepoint can have
-    (ProgramType::RawTracepoint, Way::Zeros(12)),
+    (ProgramType::RawTracepoint, RunMethod::Zeros(12)),
     // the one argument of the test operations, NULL
-    (ProgramType::StructOps, Way::Zeros(1)),
+    (ProgramType::StructOps, RunMethod::Zeros(1)),
 ];
 
 /// What a run leaves behind.
@@ -71,13 +71,13 @@ pub struct Run {
 
 /// Runs the program `times` times. A named trigger makes it attached, whatever its type.
 pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Result<Run> {
-    match way(program, trigger) {
-        Way::Plain => test_runs(program, times, Input::default),
-        Way::Packet => test_runs(program, times, || Input {
+    match run_method(program, trigger) {
+        RunMethod::Plain => test_runs(program, times, Input::default),
+        RunMethod::Packet => test_runs(program, times, || Input {
             data_in: Some(&PACKET),
             ..Input::default()
         }),
-        Way::Zeros(count) => {
+        RunMethod::Zeros(count) => {
             let mut context = vec![0; count * size_of::<u64>()];
             let retval = (0..times).try_fold(None, |_, _| {
                 test_run(
@@ -91,7 +91,7 @@ pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Resul
             })?;
             Ok(Run { retval, link: None })
         }
-        Way::Attach => {
+        RunMethod::Attach => {
             let link = attach(program)?;
             let trigger = trigger::find(trigger.unwrap_or(trigger::DEFAULT))?;
             (0..times).try_for_each(|_| trigger())?;
@@ -100,7 +100,7 @@ pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Resul
                 link: Some(link),
             })
         }
-        Way::Iterate => {
+        RunMethod::Iterate => {
             let link = attach(program)?;
             (0..times).try_for_each(|_| iterate(&link))?;
             Ok(Run {
@@ -126,7 +126,7 @@ pub fn run_fd_with<C: Copy>(program: BorrowedFd<'_>, context: &mut C) -> Result<
         options.ctx_in = (&raw mut *context).cast();
         options.ctx_size_in = u32::try_from(size_of::<C>())?;
     }
-    run_fd_as_told(program, &mut options)
+    test_run_fd(program, &mut options)
 }
 
 /// Runs a program for packets once with [`PACKET`], by its fd, which threads can share.
@@ -137,10 +137,10 @@ pub fn run_fd_on_packet(program: BorrowedFd<'_>) -> Result<i64> {
         data_size_in: u32::try_from(PACKET.len())?,
         ..Default::default()
     };
-    run_fd_as_told(program, &mut options)
+    test_run_fd(program, &mut options)
 }
 
-fn run_fd_as_told(
+fn test_run_fd(
     program: BorrowedFd<'_>,
     options: &mut libbpf_sys::bpf_test_run_opts,
 ) -> Result<i64> {
@@ -154,15 +154,15 @@ fn run_fd_as_told(
 
 /// Attaches the program where its type is one that is attached; others only have to be loaded.
 pub fn attach_if_attachable(program: &ProgramMut<'_>) -> Result<Option<Link>> {
-    match way(program, None) {
-        Way::Attach => attach(program).map(Some),
+    match run_method(program, None) {
+        RunMethod::Attach => attach(program).map(Some),
         _ => Ok(None),
     }
 }
 
 /// Attaches the program by its section's name.
 pub fn attach(program: &ProgramMut<'_>) -> Result<Link> {
-    if way(program, None) == Way::Iterate {
+    if run_method(program, None) == RunMethod::Iterate {
         return program
             .attach_iter_with_opts(IterOpts::None)
             .context("cannot attach the iterator");
@@ -173,16 +173,17 @@ pub fn attach(program: &ProgramMut<'_>) -> Result<Link> {
         .with_context(|| format!("cannot attach the program ({section})"))
 }
 
-fn way(program: &ProgramMut<'_>, trigger: Option<&str>) -> Way {
+fn run_method(program: &ProgramMut<'_>, trigger: Option<&str>) -> RunMethod {
     if matches!(program.attach_type(), ProgramAttachType::TraceIter) {
-        return Way::Iterate;
+        return RunMethod::Iterate;
     }
     if trigger.is_some() {
-        return Way::Attach;
+        return RunMethod::Attach;
     }
-    WAYS.iter()
+    RUN_METHODS
+        .iter()
         .find(|(kind, _)| *kind == program.prog_type())
-        .map_or(Way::Attach, |(_, way)| *way)
+        .map_or(RunMethod::Attach, |(_, method)| *method)
 }
 
 fn test_runs<'dat>(

@@ -9,23 +9,23 @@ use anyhow::{Context, Result};
 const FILE: &str = "/sys/module/rqspinlock/parameters/unfair";
 
 /// The setting while a test changes it; dropping this puts back what was there before.
-pub struct Queueing {
+pub struct UnfairParam {
     /// None in mainline, which lets nobody choose.
     before: Option<String>,
 }
 
-impl Queueing {
+impl UnfairParam {
     /// Keeps what the setting is now.
-    pub fn keep() -> Result<Queueing> {
+    pub fn keep() -> Result<UnfairParam> {
         let before = match fs::read_to_string(FILE) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             text => Some(text.with_context(|| format!("cannot read {FILE}"))?),
         };
-        Ok(Queueing { before })
+        Ok(UnfairParam { before })
     }
 
     /// Lets waiters queue up, or not.
-    pub fn set(&self, queued: bool) -> Result<()> {
+    pub fn set_queued(&self, queued: bool) -> Result<()> {
         if self.before.is_none() {
             return Ok(());
         }
@@ -34,7 +34,7 @@ impl Queueing {
     }
 }
 
-impl Drop for Queueing {
+impl Drop for UnfairParam {
     fn drop(&mut self) {
         if let Some(before) = &self.before
             && let Err(error) = fs::write(FILE, before)

@@ -34,7 +34,7 @@ pub fn set(settings: Settings) {
 }
 
 /// A bound of a plain kernel, as long as this kernel needs it.
-pub fn patient(bound: Duration) -> Duration {
+pub fn scaled(bound: Duration) -> Duration {
     bound * get().patience
 }
 

@@ -23,21 +23,21 @@ thread_local! {
     static CHECK: RefCell<Option<Check>> = const { RefCell::new(None) };
 }
 
-/// The programs to load twice, and what was seen of them.
+/// The programs to load twice, and what was comparison of them.
 struct Check {
     programs: Vec<String>,
-    seen: Output,
+    comparison: Comparison,
 }
 
-/// What was seen of the programs that are loaded twice.
+/// What was comparison of the programs that are loaded twice.
 #[derive(Debug, Default)]
-pub struct Output {
+pub struct Comparison {
     /// How many of them have two verdicts.
     compared: usize,
     differences: Vec<Difference>,
 }
 
-impl Output {
+impl Comparison {
     /// Whether verdicts differ.
     pub fn differs(&self) -> bool {
         !self.differences.is_empty()
@@ -82,26 +82,29 @@ impl fmt::Display for Difference {
 }
 
 /// Does `load`; each of the programs that is loaded meanwhile is also loaded with the flag. Returns
-/// what was seen.
-pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Output) {
+/// what was comparison.
+pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Comparison) {
     CHECK.set(Some(Check {
         programs,
-        seen: Output::default(),
+        comparison: Comparison::default(),
     }));
     let result = load();
     let check = CHECK.take();
-    (result, check.map(|check| check.seen).unwrap_or_default())
+    (
+        result,
+        check.map(|check| check.comparison).unwrap_or_default(),
+    )
 }
 
-/// What is wrong, given what was seen and whether the test says that verdicts differ.
-pub fn judge(seen: &Output, expected: Option<&str>) -> Result<(), String> {
-    if seen.compared == 0 {
+/// What is wrong, given what was comparison and whether the test says that verdicts differ.
+pub fn judge(comparison: &Comparison, expected: Option<&str>) -> Result<(), String> {
+    if comparison.compared == 0 {
         return Err(
             "no program was loaded with BPF_F_TEST_STATE_FREQ: is bpf_prog_load() wrapped?"
                 .to_owned(),
         );
     }
-    match (seen.differences.as_slice(), expected) {
+    match (comparison.differences.as_slice(), expected) {
         ([], None) | ([_, ..], Some(_)) => Ok(()),
         ([], Some(reason)) => Err(format!(
             "`__state_freq_differs(\"{reason}\")`, but BPF_F_TEST_STATE_FREQ changes no verdict: \
@@ -180,10 +183,10 @@ fn name_to_check(name: *const c_char) -> Option<String> {
 /// Counts two verdicts, and keeps them where they differ.
 fn note(verdicts: Difference) {
     CHECK.with_borrow_mut(|check| {
-        if let Some(Check { seen, .. }) = check {
-            seen.compared += 1;
+        if let Some(Check { comparison, .. }) = check {
+            comparison.compared += 1;
             if verdicts.with != verdicts.without {
-                seen.differences.push(verdicts);
+                comparison.differences.push(verdicts);
             }
         }
     });
@@ -315,8 +318,8 @@ mod tests {
         assert_eq!(last_message("id=none"), "id=none");
     }
 
-    fn seen(differences: &[Difference]) -> Output {
-        Output {
+    fn comparison(differences: &[Difference]) -> Comparison {
+        Comparison {
             compared: 2,
             differences: differences.to_vec(),
         }
@@ -324,10 +327,13 @@ mod tests {
 
     #[test]
     fn a_difference_needs_a_reason_and_a_reason_a_difference() {
-        assert_eq!(judge(&seen(&[]), None), Ok(()));
-        assert_eq!(judge(&seen(&[difference()]), Some("it is known")), Ok(()));
+        assert_eq!(judge(&comparison(&[]), None), Ok(()));
+        assert_eq!(
+            judge(&comparison(&[difference()]), Some("it is known")),
+            Ok(())
+        );
 
-        let unexpected = judge(&seen(&[difference()]), None).expect_err("it differs");
+        let unexpected = judge(&comparison(&[difference()]), None).expect_err("it differs");
         assert!(unexpected.contains("`program`"), "{unexpected}");
         assert!(unexpected.contains("accepts it"), "{unexpected}");
         assert!(
@@ -335,10 +341,10 @@ mod tests {
             "{unexpected}"
         );
 
-        let stale = judge(&seen(&[]), Some("it was known")).expect_err("nothing differs");
+        let stale = judge(&comparison(&[]), Some("it was known")).expect_err("nothing differs");
         assert!(stale.contains("it was known"), "{stale}");
 
-        let blind = judge(&Output::default(), None).expect_err("nothing was loaded twice");
+        let blind = judge(&Comparison::default(), None).expect_err("nothing was loaded twice");
         assert!(blind.contains("wrapped"), "{blind}");
     }
 
@@ -346,7 +352,7 @@ mod tests {
     fn only_programs_of_the_test_are_checked_and_only_meanwhile() {
         let name = |name: &CStr| name_to_check(name.as_ptr());
         assert_eq!(name(c"program"), None);
-        let ((), seen) = check(vec!["program".to_owned()], || {
+        let ((), comparison) = check(vec!["program".to_owned()], || {
             assert_eq!(name(c"program").as_deref(), Some("program"));
             assert_eq!(name(c"feature_probe"), None);
             assert_eq!(name_to_check(std::ptr::null()), None);
@@ -356,8 +362,8 @@ mod tests {
                 ..difference()
             });
         });
-        assert_eq!(seen.compared, 2);
-        assert_eq!(seen.differences, [difference()]);
+        assert_eq!(comparison.compared, 2);
+        assert_eq!(comparison.differences, [difference()]);
         assert_eq!(name(c"program"), None);
     }
 

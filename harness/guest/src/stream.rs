@@ -7,19 +7,14 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
 
-use crate::poll::{self, Waiter};
-use crate::{bpftool, settings};
-
-/// As long as anything that runs later in the guest may take, on the slowest emulation.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+use crate::poll;
 
 /// More than a stream can hold would be a kernel that never stops giving.
-const MOST: usize = 128 << 20;
+const MAX_BYTES: usize = 128 << 20;
 
 /// One of a program's two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,92 +52,14 @@ impl Stream {
         loop {
             match self
                 .read(program, &mut buffer)
-                .map_err(|error| self.explain(&error))?
+                .map_err(|error| self.read_error(&error))?
             {
                 0 => return Ok(()),
                 count => into.extend_from_slice(&buffer[..count]),
             }
-            if into.len() > MOST {
-                bail!("{self} gave more than {MOST} bytes");
+            if into.len() > MAX_BYTES {
+                bail!("{self} gave more than {MAX_BYTES} bytes");
             }
-        }
-    }
-
-    /// The same in the way that the host has set, which may be bpftool.
-    pub fn collect(self, program: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<()> {
-        if settings::by_bpftool() {
-            into.extend(bpftool::show(self, program)?);
-            return Ok(());
-        }
-        self.drain(program, into)
-    }
-
-    /// Reads until at least `wanted` bytes are there, for at most `patience` of a plain kernel. Sleeps
-    /// until there is text, where the kernel can say when that is.
-    pub fn wait_for(
-        self,
-        program: BorrowedFd<'_>,
-        wanted: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-    ) -> Result<()> {
-        if into.len() >= wanted {
-            return Ok(());
-        }
-        let waiter = self.waiter(program)?;
-        self.wait_with(program, wanted, patience, into, |rest| {
-            match &waiter {
-                Some(waiter) => drop(waiter.wait(rest).context("cannot wait for the program")?),
-                None => std::thread::yield_now(),
-            }
-            Ok(())
-        })
-    }
-
-    /// The same without giving up the CPU, for what happens only as long as this thread runs.
-    pub fn spin_for(
-        self,
-        program: BorrowedFd<'_>,
-        wanted: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-    ) -> Result<()> {
-        self.wait_with(program, wanted, patience, into, |_| Ok(()))
-    }
-
-    /// Reads, and lets `pause` wait in between, for the rest of the patience at most.
-    fn wait_with(
-        self,
-        program: BorrowedFd<'_>,
-        wanted: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-        mut pause: impl FnMut(Duration) -> Result<()>,
-    ) -> Result<()> {
-        let patience = settings::patient(patience);
-        let begun = Instant::now();
-        loop {
-            self.collect(program, into)?;
-            if into.len() >= wanted {
-                return Ok(());
-            }
-            let Some(rest) = patience.checked_sub(begun.elapsed()) else {
-                bail!(
-                    "{self} gave {} of {wanted} bytes within {} s",
-                    into.len(),
-                    patience.as_secs()
-                );
-            };
-            pause(rest)?;
-        }
-    }
-
-    /// What waits for text of this stream; `None` where the kernel has no such thing.
-    fn waiter(self, program: BorrowedFd<'_>) -> Result<Option<Waiter>> {
-        match Waiter::new(program, self.event()) {
-            Ok(waiter) => Ok(Some(waiter)),
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(None),
-            Err(error) => Err(error).context("cannot wait for the program"),
         }
     }
 
@@ -163,7 +80,7 @@ impl Stream {
     }
 
     /// Says what a failed read was.
-    pub fn explain(self, error: &io::Error) -> anyhow::Error {
+    pub fn read_error(self, error: &io::Error) -> anyhow::Error {
         let hint = match error.raw_os_error() {
             Some(libc::EINVAL) => " (has this kernel BPF_PROG_STREAM_READ_BY_FD?)",
             _ => "",

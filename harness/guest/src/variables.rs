@@ -7,8 +7,8 @@ use anyhow::{Result, ensure};
 use libbpf_rs::OpenObject;
 use libbpf_rs::btf::types::{DataSec, Var};
 
+use crate::cpus;
 use crate::discover::btf;
-use crate::scenario::cpus;
 
 /// A text in the agent's memory, for programs that read user space.
 static USER_TEXT: &CStr = c"text of user space";

@@ -12,10 +12,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::ProgramMut;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Rounds of which the least counts.
 const ROUNDS: usize = 31;
@@ -29,7 +29,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let program = loaded.program()?;
     let mut buffer = vec![0; 64 << 10];
     note_least(ctx, || {
-        let cost = run_once(&program)?;
+        let cost = run_nonnegative(&program)?;
         for stream in Stream::ALL {
             read_all(stream, program.as_fd(), &mut buffer)?;
         }
@@ -45,7 +45,7 @@ pub fn run_reads(ctx: &mut TestCtx<'_>, piece: usize) -> Result<Option<i64>> {
     note_least(ctx, || {
         let (mut bytes, mut nanos) = (0, 0);
         while bytes < MEBIBYTE {
-            run_once(&program)?;
+            run_nonnegative(&program)?;
             let begun = Instant::now();
             let count = read_all(Stream::Stdout, program.as_fd(), &mut buffer)?;
             nanos += begun.elapsed().as_nanos();
@@ -134,7 +134,7 @@ fn least(costs: Vec<i64>) -> Result<i64> {
     costs.into_iter().min().context("there was no round")
 }
 
-fn run_once(program: &ProgramMut<'_>) -> Result<i64> {
+fn run_nonnegative(program: &ProgramMut<'_>) -> Result<i64> {
     let cost = prog_run::run(program, 1, None)?
         .retval
         .context("the program's type returns nothing")?;
@@ -152,7 +152,7 @@ fn read_all(stream: Stream, program: BorrowedFd<'_>, buffer: &mut [u8]) -> Resul
         match stream.read(program, buffer) {
             Ok(0) => return Ok(all),
             Ok(count) => all += count,
-            Err(error) => return Err(stream.explain(&error)),
+            Err(error) => return Err(stream.read_error(&error)),
         }
     }
 }

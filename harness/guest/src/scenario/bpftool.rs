@@ -9,56 +9,56 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{Program, ProgramMut, libbpf_sys};
 
-use super::TestCtx;
 use crate::bpftool;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 pub mod busy;
 pub mod counts;
+pub mod errors;
 pub mod follow;
-pub mod refused;
 
 /// The file system that a program is pinned in, mounted here while this lives.
-struct Pins;
+struct BpfFs;
 
-impl Pins {
+impl BpfFs {
     /// What the kernel has for it.
-    const FOLDER: &'static CStr = c"/sys/fs/bpf";
+    const DIR: &'static CStr = c"/sys/fs/bpf";
     /// The path of what is pinned there.
     const PROGRAM: &'static str = "/sys/fs/bpf/program";
 
-    /// Pins the program there.
-    fn hold(program: &mut ProgramMut<'_>) -> Result<Pins> {
-        let pins = Pins::mount()?;
+    /// BpfFs the program there.
+    fn pin(program: &mut ProgramMut<'_>) -> Result<BpfFs> {
+        let bpffs = BpfFs::mount()?;
         program
-            .pin(Pins::PROGRAM)
+            .pin(BpfFs::PROGRAM)
             .context("cannot pin the program")?;
-        Ok(pins)
+        Ok(bpffs)
     }
 
-    fn mount() -> Result<Pins> {
+    fn mount() -> Result<BpfFs> {
         let kind = c"bpf".as_ptr();
         // SAFETY: all three are texts that end with a zero, and no data goes with them.
-        let ret = unsafe { libc::mount(kind, Pins::FOLDER.as_ptr(), kind, 0, std::ptr::null()) };
+        let ret = unsafe { libc::mount(kind, BpfFs::DIR.as_ptr(), kind, 0, std::ptr::null()) };
         ensure!(
             ret == 0,
             "cannot mount {:?}: {}",
-            Pins::FOLDER,
+            BpfFs::DIR,
             std::io::Error::last_os_error()
         );
-        Ok(Pins)
+        Ok(BpfFs)
     }
 
     /// Opens the program that is pinned there.
     fn open() -> Result<OwnedFd> {
-        let path = CString::new(Pins::PROGRAM)?;
+        let path = CString::new(BpfFs::PROGRAM)?;
         // SAFETY: the text ends with a zero.
         let fd = unsafe { libbpf_sys::bpf_obj_get(path.as_ptr()) };
         ensure!(
             fd >= 0,
             "cannot open {}: {}",
-            Pins::PROGRAM,
+            BpfFs::PROGRAM,
             std::io::Error::from_raw_os_error(-fd)
         );
         // SAFETY: a new fd that nobody else owns.
@@ -66,11 +66,11 @@ impl Pins {
     }
 }
 
-impl Drop for Pins {
+impl Drop for BpfFs {
     fn drop(&mut self) {
         // what is pinned goes with it; a guest that cannot unmount has bigger worries
         // SAFETY: the text ends with a zero.
-        let _ = unsafe { libc::umount(Pins::FOLDER.as_ptr()) };
+        let _ = unsafe { libc::umount(BpfFs::DIR.as_ptr()) };
     }
 }
 
@@ -80,8 +80,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let run = prog_run::run(&program, 1, None)?;
-    ctx.seen.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
-    ctx.seen.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
+    ctx.output.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
+    ctx.output.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
     for stream in Stream::ALL {
         let left = bpftool::show(stream, program.as_fd())?;
         ctx.note(format!("{stream} afterwards: {} bytes", left.len()));
@@ -90,16 +90,16 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// Runs the program once for each way to name it.
-pub fn run_names(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_prog_specs(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    let _pins = Pins::hold(&mut program)?;
+    let _bpffs = BpfFs::pin(&mut program)?;
     let id = id_of(program.as_fd())?;
     let tag = tag_of(program.as_fd())?;
     let name = program.name().to_string_lossy().into_owned();
     for (kind, word) in [
         ("id", id.as_str()),
-        ("pinned", Pins::PROGRAM),
+        ("pinned", BpfFs::PROGRAM),
         ("name", name.as_str()),
         ("tag", tag.as_str()),
     ] {

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::{TestCtx, cpus, threads};
+use super::threads;
+use crate::cpus;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Between the half of 250 ms that is a thread's share, and all of it.
 const MOST: Duration = Duration::from_millis(225);
@@ -27,11 +29,11 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let fd = program.as_fd();
     let mut taken = Duration::MAX;
     for _ in 0..RUNS {
-        taken = run_in_a_crowd(fd)?;
-        ctx.seen.stdout.clear();
-        ctx.seen.stderr.clear();
-        Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
-        Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
+        taken = run_contended(fd)?;
+        ctx.output.stdout.clear();
+        ctx.output.stderr.clear();
+        Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
+        Stream::Stderr.drain(fd, &mut ctx.output.stderr)?;
         if taken < MOST {
             break;
         }
@@ -46,12 +48,12 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// One thread runs the program, one is in its way; gives the time that the CPU spent on the first.
-fn run_in_a_crowd(fd: BorrowedFd<'_>) -> Result<Duration> {
+fn run_contended(fd: BorrowedFd<'_>) -> Result<Duration> {
     let running = AtomicBool::new(true);
     type Work<'a> = Box<dyn FnOnce() -> Result<Duration> + Send + 'a>;
-    let works: Vec<Work<'_>> = vec![
+    let tasks: Vec<Work<'_>> = vec![
         Box::new(|| {
-            let taken = run_once(fd);
+            let taken = run_timed(fd);
             running.store(false, Ordering::Relaxed);
             taken
         }),
@@ -63,11 +65,11 @@ fn run_in_a_crowd(fd: BorrowedFd<'_>) -> Result<Duration> {
             Ok(Duration::ZERO)
         }),
     ];
-    Ok(threads::at_once(works)?[0])
+    Ok(threads::run_parallel(tasks)?[0])
 }
 
 /// Runs the program on the first CPU; gives the time that the CPU spent on it.
-fn run_once(program: BorrowedFd<'_>) -> Result<Duration> {
+fn run_timed(program: BorrowedFd<'_>) -> Result<Duration> {
     cpus::stay_on(0)?;
     let before = cpu_time();
     prog_run::run_fd(program)?;

@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::TestCtx;
+use crate::cpus::HOTPLUG_SWITCH;
 use crate::poll::{self, Waiter};
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// What takes the second CPU away, and brings it back.
-pub const SWITCH: &str = "/sys/devices/system/cpu/cpu1/online";
-
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Twice, as what got stuck the first time would show the second time.
 const TIMES: usize = 2;
@@ -33,7 +31,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 
 /// Waits for what is printed on the way in when the CPU is back. Begins to wait when it is away: no
 /// wake-up of its going may be taken for one of its coming.
-pub fn run_plugged_in(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_online(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_with(ctx, |ctx, program| {
         let unplugged = Unplugged::take()?;
         let waiter = waiter(program)?;
@@ -54,7 +52,7 @@ fn run_with(
         turn(ctx, program.as_fd())?;
     }
     drop(link);
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }
 
@@ -66,11 +64,11 @@ fn waiter(program: BorrowedFd<'_>) -> Result<Waiter> {
 /// Waits for the text, and reads it.
 fn expect(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, waiter: &Waiter) -> Result<()> {
     let events = waiter
-        .wait(settings::patient(PATIENCE))
+        .wait(settings::scaled(TIMEOUT))
         .context("epoll_wait")?;
     ensure!(events != 0, "a wake-up was lost with the CPU");
     ctx.note(format!("woken: {}", poll::describe(events)));
-    Stream::Stdout.drain(program, &mut ctx.seen.stdout)
+    Stream::Stdout.drain(program, &mut ctx.output.stdout)
 }
 
 /// The second CPU is away until this is dropped.
@@ -78,16 +76,17 @@ struct Unplugged;
 
 impl Unplugged {
     fn take() -> Result<Unplugged> {
-        fs::write(SWITCH, "0").with_context(|| format!("cannot write 0 to {SWITCH}"))?;
+        fs::write(HOTPLUG_SWITCH, "0")
+            .with_context(|| format!("cannot write 0 to {HOTPLUG_SWITCH}"))?;
         Ok(Unplugged)
     }
 }
 
 impl Drop for Unplugged {
     fn drop(&mut self) {
-        if let Err(error) = fs::write(SWITCH, "1") {
+        if let Err(error) = fs::write(HOTPLUG_SWITCH, "1") {
             // the tests after this one run on fewer CPUs: the console's reader must know
-            eprintln!("bpf-streams-guest: cannot write 1 to {SWITCH}: {error}");
+            eprintln!("bpf-streams-guest: cannot write 1 to {HOTPLUG_SWITCH}: {error}");
         }
     }
 }

@@ -10,10 +10,12 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, cpus, threads};
+use super::threads;
+use crate::cpus;
 use crate::prog_run;
-use crate::rqspinlock_unfair::Queueing;
+use crate::rqspinlock_unfair::UnfairParam;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// How a report begins, and how it ends.
 const BEGIN: &str = "ERROR: ";
@@ -26,43 +28,43 @@ const LOOP: &str = "ERROR: Timeout detected for may_goto instruction";
 /// Runs, reads, counts; shows the first report. That of the other way of waiting says the same,
 /// but for which CPU it was.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    let [queued, competing] = both_ways(ctx)?;
+    let [queued, unfair] = queued_and_unfair(ctx)?;
     ensure!(
-        queued.is_empty() == competing.is_empty(),
+        queued.is_empty() == unfair.is_empty(),
         "waiters that queue fail and those that compete do not, or the other way round"
     );
     let first = queued.split_inclusive(END).next().unwrap_or_default();
-    ctx.seen.stderr.extend_from_slice(first.as_bytes());
+    ctx.output.stderr.extend_from_slice(first.as_bytes());
     Ok(None)
 }
 
 /// Runs, reads, counts; shows no report.
-pub fn run_unheard(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    both_ways(ctx).map(|_| None)
+pub fn run_count_only(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    queued_and_unfair(ctx).map(|_| None)
 }
 
 /// Runs, reads, counts, with waiters in a queue only; shows no report.
 pub fn run_queued(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    let rqspinlock_unfair = Queueing::keep()?;
-    rqspinlock_unfair.set(true)?;
-    run_once(ctx).map(|_| None)
+    let unfair = UnfairParam::keep()?;
+    unfair.set_queued(true)?;
+    run_on_every_cpu(ctx).map(|_| None)
 }
 
 /// Gives the reports, of which there are as many as the program counted, for each way of waiting.
-fn both_ways(ctx: &mut TestCtx<'_>) -> Result<[String; 2]> {
-    let rqspinlock_unfair = Queueing::keep()?;
-    rqspinlock_unfair.set(true)?;
-    let queued = run_once(ctx).context("with waiters in a queue")?;
-    rqspinlock_unfair.set(false)?;
-    let competing = run_once(ctx).context("with waiters that compete")?;
-    Ok([queued, competing])
+fn queued_and_unfair(ctx: &mut TestCtx<'_>) -> Result<[String; 2]> {
+    let unfair = UnfairParam::keep()?;
+    unfair.set_queued(true)?;
+    let queued = run_on_every_cpu(ctx).context("with waiters in a queue")?;
+    unfair.set_queued(false)?;
+    let unfair = run_on_every_cpu(ctx).context("with waiters that compete")?;
+    Ok([queued, unfair])
 }
 
-fn run_once(ctx: &mut TestCtx<'_>) -> Result<String> {
+fn run_on_every_cpu(ctx: &mut TestCtx<'_>) -> Result<String> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let works = cpus::online()?
+    let tasks = cpus::online()?
         .into_iter()
         .map(|cpu| {
             move || {
@@ -71,8 +73,8 @@ fn run_once(ctx: &mut TestCtx<'_>) -> Result<String> {
             }
         })
         .collect();
-    let failures: Vec<i64> = threads::at_once(works)?;
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    let failures: Vec<i64> = threads::run_parallel(tasks)?;
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
     let mut reports = Vec::new();
     Stream::Stderr.drain(fd, &mut reports)?;
     let reports = String::from_utf8(reports).context("stderr")?;

@@ -7,10 +7,11 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::libbpf_sys;
 
-use super::{TestCtx, load_insns, memory};
+use super::{free_memory, load_insns};
 use crate::fault_injection::fail_nth;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// More allocations than there can be on the way.
 const MOST: u32 = 5000;
@@ -33,7 +34,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let instructions = program.insns();
     // what is allocated once and kept is there before it is measured
     attempt(instructions)?;
-    let before = memory::settled()?;
+    let before = free_memory::settled()?;
     let mut refused_loads = 0;
     for nth in 1..=MOST {
         let (step, failed) = fail_nth(nth, || attempt(instructions))?;
@@ -42,7 +43,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         if !failed {
             ensure!(step == Step::Done, "nothing failed, but {step:?} did");
             ensure!(refused_loads > 0, "no allocation of a load failed");
-            memory::wait_until_back(before)?;
+            free_memory::wait_until_restored(before)?;
             ctx.note("every allocation failed once: what could not be done said so");
             ctx.note("memory is back where it was");
             return Ok(None);
@@ -77,7 +78,7 @@ fn attempt(instructions: &[libbpf_sys::bpf_insn]) -> Result<Step> {
         }
         read => read,
     };
-    let text = &buffer[..read.map_err(|error| Stream::Stdout.explain(&error))?];
+    let text = &buffer[..read.map_err(|error| Stream::Stdout.read_error(&error))?];
     match returned {
         0 if text == TEXT => Ok(Step::Done),
         code if code == -i64::from(libc::ENOMEM) && text.is_empty() => Ok(Step::Print),

@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Result, ensure};
 
-use super::{TestCtx, lines};
-use crate::fault_injection::Impatient;
+use super::lines;
+use crate::fault_injection::FailAtomic;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 const ALL: u32 = 100;
 
@@ -24,7 +25,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let without = {
-        let _injection = Impatient::fail(ALL)?;
+        let _injection = FailAtomic::start(ALL)?;
         round(program.as_fd())?
     };
     let with = round(program.as_fd())?;

@@ -8,10 +8,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::ProgramMut;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Fills, fills again, reads a part, fills, reads all, fills.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -26,13 +26,13 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut part = [0; 100];
     let count = Stream::Stdout
         .read(fd, &mut part)
-        .map_err(|error| Stream::Stdout.explain(&error))?;
+        .map_err(|error| Stream::Stdout.read_error(&error))?;
     check_dots(&part[..count])?;
     ctx.note(format!("{count} read: {} fitted", fill(&program)?));
     let count = drain(fd)?;
     ctx.note(format!("{count} read: {} fitted", fill(&program)?));
     ctx.note(format!("{} read at the end", drain(fd)?));
-    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(fd, &mut ctx.output.stderr)?;
     Ok(None)
 }
 

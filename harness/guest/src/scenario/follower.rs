@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::Program;
 
-use super::{TestCtx, bpftool, cpus, lines, threads};
-use crate::fdinfo::Figures;
+use super::{bpftool, lines, threads};
+use crate::cpus;
+use crate::fdinfo::Counters;
 use crate::poll::{self, Waiter};
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 const WRITERS: u32 = 2;
 
@@ -41,26 +43,26 @@ struct Lines {
 /// What a thread does, and how many lines it has printed.
 type Work<'a> = Box<dyn FnOnce() -> Result<u32> + Send + 'a>;
 
-/// Writes and follows for as long as the host says, then balances the books.
+/// Writes and follows for as long as the host says, then balances the received.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let mut books = Books::default();
-    let printed = write_and(fd, |writing| follow(fd, writing, &mut books))?;
-    let figures = Figures::of(fd)?;
+    let mut received = Received::default();
+    let printed = write_and(fd, |writing| follow(fd, writing, &mut received))?;
+    let counters = Counters::of(fd)?;
     ensure!(
-        figures.pending(Stream::Stdout) == 0,
+        counters.pending(Stream::Stdout) == 0,
         "all is read, and {} bytes are pending",
-        figures.pending(Stream::Stdout)
+        counters.pending(Stream::Stdout)
     );
     let refused = (
-        figures.refused_messages(Stream::Stdout),
-        figures.refused_bytes(Stream::Stdout),
+        counters.refused_messages(Stream::Stdout),
+        counters.refused_bytes(Stream::Stdout),
     );
-    balance(ctx, refused, printed, &books)
+    check_counts(ctx, refused, printed, &received)
 }
 
 /// The same with bpftool as the follower, which ends when the program is gone.
@@ -72,28 +74,28 @@ pub fn run_bpftool(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let fd = program.as_fd();
     let id = Program::id_from_fd(fd).context("cannot get the program's id")?;
     let mut bpftool = bpftool::follow::follow(&[], Stream::Stdout, &["id", &id.to_string()])?;
-    let mut books = Books::default();
+    let mut received = Received::default();
     let printed = write_and(fd, |writing| {
         while writing.load(Ordering::Acquire) > 0 {
-            bpftool.listen(NAP)?;
-            books.read(bpftool.said(Stream::Stdout))?;
+            bpftool.read_within(NAP)?;
+            received.read(bpftool.unread(Stream::Stdout))?;
         }
         Ok(())
     })?;
-    let figures = Figures::of(fd)?;
+    let counters = Counters::of(fd)?;
     drop(loaded);
-    let status = bpftool.end()?;
-    books.read(bpftool.said(Stream::Stdout))?;
-    books.close(bpftool.said(Stream::Stdout))?;
+    let status = bpftool.wait()?;
+    received.read(bpftool.unread(Stream::Stdout))?;
+    received.close(bpftool.unread(Stream::Stdout))?;
     ctx.note(format!("bpftool: {status}"));
-    let told = refused_in(&String::from_utf8_lossy(bpftool.said(Stream::Stderr)))?;
+    let told = refused_in(&String::from_utf8_lossy(bpftool.unread(Stream::Stderr)))?;
     ensure!(
-        told.0 == figures.refused_messages(Stream::Stdout),
+        told.0 == counters.refused_messages(Stream::Stdout),
         "{} were refused, bpftool said {}",
-        figures.refused_messages(Stream::Stdout),
+        counters.refused_messages(Stream::Stdout),
         told.0
     );
-    balance(ctx, told, printed, &books)
+    check_counts(ctx, told, printed, &received)
 }
 
 /// Has the program print on as many CPUs as there are writers, and does the other work meanwhile,
@@ -104,15 +106,18 @@ fn write_and(
 ) -> Result<u64> {
     let until = Instant::now() + settings::stress();
     let writing = &AtomicUsize::new(WRITERS as usize);
-    let mut works: Vec<Work<'_>> = vec![Box::new(|| work(writing).map(|()| 0))];
+    let mut tasks: Vec<Work<'_>> = vec![Box::new(|| work(writing).map(|()| 0))];
     for writer in 0..WRITERS {
-        works.push(Box::new(move || {
+        tasks.push(Box::new(move || {
             let wrote = write(fd, writer, until);
             writing.fetch_sub(1, Ordering::Release);
             wrote
         }));
     }
-    Ok(threads::at_once(works)?.into_iter().map(u64::from).sum())
+    Ok(threads::run_parallel(tasks)?
+        .into_iter()
+        .map(u64::from)
+        .sum())
 }
 
 fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
@@ -131,7 +136,7 @@ fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
     Ok(first)
 }
 
-fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, books: &mut Books) -> Result<()> {
+fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, received: &mut Received) -> Result<()> {
     let waiter = Waiter::new(program, poll::STDOUT).context("cannot wait for the program")?;
     let mut text = Vec::new();
     loop {
@@ -139,21 +144,21 @@ fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, books: &mut Books) -> 
         let more_may_come = writing.load(Ordering::Acquire) > 0;
         waiter.wait(NAP).context("epoll_wait")?;
         Stream::Stdout.drain(program, &mut text)?;
-        books.read(&mut text)?;
+        received.read(&mut text)?;
         if !more_may_come {
-            return books.close(&text);
+            return received.close(&text);
         }
     }
 }
 
 /// What was read, line by line.
 #[derive(Default)]
-struct Books {
+struct Received {
     next: BTreeMap<u32, u32>,
     counts: BTreeMap<u32, u32>,
 }
 
-impl Books {
+impl Received {
     /// Takes the lines that are whole. Their numbers may have gaps, where some were refused.
     fn read(&mut self, text: &mut Vec<u8>) -> Result<()> {
         let whole = text.len() - text.len() % lines::LENGTH;
@@ -180,13 +185,17 @@ impl Books {
 }
 
 /// Numbers that were not read are those that were refused: there are as many of them.
-fn balance(
+fn check_counts(
     ctx: &mut TestCtx<'_>,
     (refused, bytes): (u64, u64),
     printed: u64,
-    books: &Books,
+    received: &Received,
 ) -> Result<Option<i64>> {
-    let read: u64 = books.counts.values().map(|count| u64::from(*count)).sum();
+    let read: u64 = received
+        .counts
+        .values()
+        .map(|count| u64::from(*count))
+        .sum();
     ensure!(
         read + refused == printed,
         "{read} lines were read and {refused} refused, {printed} were printed"
@@ -208,10 +217,10 @@ fn balance(
 fn refused_in(said: &str) -> Result<(u64, u64)> {
     let mut by_reason = BTreeMap::new();
     for line in said.lines() {
-        let (figures, reason) = line
+        let (counters, reason) = line
             .split_once(" so far: ")
             .with_context(|| format!("bpftool said `{line}`"))?;
-        let numbers: Vec<u64> = figures
+        let numbers: Vec<u64> = counters
             .split(|char: char| !char.is_ascii_digit())
             .filter_map(|digits| digits.parse().ok())
             .collect();
@@ -240,12 +249,12 @@ mod tests {
 
     #[test]
     fn gaps_are_no_mistake_and_going_back_is() {
-        let mut books = Books::default();
+        let mut received = Received::default();
         let mut text = b"0000001 0000000\n0000001 0000004\n00000".to_vec();
-        books.read(&mut text).unwrap();
-        assert_eq!(books.counts, BTreeMap::from([(1, 2)]));
+        received.read(&mut text).unwrap();
+        assert_eq!(received.counts, BTreeMap::from([(1, 2)]));
         assert_eq!(text, b"00000");
         let mut again = b"0000001 0000004\n".to_vec();
-        assert!(books.read(&mut again).is_err());
+        assert!(received.read(&mut again).is_err());
     }
 }

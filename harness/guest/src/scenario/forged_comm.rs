@@ -6,7 +6,8 @@ use std::io;
 
 use anyhow::{Context, Result};
 
-use super::{TestCtx, plain};
+use super::plain;
+use crate::test_ctx::TestCtx;
 
 /// A name that would forge a line of a stack dump; 15 bytes, as many as a name has. A backslash is
 /// printed as it is.

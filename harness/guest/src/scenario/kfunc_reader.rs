@@ -9,10 +9,11 @@ use std::thread;
 use anyhow::{Result, anyhow, ensure};
 
 use self::drain::Drain;
-use super::{TestCtx, tally_reports};
+use super::tally_reports;
 use crate::load::Loaded;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 mod drain;
 
@@ -24,30 +25,30 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
     let retval = prog_run::run_fd(loaded.program()?.as_fd())?;
-    ctx.seen.stdout = drain.take(Stream::Stdout, ALL)?;
-    ctx.seen.stderr = drain.take(Stream::Stderr, ALL)?;
+    ctx.output.stdout = drain.take(Stream::Stdout, ALL)?;
+    ctx.output.stderr = drain.take(Stream::Stderr, ALL)?;
     note_left(ctx, &loaded)?;
     Ok(Some(retval))
 }
 
 /// A part by the system call, one element by the program, the rest by the system call again.
-pub fn run_by_turns(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_alternating(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
     let retval = prog_run::run_fd(loaded.program()?.as_fd())?;
     let mut part = [0; 5];
     let count = Stream::Stdout
         .read(loaded.program()?.as_fd(), &mut part)
-        .map_err(|error| Stream::Stdout.explain(&error))?;
+        .map_err(|error| Stream::Stdout.read_error(&error))?;
     let turns = [
         ("the system call", part[..count].to_vec()),
         ("the program", drain.take(Stream::Stdout, 1)?),
     ];
     for (who, text) in turns {
         ctx.note(format!("{who}: {:?}", String::from_utf8_lossy(&text)));
-        ctx.seen.stdout.extend(text);
+        ctx.output.stdout.extend(text);
     }
-    Stream::Stdout.drain(loaded.program()?.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stdout.drain(loaded.program()?.as_fd(), &mut ctx.output.stdout)?;
     Ok(Some(retval))
 }
 
@@ -59,9 +60,9 @@ pub fn run_reports(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     for number in 1..=ctx.spec.repeat {
         retval = Some(prog_run::run_fd(loaded.program()?.as_fd())?);
         let text = drain.take(Stream::Stderr, ALL)?;
-        let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
+        let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
         ctx.note(format!("run {number}:"));
-        ctx.seen.notes.extend(notes);
+        ctx.output.notes.extend(notes);
     }
     note_left(ctx, &loaded)?;
     Ok(retval)
@@ -69,7 +70,7 @@ pub fn run_reports(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 
 /// Two threads run the program, which prints single bytes; one reads, and this one drains. Each byte
 /// comes as often as it was printed.
-pub fn run_shared(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_concurrent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     const WRITERS: usize = 2;
     let loaded = ctx.load()?;
     let program = loaded.program()?;

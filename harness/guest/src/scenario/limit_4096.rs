@@ -3,8 +3,9 @@
 
 use anyhow::Result;
 
-use super::{TestCtx, plain};
+use super::plain;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Sets the limit, plays the test, and puts the limit back.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {

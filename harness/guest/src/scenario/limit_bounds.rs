@@ -3,9 +3,9 @@
 
 use anyhow::Result;
 
-use super::TestCtx;
 use crate::errno;
 use crate::sysctl::{self, Limit};
+use crate::test_ctx::TestCtx;
 
 /// The bounds, what lies just outside of them, and what is no number of bytes at all.
 const VALUES: &[&str] = &[

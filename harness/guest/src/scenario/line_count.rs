@@ -6,12 +6,13 @@
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, plain};
+use super::plain;
+use crate::test_ctx::TestCtx;
 
 /// Runs the test plainly, then puts notes in the place of what stdout gave.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let retval = plain::run(ctx)?;
-    let text = std::mem::take(&mut ctx.seen.stdout);
+    let text = std::mem::take(&mut ctx.output.stdout);
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     ctx.note(format!(
         "stdout gave {} bytes in {} lines",

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::TestCtx;
+use crate::test_ctx::TestCtx;
 
 /// Loads it and notes that it did.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {

@@ -10,8 +10,9 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 use libbpf_rs::libbpf_sys;
 
-use super::{TestCtx, load_insns, memory, threads};
+use super::{free_memory, load_insns, threads};
 use crate::prog_run;
+use crate::test_ctx::TestCtx;
 
 const WARM_UP: usize = 100;
 const TIMES: usize = 1000;
@@ -25,9 +26,9 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let program = loaded.program()?;
     let instructions = program.insns();
     rounds(instructions, WARM_UP)?;
-    let before = memory::settled()?;
+    let before = free_memory::settled()?;
     rounds(instructions, TIMES - WARM_UP)?;
-    memory::wait_until_back(before)?;
+    free_memory::wait_until_restored(before)?;
     ctx.note(format!(
         "{TIMES} programs loaded, run and removed: memory is back where it was"
     ));
@@ -44,5 +45,5 @@ fn rounds(instructions: &[libbpf_sys::bpf_insn], times: usize) -> Result<()> {
         }
         Ok(())
     };
-    threads::at_once(vec![some; THREADS]).map(drop)
+    threads::run_parallel(vec![some; THREADS]).map(drop)
 }

@@ -8,10 +8,10 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 use libbpf_rs::ProgramMut;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Prints, lowers the limit, prints, reads, prints.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -25,7 +25,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ctx.note(format!("{} bytes read", drain(&program)?));
     ctx.note(format!("then {} bytes fitted", print(&program)?));
     ctx.note(format!("{} bytes read", drain(&program)?));
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }
 

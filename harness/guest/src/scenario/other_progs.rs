@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Runs the program, detaches the others, and reads the streams of all.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -20,8 +20,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     drop(run.link);
     loaded.detach_others();
     let program = loaded.program()?;
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     for name in &ctx.spec.load_with {
         note_streams(ctx, name, loaded.other(name)?.as_fd())?;
     }

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use reports::Item;
 
-use super::{TestCtx, tally_reports, threads};
+use super::{tally_reports, threads};
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 const THREADS: usize = 4;
 
@@ -19,12 +20,12 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let retvals = threads::at_once(vec![|| prog_run::run_fd(fd); THREADS])?;
+    let retvals = threads::run_parallel(vec![|| prog_run::run_fd(fd); THREADS])?;
     ctx.note(format!("the program returned {retvals:?}"));
     let (mut text, mut own) = (Vec::new(), Vec::new());
     Stream::Stderr.drain(fd, &mut text)?;
     let notes = tally_reports::tally(&text, &mut own)?;
-    ctx.seen.notes.extend(notes);
+    ctx.output.notes.extend(notes);
     let lines = own.split_inclusive(|byte| *byte == b'\n').count();
     ctx.note(format!("{lines} lines of the program's own"));
     Ok(None)
@@ -51,9 +52,9 @@ pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         Ok(text)
     };
     type Work<'a> = Box<dyn FnOnce() -> Result<Vec<u8>> + Send + 'a>;
-    let mut works: Vec<Work<'_>> = vec![Box::new(read)];
-    works.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
-    let text = threads::at_once(works)?.concat();
+    let mut tasks: Vec<Work<'_>> = vec![Box::new(read)];
+    tasks.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
+    let text = threads::run_parallel(tasks)?.concat();
     let items = reports::parse(&text).context("stderr holds a report that cannot be understood")?;
     let made: u64 = items
         .iter()

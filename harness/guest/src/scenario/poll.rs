@@ -10,16 +10,16 @@ use crate::poll::{self, Waiter};
 use crate::prog_run;
 use crate::settings;
 
-pub mod crowd;
+pub mod after_print;
 pub mod edge;
-pub mod freed;
-pub mod late;
+pub mod many_waiters;
 pub mod nmi;
+pub mod prog_free;
 pub mod states;
 pub mod wake_ups;
 
 /// No wake-up takes that long.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The program's `struct wanted`: how many lines it is to print.
 #[repr(C)]
@@ -46,14 +46,14 @@ fn waiter(program: BorrowedFd<'_>, events: u32) -> Result<Waiter> {
 /// The next events, which must come.
 fn next(waiter: &Waiter) -> Result<u32> {
     let events = waiter
-        .wait(settings::patient(PATIENCE))
+        .wait(settings::scaled(TIMEOUT))
         .context("epoll_wait")?;
     ensure!(events != 0, "a wake-up was lost: nothing within 10 s");
     Ok(events)
 }
 
 /// What epoll has at once, by name.
-fn at_once(waiter: &Waiter) -> Result<String> {
+fn pending_events(waiter: &Waiter) -> Result<String> {
     let events = waiter.wait(Duration::ZERO).context("epoll_wait")?;
     Ok(poll::describe(events))
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::{TestCtx, cpus, tally_reports, threads};
+use super::{tally_reports, threads};
+use crate::cpus;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Turns of the other thread that show that it was let through; it wants hundreds.
 const ENOUGH: i64 = 20;
@@ -24,7 +26,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let fd = program.as_fd();
     let running = AtomicBool::new(true);
     type Work<'a> = Box<dyn FnOnce() -> Result<i64> + Send + 'a>;
-    let works: Vec<Work<'_>> = vec![
+    let tasks: Vec<Work<'_>> = vec![
         Box::new(|| {
             let retval = cpus::stay_on(0).and_then(|()| prog_run::run_fd(fd));
             running.store(false, Ordering::Relaxed);
@@ -40,14 +42,14 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             Ok(turns)
         }),
     ];
-    let results = threads::at_once(works)?;
+    let results = threads::run_parallel(tasks)?;
     let (retval, turns) = (results[0], results[1]);
     ensure!(turns >= ENOUGH, "the other thread had {turns} turns only");
     ctx.note("another thread of its CPU went on meanwhile");
     let mut text = Vec::new();
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
     Stream::Stderr.drain(fd, &mut text)?;
-    let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
-    ctx.seen.notes.extend(notes);
+    let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
+    ctx.output.notes.extend(notes);
     Ok(Some(retval))
 }

@@ -6,11 +6,13 @@ use std::os::fd::AsFd;
 
 use anyhow::{Result, ensure};
 
-use super::{TestCtx, tally_reports};
+use super::tally_reports;
 use crate::load::Loaded;
 use crate::prog_run;
-use crate::stream::{PATIENCE, Stream};
+use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
+use crate::wait::{self, TIMEOUT};
 
 /// Runs, reads, counts; and again.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -18,12 +20,12 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut retval = None;
     for number in 1..=ctx.spec.repeat {
         let text;
-        (retval, text) = run_once(ctx, &loaded)?;
-        let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
+        (retval, text) = run_and_read(ctx, &loaded)?;
+        let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
         if ctx.spec.repeat > 1 {
             ctx.note(format!("run {number}:"));
         }
-        ctx.seen.notes.extend(notes);
+        ctx.output.notes.extend(notes);
     }
     Ok(retval)
 }
@@ -35,13 +37,13 @@ pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(4096)?;
     let loaded = ctx.load()?;
-    let (retval, text) = run_once(ctx, &loaded)?;
+    let (retval, text) = run_and_read(ctx, &loaded)?;
     let end = text
         .windows(4)
         .rposition(|window| window == b"... ")
         .unwrap_or(text.len());
     ensure!(end <= ROOM, "stderr gave {end} bytes, {ROOM} were allowed");
-    let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
+    let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
     for note in notes {
         let (_, what) = note.split_once(' ').unwrap_or_default();
         ctx.note(format!("some {what}"));
@@ -50,12 +52,12 @@ pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// Runs the program once and reads; gives what it returned, and its stderr.
-fn run_once(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<(Option<i64>, Vec<u8>)> {
+fn run_and_read(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<(Option<i64>, Vec<u8>)> {
     let program = loaded.program()?;
     let fd = program.as_fd();
     let run = prog_run::run(&program, 1, ctx.spec.trigger.as_deref())?;
-    let (await_stdout, stdout) = (ctx.spec.wait_stdout, &mut ctx.seen.stdout);
-    Stream::Stdout.wait_for(fd, await_stdout, PATIENCE, stdout)?;
+    let (await_stdout, stdout) = (ctx.spec.wait_stdout, &mut ctx.output.stdout);
+    wait::for_bytes(Stream::Stdout, fd, await_stdout, TIMEOUT, stdout)?;
     drop(run.link);
     Stream::Stdout.drain(fd, stdout)?;
     let mut text = Vec::new();

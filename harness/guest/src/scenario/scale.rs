@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, cpus, memory, threads};
+use super::{free_memory, threads};
+use crate::cpus;
 use crate::load::Loaded;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// How many CPUs print at once.
 const WRITERS: [usize; 4] = [1, 2, 4, 8];
@@ -53,14 +55,14 @@ pub fn run_own_streams(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 /// Many records are printed, and what they take is divided among them.
 pub fn run_memory(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = copies(ctx, COPIES)?;
-    let before = memory::settled()?;
+    let before = free_memory::settled()?;
     let mut records = 0;
     for copy in &loaded {
         let printed = prog_run::run_fd(copy.program()?.as_fd())?;
         ensure!(printed > 0, "a print was refused");
         records += printed;
     }
-    let used = before - memory::free()?;
+    let used = before - free_memory::now()?;
     let bytes = used.max(0) * 1024 * 1000 / records;
     ctx.note(format!("{bytes} bytes of memory a record"));
     Ok(None)
@@ -79,7 +81,7 @@ fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
         "{} CPUs are online, {writers} are to print",
         online.len()
     );
-    let works = online
+    let tasks = online
         .iter()
         .zip(programs)
         .map(|(&cpu, &program)| {
@@ -89,7 +91,7 @@ fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
             }
         })
         .collect();
-    let done = threads::at_once(works)?;
+    let done = threads::run_parallel(tasks)?;
     let printed: f64 = done.iter().map(|writer| writer.a_second).sum();
     let refused: i64 = done.iter().map(|writer| writer.refused).sum();
     let tried: i64 = done.iter().map(|writer| writer.tried).sum();
@@ -119,7 +121,7 @@ fn print_on_one(program: BorrowedFd<'_>) -> Result<Writer> {
         refused += run;
         Stream::Stdout
             .read(program, &mut buffer)
-            .map_err(|error| Stream::Stdout.explain(&error))?;
+            .map_err(|error| Stream::Stdout.read_error(&error))?;
     }
     Ok(Writer {
         a_second: (tried - refused) as f64 / begun.elapsed().as_secs_f64(),

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::Result;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Runs the program once and reads `size` bytes at a time.
 pub fn run(ctx: &mut TestCtx<'_>, size: usize) -> Result<Option<i64>> {
@@ -18,8 +18,8 @@ pub fn run(ctx: &mut TestCtx<'_>, size: usize) -> Result<Option<i64>> {
         let (text, counts) = read_all(stream, program.as_fd(), size)?;
         ctx.note(format!("{stream}, {size} at a time: {}", describe(&counts)));
         match stream {
-            Stream::Stdout => ctx.seen.stdout = text,
-            Stream::Stderr => ctx.seen.stderr = text,
+            Stream::Stdout => ctx.output.stdout = text,
+            Stream::Stderr => ctx.output.stderr = text,
         }
     }
     Ok(run.retval)
@@ -33,7 +33,7 @@ fn read_all(stream: Stream, program: BorrowedFd<'_>, size: usize) -> Result<(Vec
     loop {
         let count = stream
             .read(program, &mut buffer)
-            .map_err(|error| stream.explain(&error))?;
+            .map_err(|error| stream.read_error(&error))?;
         counts.push(count);
         if count == 0 {
             return Ok((text, counts));

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use reports::{Access, Frame, Item, Kind, Report};
 
-use super::{Scenario, TestCtx};
+use crate::test_ctx::Scenario;
+use crate::test_ctx::TestCtx;
 
 /// Plays the test, then puts notes in the place of the reports that stderr gave.
 pub fn after(ctx: &mut TestCtx<'_>, run: Scenario) -> Result<Option<i64>> {
     let retval = run(ctx)?;
-    let text = std::mem::take(&mut ctx.seen.stderr);
-    let notes = tally(&text, &mut ctx.seen.stderr)?;
-    ctx.seen.notes.extend(notes);
+    let text = std::mem::take(&mut ctx.output.stderr);
+    let notes = tally(&text, &mut ctx.output.stderr)?;
+    ctx.output.notes.extend(notes);
     Ok(retval)
 }
 

@@ -6,17 +6,17 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-/// Does every work in a thread of its own, all let go at once; gives what each gave.
-pub fn at_once<T: Send, W: FnOnce() -> Result<T> + Send>(works: Vec<W>) -> Result<Vec<T>> {
-    let start = Barrier::new(works.len());
+/// Does every task in a thread of its own, all let go at once; gives what each gave.
+pub fn run_parallel<T: Send, W: FnOnce() -> Result<T> + Send>(tasks: Vec<W>) -> Result<Vec<T>> {
+    let start = Barrier::new(tasks.len());
     thread::scope(|scope| {
-        let threads: Vec<_> = works
+        let threads: Vec<_> = tasks
             .into_iter()
-            .map(|work| {
+            .map(|task| {
                 let start = &start;
                 scope.spawn(move || {
                     start.wait();
-                    work()
+                    task()
                 })
             })
             .collect();

@@ -3,8 +3,9 @@
 
 use anyhow::Result;
 
-use super::{TestCtx, plain};
+use super::plain;
 use crate::capability::{CAP_BPF, CAP_NET_ADMIN, with_only};
+use crate::test_ctx::TestCtx;
 
 /// Loads the program twice: with all capabilities, where it must be accepted, and without.
 ///

@@ -7,10 +7,11 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, id_of};
+use super::id_of;
 use crate::bpftool;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Bytes of a text of the test, which begins with the number of those before it, or blanks.
 const RECORD: usize = 908;
@@ -21,7 +22,7 @@ const NO_NUMBER: &str = "       ";
 const RUN: usize = 80 * RECORD;
 
 /// As much as a pipe takes, and as bpftool reads at once; a run prints more.
-const PIECE: usize = 64 << 10;
+const PIPE_SIZE: usize = 64 << 10;
 
 /// Runs before bpftool begins. It takes two pieces at most before somebody reads its pipe, and never
 /// finds the stream empty.
@@ -29,7 +30,7 @@ const AHEAD: usize = 4;
 
 /// What may be there when bpftool looks, as one more run comes before its pipe is read, and two pieces:
 /// so much it says that it may show of what comes meanwhile.
-const MOST: usize = (AHEAD + 1) * RUN + 2 * PIECE;
+const MOST: usize = (AHEAD + 1) * RUN + 2 * PIPE_SIZE;
 
 /// Runs the program whenever a piece of what bpftool writes is read, until it ends.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -82,7 +83,7 @@ fn follow(
     mut print: impl FnMut() -> Result<()>,
 ) -> Result<usize> {
     let mut pipe = child.stdout.take().context("bpftool has no pipe")?;
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; PIPE_SIZE];
     let mut shown = 0;
     loop {
         print()?;

@@ -6,12 +6,13 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result};
 
 use super::follow::{follow, note_end};
-use super::{TestCtx, id_of};
+use super::id_of;
 use crate::bpftool;
-use crate::child::Running;
+use crate::child::ChildProcess;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Room for four of the program's long texts, and none for a short one.
 const ROOM: u32 = 4096;
@@ -44,7 +45,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// Follows the program while it is refused text.
-pub fn run_followed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_follow(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
     let loaded = ctx.load()?;
@@ -57,19 +58,19 @@ pub fn run_followed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         follower.stop()?;
         as_json.stop()?;
         prog_run::run(&program, 1, None)?;
-        follower.go_on()?;
-        as_json.go_on()?;
-        follower.hear(Stream::Stdout, TEXT)?;
-        as_json.hear(Stream::Stdout, TEXT)?;
-        follower.hear_line(Stream::Stderr)?;
+        follower.resume()?;
+        as_json.resume()?;
+        follower.wait_for_bytes(Stream::Stdout, TEXT)?;
+        as_json.wait_for_bytes(Stream::Stdout, TEXT)?;
+        follower.wait_for_line(Stream::Stderr)?;
         note_taken(ctx, &id, "while it is followed", &mut follower);
-        as_json.said(Stream::Stdout).clear();
+        as_json.unread(Stream::Stdout).clear();
     }
     follower.signal(libc::SIGINT)?;
     as_json.signal(libc::SIGINT)?;
     note_end(ctx, "plain, at the end", &mut follower)?;
-    let status = as_json.end()?;
-    let said = std::mem::take(as_json.said(Stream::Stdout));
+    let status = as_json.wait()?;
+    let said = std::mem::take(as_json.unread(Stream::Stdout));
     let at_end = String::from_utf8_lossy(&said);
     let (_, refused) = at_end
         .split_once("],\"refused\":")
@@ -79,10 +80,10 @@ pub fn run_followed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-fn note_taken(ctx: &mut TestCtx<'_>, id: &str, what: &str, follower: &mut Running) {
+fn note_taken(ctx: &mut TestCtx<'_>, id: &str, what: &str, follower: &mut ChildProcess) {
     ctx.note(what);
     for stream in Stream::ALL {
-        let text = std::mem::take(follower.said(stream));
+        let text = std::mem::take(follower.unread(stream));
         note_said(ctx, id, stream.name(), &text);
     }
 }

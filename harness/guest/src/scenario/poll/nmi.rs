@@ -12,9 +12,9 @@ use wire::Request;
 use super::{next, waiter};
 use crate::poll;
 use crate::prog_run;
-use crate::scenario::TestCtx;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// An NMI may come while the handler's path is not armed yet.
 const TRIES: usize = 5;
@@ -36,7 +36,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         for _ in 0..TRIES {
             ctx.channel.request(Request::Nmi)?;
             let begun = Instant::now();
-            while !sleeper.is_finished() && begun.elapsed() < settings::patient(TRY) {
+            while !sleeper.is_finished() && begun.elapsed() < settings::scaled(TRY) {
                 thread::yield_now();
             }
             if sleeper.is_finished() {
@@ -47,8 +47,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     })?;
     drop(link);
     ctx.note(format!("woken by an NMI: {}", poll::describe(events)));
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }
 
@@ -68,7 +68,7 @@ fn wait_until_asleep(thread: libc::pid_t) -> Result<()> {
             return Ok(());
         }
         ensure!(
-            begun.elapsed() < settings::patient(TRY),
+            begun.elapsed() < settings::scaled(TRY),
             "the thread does not fall asleep: {stat}"
         );
         thread::yield_now();

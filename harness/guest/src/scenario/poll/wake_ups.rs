@@ -16,9 +16,10 @@ use anyhow::{Context, Result, ensure};
 
 use super::{LINE, next, print, waiter};
 use crate::poll;
-use crate::scenario::{TestCtx, threads};
+use crate::scenario::threads;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// One thread prints, one waits, edge-triggered.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -32,11 +33,11 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         failed: AtomicBool::new(false),
     };
     type Work<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
-    let works: Vec<Work<'_>> = vec![
+    let tasks: Vec<Work<'_>> = vec![
         Box::new(|| race.or_fail(race.write(fd))),
         Box::new(|| race.or_fail(race.read(fd))),
     ];
-    threads::at_once(works)?;
+    threads::run_parallel(tasks)?;
     // another number in every run, so not for the snapshot
     eprintln!(
         "bpf-streams-guest: {} wake-ups raced with prints",
@@ -94,7 +95,7 @@ impl Race {
             loop {
                 let count = Stream::Stdout
                     .read(program, &mut buffer)
-                    .map_err(|error| Stream::Stdout.explain(&error))?;
+                    .map_err(|error| Stream::Stdout.read_error(&error))?;
                 if count == 0 {
                     break;
                 }

@@ -12,10 +12,10 @@ use std::slice;
 
 use anyhow::{Result, ensure};
 
-use super::TestCtx;
 use crate::errno;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Bytes of the buffer before the page that is not mapped, for each read of its own: in the midst
 /// of the first record, none, and past the end of the first record.
@@ -34,10 +34,10 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             other => errno::describe_result(&other),
         };
         ctx.note(format!("{mapped} of 64 bytes mapped: {what}"));
-        ctx.seen.stdout.extend_from_slice(copied);
+        ctx.output.stdout.extend_from_slice(copied);
     }
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(run.retval)
 }
 

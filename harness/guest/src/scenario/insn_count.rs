@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use anyhow::{Result, ensure};
 use libbpf_rs::libbpf_sys;
 
-use super::{TestCtx, plain};
+use super::plain;
+use crate::test_ctx::TestCtx;
 
 /// Loads the program to look at it, then plays.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {

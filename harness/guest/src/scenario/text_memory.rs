@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, memory};
+use super::free_memory;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Bytes that a record may cost beyond its text.
 const OVERHEAD: i64 = 24;
@@ -20,19 +21,19 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let program = loaded.program()?;
     let fd = program.as_fd();
 
-    let before = memory::settled()?;
+    let before = free_memory::settled()?;
     let lines = prog_run::run(&program, 1, None)?
         .retval
         .context("the program's type returns nothing")?;
-    let used = before - memory::free()?;
+    let used = before - free_memory::now()?;
 
     let half = read(fd, 2 << 20)?;
-    let used_by_half = before - memory::free()?;
+    let used_by_half = before - free_memory::now()?;
     let bytes = half + read(fd, usize::MAX)?;
-    memory::wait_until_back(before)?;
+    free_memory::wait_until_restored(before)?;
 
     let kib = |bytes: usize| bytes as i64 / 1024;
-    let overhead = |lines: i64| lines * OVERHEAD / 1024 + memory::SLACK_KIB;
+    let overhead = |lines: i64| lines * OVERHEAD / 1024 + free_memory::SLACK_KIB;
     let bound = kib(bytes) + overhead(lines);
     ensure!(
         used <= bound,
@@ -58,7 +59,7 @@ fn read(program: BorrowedFd<'_>, most: usize) -> Result<usize> {
     while done < most {
         match Stream::Stdout
             .read(program, &mut buffer)
-            .map_err(|error| Stream::Stdout.explain(&error))?
+            .map_err(|error| Stream::Stdout.read_error(&error))?
         {
             0 => break,
             count => done += count,

@@ -9,9 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use wire::Request;
 
-use super::{TestCtx, cpus};
+use crate::cpus;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
+use crate::wait;
 
 /// The first may come while `below` is not there yet.
 const TRIES: usize = 10;
@@ -34,8 +36,14 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         let mut printed = Ok(());
         for _ in 0..TRIES {
             ctx.channel.request(Request::Nmi)?;
-            let patience = Duration::from_millis(300);
-            printed = Stream::Stdout.wait_for(program.as_fd(), 1, patience, &mut ctx.seen.stdout);
+            let timeout = Duration::from_millis(300);
+            printed = wait::for_bytes(
+                Stream::Stdout,
+                program.as_fd(),
+                1,
+                timeout,
+                &mut ctx.output.stdout,
+            );
             if printed.is_ok() {
                 break;
             }
@@ -45,7 +53,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     })?;
     drop(link);
     ctx.note(format!("the program below returned {returned}"));
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }

@@ -27,7 +27,7 @@ impl Loopback {
         ensure!(index > 0, "there is no loopback device");
         let socket = UdpSocket::bind("0.0.0.0:0").context("cannot open a socket")?;
         let mut request = request();
-        ask(&socket, libc::SIOCGIFFLAGS, &mut request)?;
+        ioctl(&socket, libc::SIOCGIFFLAGS, &mut request)?;
         // SAFETY: the answer to the request above.
         let flags = unsafe { request.ifr_ifru.ifru_flags };
         let loopback = Loopback {
@@ -47,7 +47,7 @@ impl Loopback {
     fn set(&self, flags: libc::c_short) -> Result<()> {
         let mut request = request();
         request.ifr_ifru.ifru_flags = flags;
-        ask(&self.socket, libc::SIOCSIFFLAGS, &mut request)
+        ioctl(&self.socket, libc::SIOCSIFFLAGS, &mut request)
     }
 }
 
@@ -68,7 +68,7 @@ fn request() -> libc::ifreq {
     request
 }
 
-fn ask(socket: &UdpSocket, what: libc::Ioctl, request: &mut libc::ifreq) -> Result<()> {
+fn ioctl(socket: &UdpSocket, what: libc::Ioctl, request: &mut libc::ifreq) -> Result<()> {
     // SAFETY: the request is what these calls read and write.
     let ret = unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw mut *request) };
     ensure!(

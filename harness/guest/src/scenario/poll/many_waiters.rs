@@ -10,9 +10,9 @@ use anyhow::{Result, ensure};
 
 use super::{next, print, waiter};
 use crate::poll::{self, Waiter};
-use crate::scenario::TestCtx;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 const WAITERS: usize = 1000;
 const PRINTS: u32 = 10_000;
@@ -34,7 +34,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             .map(|_| waiter(fd, poll::STDOUT | poll::EDGE))
             .collect::<Result<Vec<_>>>()?;
         let watched = timed_storm(fd)?;
-        let bound = alone * TIMES + settings::patient(SLACK);
+        let bound = alone * TIMES + settings::scaled(SLACK);
         ensure!(
             watched <= bound,
             "{PRINTS} prints took {alone:?} alone and {watched:?} with {WAITERS} waiters"

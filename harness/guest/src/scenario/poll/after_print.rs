@@ -5,10 +5,10 @@ use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::{at_once, print, waiter};
+use super::{pending_events, print, waiter};
 use crate::poll;
-use crate::scenario::TestCtx;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Prints, and begins to wait then.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -18,9 +18,9 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     print(fd, 1, 1)?;
     for (how, flag) in [("level", 0), ("edge", poll::EDGE)] {
         let late = waiter(fd, poll::STDOUT | poll::STDERR | flag)?;
-        ctx.note(format!("{how}-triggered: {}", at_once(&late)?));
+        ctx.note(format!("{how}-triggered: {}", pending_events(&late)?));
     }
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(fd, &mut ctx.output.stderr)?;
     Ok(None)
 }

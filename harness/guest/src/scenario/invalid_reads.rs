@@ -8,10 +8,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 
-use super::TestCtx;
 use crate::errno;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Number of `BPF_PROG_STREAM_READ_BY_FD`.
 const COMMAND: libc::c_long = 37;
@@ -36,7 +36,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// Tries lengths that no int holds.
-pub fn run_too_long(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_lengths(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     attempt(ctx, |buffer, program, _| {
         let at = buffer.as_mut_ptr() as u64;
         let read = |length| Attr {
@@ -61,8 +61,8 @@ fn attempt(ctx: &mut TestCtx<'_>, attempts: Attempts) -> Result<Option<i64>> {
         let result = errno::describe_result(&read(&attr));
         ctx.note(format!("{what}: {result}"));
     }
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(run.retval)
 }
 

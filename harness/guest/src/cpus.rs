@@ -6,6 +6,9 @@ use std::mem;
 
 use anyhow::{Result, ensure};
 
+/// Takes CPU 1 offline and online.
+pub const HOTPLUG_SWITCH: &str = "/sys/devices/system/cpu/cpu1/online";
+
 /// The CPUs that this process may run on.
 pub fn online() -> Result<Vec<u32>> {
     // SAFETY: a set of bits, for which zeros are a value.

@@ -13,7 +13,7 @@ use crate::{kmemleak, settings};
 pub const SLACK_KIB: i64 = 1024;
 
 /// The kernel frees some things a while after they were given up, on a busy host much later.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What counts as free in `/proc/zoneinfo`: the zones' free pages, and the lists of free pages of each
 /// CPU, which can grow to many MiB and which MemFree of `/proc/meminfo` leaves out.
@@ -30,13 +30,13 @@ const UNPURGED: &str = " unpurged vm_area";
 const SHADOW: i64 = 8;
 
 /// KiB of memory that nothing uses.
-pub fn free() -> Result<i64> {
+pub fn now() -> Result<i64> {
     Ok(free_in_zones()? + shadow_of_unpurged()?)
 }
 
 /// KiB of KASAN's shadow that is about to be freed; nothing where kernels have none.
 fn shadow_of_unpurged() -> Result<i64> {
-    if !kmemleak::is_here() {
+    if !kmemleak::is_enabled() {
         return Ok(0);
     }
     Ok(unpurged(&read("/proc/vmallocinfo")?) / SHADOW / 1024)
@@ -58,7 +58,7 @@ fn read(file: &str) -> Result<String> {
 fn free_in_zones() -> Result<i64> {
     const FILE: &str = "/proc/zoneinfo";
     let text = read(FILE)?;
-    let slabs = if kmemleak::is_here() { SLABS } else { &[] };
+    let slabs = if kmemleak::is_enabled() { SLABS } else { &[] };
     let pages = sum(&text, &[FREE, slabs].concat())
         .with_context(|| format!("{FILE} names no free pages"))?;
     // SAFETY: takes and gives numbers only.
@@ -80,10 +80,10 @@ fn sum(zoneinfo: &str, names: &[&str]) -> Option<i64> {
 /// The same, when it has stopped to change.
 pub fn settled() -> Result<i64> {
     let begun = Instant::now();
-    let mut last = free()?;
-    while begun.elapsed() < settings::patient(PATIENCE) {
+    let mut last = now()?;
+    while begun.elapsed() < settings::scaled(TIMEOUT) {
         thread::sleep(Duration::from_millis(20));
-        let now = free()?;
+        let now = now()?;
         if (now - last).abs() < 64 {
             return Ok(now);
         }
@@ -93,15 +93,15 @@ pub fn settled() -> Result<i64> {
 }
 
 /// Waits until as much is free again as was `before`.
-pub fn wait_until_back(before: i64) -> Result<()> {
+pub fn wait_until_restored(before: i64) -> Result<()> {
     let begun = Instant::now();
     loop {
-        let missing = before - free()?;
+        let missing = before - now()?;
         if missing <= SLACK_KIB {
             return Ok(());
         }
         ensure!(
-            begun.elapsed() < settings::patient(PATIENCE),
+            begun.elapsed() < settings::scaled(TIMEOUT),
             "{missing} KiB more are in use than before, {SLACK_KIB} KiB are allowed"
         );
         thread::sleep(Duration::from_millis(10));

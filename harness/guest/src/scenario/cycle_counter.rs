@@ -5,9 +5,10 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::{Context, Result};
 
-use super::TestCtx;
-use crate::cycles::Counter;
-use crate::stream::{PATIENCE, Stream};
+use crate::cycle_counter::Counter;
+use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
+use crate::wait::{self, TIMEOUT};
 
 /// Counts, waits without sleeping, which takes cycles, and reads.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -17,9 +18,15 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let link = program
         .attach_perf_event(counter.as_raw_fd())
         .context("cannot attach the program to the cycle counter")?;
-    Stream::Stdout.spin_for(program.as_fd(), 1, PATIENCE, &mut ctx.seen.stdout)?;
+    wait::spin_for_bytes(
+        Stream::Stdout,
+        program.as_fd(),
+        1,
+        TIMEOUT,
+        &mut ctx.output.stdout,
+    )?;
     drop(link);
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }

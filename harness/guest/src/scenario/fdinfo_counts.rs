@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Result, ensure};
 
-use super::{TestCtx, tally_reports};
-use crate::fdinfo::Figures;
+use super::tally_reports;
+use crate::fdinfo::Counters;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Ends the line that a reader gets for reports that were left out, which was never in the stream.
 const NOTICE_END: &[u8] = b" further reports were suppressed\n";
@@ -23,17 +24,17 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     note(ctx, fd, "before")?;
     let retval = prog_run::run_fd(fd)?;
     note(ctx, fd, "after the run")?;
-    let pending = Figures::of(fd)?.pending(Stream::Stderr);
+    let pending = Counters::of(fd)?.pending(Stream::Stderr);
     let mut text = Vec::new();
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
     Stream::Stderr.drain(fd, &mut text)?;
     let read = text.len() - notice(&text).len();
     ensure!(
         usize::try_from(pending)? == read,
         "{pending} bytes were pending in stderr, and {read} were read then"
     );
-    let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
-    ctx.seen.notes.extend(notes);
+    let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
+    ctx.output.notes.extend(notes);
     note(ctx, fd, "after all was read")?;
     Ok(Some(retval))
 }
@@ -45,20 +46,20 @@ pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run(ctx)
 }
 
-/// Where the number is not the same in every run: the program, and those it names, are told by as
+/// Where the number is not the same in every run: the program, and those it names, are returned by as
 /// many errors as it returns, and all for this reason.
-pub fn run_as_told(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64>> {
+pub fn run_and_compare(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
-    let told = prog_run::run_fd(program.as_fd())?;
-    ensure!(told > 0, "nothing was refused");
+    let returned = prog_run::run_fd(program.as_fd())?;
+    ensure!(returned > 0, "nothing was refused");
     let mut counted = 0;
     let mut programs = vec![program];
     for name in &ctx.spec.load_with {
         programs.push(loaded.other(name)?);
     }
     for program in &programs {
-        for (name, count) in Figures::of(program.as_fd())?.iter() {
+        for (name, count) in Counters::of(program.as_fd())?.iter() {
             if !name.contains("_refused_") || !name.ends_with("_msgs") {
                 continue;
             }
@@ -67,8 +68,8 @@ pub fn run_as_told(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64>> {
         }
     }
     ensure!(
-        u64::try_from(told)? == counted,
-        "the programs were told of {told} refusals, {counted} were counted"
+        u64::try_from(returned)? == counted,
+        "the programs returned {returned} refusals, fdinfo counts {counted}"
     );
     ctx.note(format!(
         "as many refusals were counted ({reason}) as the programs were told of"
@@ -89,10 +90,10 @@ fn notice(text: &[u8]) -> &[u8] {
 }
 
 fn note(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, when: &str) -> Result<()> {
-    let figures = Figures::of(program)?;
-    let shown = figures.iter().count();
+    let counters = Counters::of(program)?;
+    let shown = counters.iter().count();
     ctx.note(format!("{when}: {shown} figures"));
-    for (name, value) in figures.iter().filter(|(_, value)| *value > 0) {
+    for (name, value) in counters.iter().filter(|(_, value)| *value > 0) {
         if name == "stderr_pending_bytes" {
             ctx.note("  stderr_pending_bytes: those that are read then");
         } else {

@@ -40,7 +40,7 @@ pub struct Runs {
 
 impl Runs {
     /// Whether one has begun and not ended.
-    pub fn under_way(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         self.begun != self.ended
     }
 }

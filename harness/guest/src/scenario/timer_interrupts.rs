@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 
 use anyhow::{Result, ensure};
 
-use super::{TestCtx, lines};
+use super::lines;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Runs the program once and checks its lines. How many there are depends on the clock, so that
 /// is not noted.
@@ -17,7 +18,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let run = prog_run::run(&program, 1, None)?;
     let mut text = Vec::new();
     Stream::Stdout.drain(program.as_fd(), &mut text)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     let writers = lines::check(&[text])?.len();
     ensure!(writers == 2, "{writers} of program and callback printed");
     ctx.note("lines of program and callback, once, whole and in order");

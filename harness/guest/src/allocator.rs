@@ -12,8 +12,8 @@ const MAPPED_FROM: libc::c_int = 12 << 20;
 /// The heap gives memory back when this much lies free at its end.
 const KEPT: libc::c_int = 256 << 20;
 
-/// Has the allocator keep what is freed. It may refuse: then all only takes longer.
-pub fn keep() {
+/// Has the allocator keep_freed what is freed. It may refuse: then all only takes longer.
+pub fn keep_freed() {
     // SAFETY: sets numbers of the allocator, before there are threads.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM);

@@ -15,13 +15,15 @@ use reports::Item;
 
 use self::counts::Counts;
 use self::loopback::{Loopback, Packets};
-use super::{TestCtx, cpus};
+use crate::cpus;
 use crate::load::{self, Loaded};
 use crate::prog_run;
 use crate::settings;
-use crate::stream::{PATIENCE, Stream};
+use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 use crate::test_spec::TestSpec;
 use crate::trigger;
+use crate::wait::{self, TIMEOUT};
 
 mod counts;
 mod loopback;
@@ -120,16 +122,16 @@ pub fn run_attached(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// Called through an array of programs, whose entry is deleted.
-pub fn run_entry(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    run_entry_with(ctx, true)
+pub fn run_prog_array(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_prog_array_with(ctx, true)
 }
 
 /// The same of a program that does nothing that is reported.
-pub fn run_entry_silent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    run_entry_with(ctx, false)
+pub fn run_prog_array_silent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    run_prog_array_with(ctx, false)
 }
 
-fn run_entry_with(ctx: &mut TestCtx<'_>, reports: bool) -> Result<Option<i64>> {
+fn run_prog_array_with(ctx: &mut TestCtx<'_>, reports: bool) -> Result<Option<i64>> {
     let name = ctx
         .spec
         .load_with
@@ -181,7 +183,7 @@ pub fn run_timer(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// The same of a work queue's.
-pub fn run_work(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_wq(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_callback(ctx, "works", true)
 }
 
@@ -276,11 +278,11 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
     let mut missed = counts.read()?.ended;
     loop {
         let runs = counts.read()?;
-        if runs.under_way() {
+        if runs.is_running() {
             break;
         }
         ensure!(
-            begun.elapsed() < settings::patient(PATIENCE),
+            begun.elapsed() < settings::scaled(TIMEOUT),
             "the program never ran"
         );
         // a busy machine can make this CPU wait for longer than a run lasts
@@ -292,7 +294,7 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
         }
     }
     drop(attached);
-    let outlasted = counts.read()?.under_way();
+    let outlasted = counts.read()?.is_running();
     wait_for_end(&counts)?;
     Ok(outlasted)
 }
@@ -300,9 +302,9 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
 /// Waits until no run is under way.
 fn wait_for_end(counts: &Counts) -> Result<()> {
     let begun = Instant::now();
-    while counts.read()?.under_way() {
+    while counts.read()?.is_running() {
         ensure!(
-            begun.elapsed() < settings::patient(PATIENCE),
+            begun.elapsed() < settings::scaled(TIMEOUT),
             "a run of the program did not end"
         );
         thread::sleep(MOMENT);
@@ -313,7 +315,7 @@ fn wait_for_end(counts: &Counts) -> Result<()> {
 /// Waits for the first report, which is the program's.
 fn expect_own_report(ctx: &TestCtx<'_>, program: BorrowedFd<'_>) -> Result<()> {
     let mut text = Vec::new();
-    Stream::Stderr.wait_for(program, 1, PATIENCE, &mut text)?;
+    wait::for_bytes(Stream::Stderr, program, 1, TIMEOUT, &mut text)?;
     let items = reports::parse(&text).context("stderr")?;
     let Some(Item::KernelReport(report)) = items.first() else {
         bail!("stderr begins with no report: {items:?}");

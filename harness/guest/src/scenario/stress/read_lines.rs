@@ -9,7 +9,7 @@ use super::super::lines;
 
 /// Which lines of which writers one reader got, and, when merged, all of them.
 #[derive(Default)]
-pub struct Ledger {
+pub struct ReadLines {
     writers: BTreeMap<u32, Lines>,
 }
 
@@ -20,7 +20,7 @@ struct Lines {
     last: Option<u32>,
 }
 
-impl Ledger {
+impl ReadLines {
     /// Takes in what one read gave: whole lines, each writer's in their order, none known yet.
     pub fn read(&mut self, text: &[u8]) -> Result<()> {
         for line in text.chunks(lines::LENGTH) {
@@ -36,7 +36,7 @@ impl Ledger {
     }
 
     /// Takes in what another reader got: nothing that is known already.
-    pub fn merge(&mut self, other: Ledger) -> Result<()> {
+    pub fn merge(&mut self, other: ReadLines) -> Result<()> {
         for (writer, theirs) in other.writers {
             let ours = self.writers.entry(writer).or_default();
             let twice = (0..).zip(&theirs.words).find_map(|(index, word)| {
@@ -91,18 +91,18 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn ledger(lines: &[(u32, u32)]) -> Result<Ledger> {
-        let mut ledger = Ledger::default();
+    fn read_lines(lines: &[(u32, u32)]) -> Result<ReadLines> {
+        let mut read_lines = ReadLines::default();
         for (writer, number) in lines {
-            ledger.read(format!("{writer:07} {number:07}\n").as_bytes())?;
+            read_lines.read(format!("{writer:07} {number:07}\n").as_bytes())?;
         }
-        Ok(ledger)
+        Ok(read_lines)
     }
 
-    fn merged(readers: &[&[(u32, u32)]]) -> Result<Ledger> {
-        let mut all = Ledger::default();
+    fn merged(readers: &[&[(u32, u32)]]) -> Result<ReadLines> {
+        let mut all = ReadLines::default();
         for reader in readers {
-            all.merge(ledger(reader)?)?;
+            all.merge(read_lines(reader)?)?;
         }
         Ok(all)
     }
@@ -122,9 +122,9 @@ mod tests {
 
     #[test]
     fn what_is_torn_doubled_disordered_or_invented_is_found() {
-        assert!(ledger(&[(1, 1), (1, 0)]).is_err());
-        assert!(ledger(&[(1, 1), (1, 1)]).is_err());
-        assert!(Ledger::default().read(b"0000001 000000").is_err());
+        assert!(read_lines(&[(1, 1), (1, 0)]).is_err());
+        assert!(read_lines(&[(1, 1), (1, 1)]).is_err());
+        assert!(ReadLines::default().read(b"0000001 000000").is_err());
         let twice = merged(&[&[(1, 65)], &[(1, 65)]])
             .err()
             .map(|error| error.to_string());

@@ -10,11 +10,13 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use libbpf_rs::Program;
 
-use super::{Pins, TestCtx, id_of, note_call, tag_of};
+use super::{BpfFs, id_of, note_call, tag_of};
 use crate::bpftool;
 use crate::prog_run;
 use crate::settings;
-use crate::stream::{PATIENCE, Stream};
+use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
+use crate::wait::TIMEOUT;
 
 /// Nobody's, who has no capabilities.
 pub const NOBODY: u32 = 65534;
@@ -47,18 +49,18 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     // what goes for all commands that take a program
     let show = ["prog", "show", "name", "nobody"];
     note_call(ctx, &show.join(" "), &mut bpftool::command(&show))?;
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(run.retval)
 }
 
 /// Has bpftool look for a program that is gone.
-pub fn run_gone(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
     prog_run::run(&program, 1, None)?;
     let id = id_of(program.as_fd())?;
-    let pins = Pins::hold(&mut program)?;
+    let bpffs = BpfFs::pin(&mut program)?;
     drop(loaded);
     note_with_id(
         ctx,
@@ -66,8 +68,8 @@ pub fn run_gone(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         &id,
         &mut tracelog(&["stdout", "id", &id]),
     )?;
-    drop(pins);
-    wait_until_gone(&id)?;
+    drop(bpffs);
+    wait_until_freed(&id)?;
     note_with_id(
         ctx,
         "gone, by id",
@@ -77,18 +79,18 @@ pub fn run_gone(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     note_call(
         ctx,
         "gone, by pin",
-        &mut tracelog(&["stdout", "pinned", Pins::PROGRAM]),
+        &mut tracelog(&["stdout", "pinned", BpfFs::PROGRAM]),
     )?;
     Ok(None)
 }
 
 /// Has nobody ask, by an id, which takes a capability, and by a pin, which takes rights on the file.
-pub fn run_without_rights(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_unprivileged(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
     let run = prog_run::run(&program, 1, None)?;
     let id = id_of(program.as_fd())?;
-    let _pins = Pins::hold(&mut program)?;
+    let _bpffs = BpfFs::pin(&mut program)?;
     let nobody = |words: &[&str]| {
         let mut command = tracelog(words);
         command.uid(NOBODY).gid(NOBODY);
@@ -98,15 +100,15 @@ pub fn run_without_rights(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     note_call(
         ctx,
         "by pin",
-        &mut nobody(&["stdout", "pinned", Pins::PROGRAM]),
+        &mut nobody(&["stdout", "pinned", BpfFs::PROGRAM]),
     )?;
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(run.retval)
 }
 
 /// Has bpftool look for a program by what two have in common.
-pub fn run_several(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+pub fn run_ambiguous(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let one = ctx.load()?;
     let _other = ctx.load()?;
     let program = one.program()?;
@@ -115,18 +117,18 @@ pub fn run_several(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let tag = tag_of(program.as_fd())?;
     note_call(ctx, "by name", &mut tracelog(&["stdout", "name", &name]))?;
     note_call(ctx, "by tag", &mut tracelog(&["stdout", "tag", &tag]))?;
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(run.retval)
 }
 
 /// A program that was pinned goes a while after the file system that it was pinned in.
-pub fn wait_until_gone(id: &str) -> Result<()> {
+pub fn wait_until_freed(id: &str) -> Result<()> {
     let number = id.parse()?;
     let begun = Instant::now();
     while Program::fd_from_id(number).is_ok() {
         ensure!(
-            begun.elapsed() < settings::patient(PATIENCE),
+            begun.elapsed() < settings::scaled(TIMEOUT),
             "nobody holds the program, and it is still there"
         );
         thread::yield_now();
@@ -140,9 +142,9 @@ fn tracelog(words: &[&str]) -> Command {
 
 /// The same as [`note_call`], with a name for the id, which differs from run to run.
 fn note_with_id(ctx: &mut TestCtx<'_>, what: &str, id: &str, command: &mut Command) -> Result<()> {
-    let before = ctx.seen.notes.len();
+    let before = ctx.output.notes.len();
     note_call(ctx, what, command)?;
-    for note in &mut ctx.seen.notes[before..] {
+    for note in &mut ctx.output.notes[before..] {
         *note = note.replace(&format!("({id})"), "(ID)");
     }
     Ok(())

@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, AsRawFd};
 use anyhow::{Context, Result};
 use libbpf_rs::OpenObject;
 
-use super::{TestCtx, other_progs};
+use super::other_progs;
 use crate::load;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 use crate::test_spec::TestSpec;
 
 /// Loads the one after the other, attaches, runs, reads.
@@ -30,8 +31,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let link = prog_run::attach(&program)?;
     let run = prog_run::run(&target, ctx.spec.repeat, None)?;
     drop(link);
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     other_progs::note_streams(ctx, name, target.as_fd())?;
     Ok(run.retval)
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use super::{print, waiter};
 use crate::poll;
-use crate::scenario::{TestCtx, load_insns};
+use crate::scenario::load_insns;
+use crate::test_ctx::TestCtx;
 
 const ROUNDS: usize = 50;
 

@@ -6,9 +6,9 @@ use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Reads the test's own stdout, which makes `reader` print, and then that of `reader`.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -16,7 +16,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let retval = {
         let program = loaded.program()?;
         let retval = prog_run::run_fd(program.as_fd())?;
-        Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+        Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
         let mut text = Vec::new();
         let reader = loaded.other("reader")?;
         Stream::Stdout.drain(reader.as_fd(), &mut text)?;
@@ -28,6 +28,6 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     };
     loaded.detach_others();
     let reader = loaded.other("reader")?;
-    Stream::Stderr.drain(reader.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(reader.as_fd(), &mut ctx.output.stderr)?;
     Ok(Some(retval))
 }
