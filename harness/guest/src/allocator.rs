@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! How the agent's allocator deals with memory.
+//! Settings of the agent's allocator.
 //!
-//! libbpf reads the kernel's types anew for each test, some megabytes of them. Where these pages are
-//! given back and got again every time, faulting them in takes most of a test's time under software
-//! emulation; so what was freed is kept.
+//! libbpf reads several megabytes of kernel types for each test. Returning these pages and faulting
+//! them in again takes most of a test's time under software emulation, so the allocator keeps freed
+//! memory.
 
-/// Smaller blocks come from the heap, which keeps its pages. Larger ones, as the verifier's log, are
-/// mapped: they are zeros that cost nothing until they are written to.
+/// Blocks from this size on are mapped, such as the buffer for the verifier's log: zero pages cost
+/// nothing until they are written.
 const MAPPED_FROM: libc::c_int = 12 << 20;
 
-/// The heap gives memory back when this much lies free at its end.
+/// The heap returns memory to the kernel when this much is free at its end.
 const KEPT: libc::c_int = 256 << 20;
 
-/// Has the allocator keep_freed what is freed. It may refuse: then all only takes longer.
+/// Makes the allocator keep freed memory. `mallopt()` may fail: then tests only take longer.
 pub fn keep_freed() {
-    // SAFETY: sets numbers of the allocator, before there are threads.
+    // SAFETY: sets parameters of the allocator, before there are threads.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM);
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The CPUs of the guest, staying on one of them, and waiting for what runs on them.
+//! The guest's CPUs: which there are, pinning a thread to them, waiting for programs that run on
+//! them.
 
 use std::io;
 use std::mem;
@@ -11,7 +12,7 @@ pub const HOTPLUG_SWITCH: &str = "/sys/devices/system/cpu/cpu1/online";
 
 /// The CPUs that this process may run on.
 pub fn online() -> Result<Vec<u32>> {
-    // SAFETY: a set of bits, for which zeros are a value.
+    // SAFETY: a bit set; all zeros is a valid value.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
     // SAFETY: the set is valid for writes of its size.
     let ret = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
@@ -20,7 +21,7 @@ pub fn online() -> Result<Vec<u32>> {
         "sched_getaffinity: {}",
         io::Error::last_os_error()
     );
-    // SAFETY: the set is whole, and the index within it.
+    // SAFETY: the set is initialised, and the index is within it.
     let has = |cpu: usize| unsafe { libc::CPU_ISSET(cpu, &set) };
     Ok((0..32)
         .filter(|cpu| has(*cpu))
@@ -28,12 +29,12 @@ pub fn online() -> Result<Vec<u32>> {
         .collect())
 }
 
-/// Keeps this thread on that CPU.
+/// Pins this thread to a CPU.
 pub fn stay_on(cpu: u32) -> Result<()> {
     stay_on_any(&[cpu])
 }
 
-/// Keeps this thread on those CPUs.
+/// Pins this thread to a set of CPUs.
 pub fn stay_on_any(cpus: &[u32]) -> Result<()> {
     // SAFETY: as above.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
@@ -51,9 +52,9 @@ pub fn stay_on_any(cpus: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// Waits until every program that runs now, on whichever CPU, is through.
+/// Waits until every program that is running now, on any CPU, has ended.
 pub fn wait_for_programs() -> Result<()> {
-    /// Waits for what the kernel calls a grace period, which no program outlasts.
+    /// Waits for an RCU grace period, which no running program outlasts.
     const MEMBARRIER_CMD_GLOBAL: libc::c_int = 1;
     let (flags, no_cpu): (libc::c_uint, libc::c_int) = (0, 0);
     // SAFETY: takes numbers only.

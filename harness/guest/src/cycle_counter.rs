@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The CPU's cycle counter, which interrupts when it overflows.
+//! The CPU's cycle counter, whose overflow raises an interrupt.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use anyhow::{Context, Result};
 
-/// The kernel's `struct perf_event_attr`, as far as its first version goes.
+/// The first version of the kernel's `struct perf_event_attr`.
 #[repr(C)]
 #[derive(Default)]
 struct Attributes {
@@ -25,14 +25,14 @@ struct Attributes {
 /// `PERF_TYPE_HARDWARE`, whose `PERF_COUNT_HW_CPU_CYCLES` is 0.
 const HARDWARE: u32 = 0;
 
-/// Short enough to come soon, long enough to let the CPU do something else.
+/// Short enough to overflow soon, long enough to let the CPU do other work.
 const PERIOD: u64 = 1_000_000;
 
-/// A counter of this thread's cycles, on whichever CPU it runs.
+/// Counts this thread's cycles, on any CPU.
 pub struct Counter(OwnedFd);
 
 impl Counter {
-    /// Begins to count; fails where the machine has no cycle counter.
+    /// Starts counting; fails where the machine has no cycle counter.
     pub fn open() -> Result<Counter> {
         let attributes = Attributes {
             kind: HARDWARE,
@@ -41,7 +41,7 @@ impl Counter {
             ..Attributes::default()
         };
         let (this_thread, any_cpu, no_group, no_flags) = (0, -1, -1, 0_u64);
-        // SAFETY: the attributes are valid for the call and say their own size.
+        // SAFETY: the attributes are valid for the call and contain their own size.
         let fd = unsafe {
             libc::syscall(
                 libc::SYS_perf_event_open,
@@ -52,11 +52,11 @@ impl Counter {
                 no_flags,
             )
         };
-        let fd = RawFd::try_from(fd).context("the kernel gave no fd")?;
+        let fd = RawFd::try_from(fd).context("perf_event_open returned no fd")?;
         if fd < 0 {
             return Err(io::Error::last_os_error()).context("cannot count the CPU's cycles");
         }
-        // SAFETY: a new fd that nobody else owns.
+        // SAFETY: a new fd that nothing else owns.
         Ok(Counter(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a program's fdinfo says of its streams.
+//! The counters of a program's streams in its fdinfo.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,34 +9,34 @@ use anyhow::{Context, Result};
 
 use crate::stream::Stream;
 
-/// The counters, by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
+/// The counters by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Counters(BTreeMap<String, u64>);
 
 impl Counters {
-    /// Reads them.
+    /// Reads the fdinfo of the program.
     pub fn of(program: BorrowedFd<'_>) -> Result<Counters> {
         let file = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
         parse(&text).with_context(|| format!("in {file}"))
     }
 
-    /// All of them, in the order of their names.
+    /// All counters, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// Messages of the stream that were refused, for whatever reason.
+    /// Refused messages of the stream, for any reason.
     pub fn refused_messages(&self, stream: Stream) -> u64 {
         self.refused(stream, "_msgs")
     }
 
-    /// Their bytes.
+    /// Refused bytes of the stream, for any reason.
     pub fn refused_bytes(&self, stream: Stream) -> u64 {
         self.refused(stream, "_bytes")
     }
 
-    /// Bytes of the stream that nobody has read.
+    /// Unread bytes of the stream.
     pub fn pending(&self, stream: Stream) -> u64 {
         let name = format!("{stream}_pending_bytes");
         self.0.get(&name).copied().unwrap_or(0)
@@ -61,7 +61,7 @@ fn parse(fdinfo: &str) -> Result<Counters> {
             let value = value
                 .trim()
                 .parse()
-                .with_context(|| format!("no number: {line:?}"))?;
+                .with_context(|| format!("not a number: {line:?}"))?;
             counters.insert(name.to_owned(), value);
         }
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_the_streams_are_found_and_added_up() {
+    fn counters_are_parsed_and_added_up() {
         let counters = parse(
             "prog_id:\t7\nstdout_pending_bytes:\t5\nstdout_refused_full_msgs:\t2\n\
              stdout_refused_full_bytes:\t30\nstdout_refused_busy_msgs:\t1\n\

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The modules of this crate do not import each other in a circle.
+//! Tests that no modules of this crate import each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

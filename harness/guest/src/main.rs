@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest agent: discovers the tests in BPF objects, runs each alone, and reports raw what it
-//! did. It never judges.
+//! The guest agent: discovers the tests in BPF objects, runs each alone, and reports the raw
+//! results. The host decides whether they are right.
 
 use std::process::ExitCode;
 
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // the console is all that is left to say it on
+            // there may be no channel, so the error goes to the console
             eprintln!("bpf-streams-guest: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Whether those who wait for a lock queue up, which the kernel does not let them do in some guests.
+//! The module parameter `rqspinlock.unfair`. If it is 1, as in some guests, waiters of a lock do
+//! not queue, and acquisition is unfair.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,14 +9,14 @@ use anyhow::{Context, Result};
 
 const FILE: &str = "/sys/module/rqspinlock/parameters/unfair";
 
-/// The setting while a test changes it; dropping this puts back what was there before.
+/// Changes the parameter for a test. Dropping it restores the old value.
 pub struct UnfairParam {
-    /// None in mainline, which lets nobody choose.
+    /// `None` in mainline, which has no such parameter.
     before: Option<String>,
 }
 
 impl UnfairParam {
-    /// Keeps what the setting is now.
+    /// Saves the current value.
     pub fn keep() -> Result<UnfairParam> {
         let before = match fs::read_to_string(FILE) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -24,7 +25,7 @@ impl UnfairParam {
         Ok(UnfairParam { before })
     }
 
-    /// Lets waiters queue up, or not.
+    /// Makes waiters queue, or not.
     pub fn set_queued(&self, queued: bool) -> Result<()> {
         if self.before.is_none() {
             return Ok(());
@@ -39,7 +40,7 @@ impl Drop for UnfairParam {
         if let Some(before) = &self.before
             && let Err(error) = fs::write(FILE, before)
         {
-            // the tests after this one are not what they seem: the console's reader must know
+            // later tests would run with the wrong value: report it on the console
             eprintln!("bpf-streams-guest: cannot restore {FILE}: {error}");
         }
     }

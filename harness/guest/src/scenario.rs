@@ -174,7 +174,9 @@ pub fn find(name: Option<&str>) -> Result<Scenario> {
         .iter()
         .find(|(known, _)| *known == name)
         .map(|(_, scenario)| *scenario)
-        .with_context(|| format!("the agent knows no scenario `{name}`; see guest/src/scenario.rs"))
+        .with_context(|| {
+            format!("unknown scenario `{name}`; known scenarios are in guest/src/scenario.rs")
+        })
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reading a program's streams.
+//! Reads a program's streams.
 //!
-//! Every read but those that must fail goes through libbpf's `bpf_prog_stream_read()`, as it was
-//! written for later kernels.
+//! All valid reads go through libbpf's `bpf_prog_stream_read()`, as written for later kernels.
 
 use std::fmt;
 use std::io;
@@ -13,7 +12,7 @@ use libbpf_rs::libbpf_sys;
 
 use crate::poll;
 
-/// More than a stream can hold would be a kernel that never stops giving.
+/// More than any stream holds: a kernel that gives more never stops.
 const MAX_BYTES: usize = 128 << 20;
 
 /// One of a program's two streams.
@@ -26,12 +25,12 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Both.
+    /// Both streams.
     pub const ALL: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
     /// Reads once.
     pub fn read(self, program: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-        // the kernel takes no more at once
+        // the kernel's limit for one read
         let length = buffer.len().min(i32::MAX as usize) as u32;
         // SAFETY: the buffer is valid for writes of its length.
         let ret = unsafe {
@@ -46,7 +45,7 @@ impl Stream {
         usize::try_from(ret).map_err(|_| io::Error::from_raw_os_error(-ret))
     }
 
-    /// Reads until there is nothing left.
+    /// Reads until the stream is empty.
     pub fn drain(self, program: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -63,7 +62,7 @@ impl Stream {
         }
     }
 
-    /// What epoll says when there is text.
+    /// The epoll event for text in this stream.
     pub fn event(self) -> u32 {
         match self {
             Stream::Stdout => poll::STDOUT,
@@ -71,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// Its name.
+    /// `stdout` or `stderr`.
     pub fn name(self) -> &'static str {
         match self {
             Stream::Stdout => "stdout",
@@ -79,10 +78,10 @@ impl Stream {
         }
     }
 
-    /// Says what a failed read was.
+    /// The error message for a failed read.
     pub fn read_error(self, error: &io::Error) -> anyhow::Error {
         let hint = match error.raw_os_error() {
-            Some(libc::EINVAL) => " (has this kernel BPF_PROG_STREAM_READ_BY_FD?)",
+            Some(libc::EINVAL) => " (does this kernel have BPF_PROG_STREAM_READ_BY_FD?)",
             _ => "",
         };
         anyhow!("cannot read the program's {self}: {error}{hint}")

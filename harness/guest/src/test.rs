@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs one test and tells what it did.
+//! Runs one test and reports its result.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use crate::load::Rejection;
 use crate::scenario;
 use crate::test_ctx::{Output, TestCtx};
 
-/// Runs the test. Whatever goes wrong in it, the report tells; the next test begins afresh.
+/// Runs the test. Every error in it, including a panic, becomes part of the report.
 pub fn run(test: &Test, headroom: &Headroom, channel: &mut Channel) -> TestReport {
     let begun = Instant::now();
     let mut output = Output::default();
@@ -46,7 +46,7 @@ pub fn run(test: &Test, headroom: &Headroom, channel: &mut Channel) -> TestRepor
     }
 }
 
-/// Runs the program as the test spec, where what it needs is here.
+/// Runs the program as its spec says, if all required features are available.
 fn attempt(test: &Test, channel: &mut Channel, output: &mut Output) -> Result<Outcome> {
     let spec = test.spec.as_ref().map_err(|mistake| anyhow!("{mistake}"))?;
     for feature in &spec.requires {
@@ -80,5 +80,5 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a text")
+        .unwrap_or("no message")
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads a stream until it has given enough text, and to its end by libbpf or by bpftool.
+//! Reads a stream until it has given a number of bytes, or to its end.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};

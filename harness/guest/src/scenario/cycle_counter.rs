@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Has the program run when the CPU's cycle counter overflows, until it has printed to stdout.
+//! Attaches the program to overflows of the cycle counter, until it has printed to stdout.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -10,7 +10,7 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 use crate::wait::{self, TIMEOUT};
 
-/// Counts, waits without sleeping, which takes cycles, and reads.
+/// Opens the counter, spins (which uses cycles) until there is text, and reads.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

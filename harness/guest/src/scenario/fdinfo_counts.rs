@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a program's fdinfo says was refused, before and after everything is read.
+//! The counters in a program's fdinfo, before and after all text is read.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -12,11 +12,11 @@ use crate::stream::Stream;
 use crate::sysctl::Limit;
 use crate::test_ctx::TestCtx;
 
-/// Ends the line that a reader gets for reports that were left out, which was never in the stream.
+/// End of the line that a read returns for suppressed reports. The stream does not hold this line.
 const NOTICE_END: &[u8] = b" further reports were suppressed\n";
 
-/// Notes every figure that is not 0. How long reports are differs from machine to machine: of stderr's
-/// unread bytes it holds that they are those that are read then.
+/// Notes every counter that is not 0. The length of reports differs between machines, so the unread
+/// bytes of stderr are only compared with the bytes that are read.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -31,7 +31,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let read = text.len() - notice(&text).len();
     ensure!(
         usize::try_from(pending)? == read,
-        "{pending} bytes were pending in stderr, and {read} were read then"
+        "{pending} bytes were pending in stderr, but {read} were read"
     );
     let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
     ctx.output.notes.extend(notes);
@@ -39,15 +39,15 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(Some(retval))
 }
 
-/// The same with room for 4096 bytes of unread text a stream.
+/// As [`run`], with a limit of 4096 bytes.
 pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(4096)?;
     run(ctx)
 }
 
-/// Where the number is not the same in every run: the program, and those it names, are returned by as
-/// many errors as it returns, and all for this reason.
+/// For counts that differ between runs: the program returns how many of its prints, and of those of
+/// the programs that it names, were refused. The counters must match, all for this reason.
 pub fn run_and_compare(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -77,7 +77,7 @@ pub fn run_and_compare(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64
     Ok(None)
 }
 
-/// The line about reports that were left out, if the text ends with it.
+/// The line about suppressed reports, if the text ends with it.
 fn notice(text: &[u8]) -> &[u8] {
     if !text.ends_with(NOTICE_END) {
         return &[];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A stream that is full takes what was read out of it, not a byte less or more.
+//! A full stream accepts exactly as many bytes as were read from it.
 //!
-//! The program prints dots until one is refused, and returns how many fitted.
+//! The program prints dots until one is refused, and returns how many were accepted.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -39,7 +39,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 fn fill(program: &ProgramMut<'_>) -> Result<i64> {
     prog_run::run(program, 1, None)?
         .retval
-        .context("the program's type returns nothing")
+        .context("the program has no return value")
 }
 
 fn drain(fd: BorrowedFd<'_>) -> Result<usize> {

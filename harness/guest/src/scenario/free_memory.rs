@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! How much memory is free, for scenarios that look whether it comes back.
+//! Free memory, for scenarios that check for leaks.
 
 use std::fs;
 use std::thread;
@@ -9,32 +9,31 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{kmemleak, settings};
 
-/// What the rest of the guest may take or give meanwhile.
+/// What the rest of the guest may allocate or free during a test.
 pub const SLACK_KIB: i64 = 1024;
 
-/// The kernel frees some things a while after they were given up, on a busy host much later.
+/// Time limit for the kernel to free memory, which takes long on a busy host.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What counts as free in `/proc/zoneinfo`: the zones' free pages, and the lists of free pages of each
-/// CPU, which can grow to many MiB and which MemFree of `/proc/meminfo` leaves out.
+/// Names in `/proc/zoneinfo` of what counts as free: the zones' free pages, and the per-CPU lists
+/// of free pages, which can grow to many MiB and which MemFree of `/proc/meminfo` omits.
 const FREE: &[&str] = &["nr_free_pages ", "count:"];
 
-/// The pages of slabs count as free, too, where the kernel searches for leaked objects itself: KASAN
-/// of the same kernels keeps freed objects back for long, many MiB of them, and which of the others
-/// are leaked, kmemleak knows better.
+/// Slab pages count as free too if the kernel has kmemleak: KASAN in the same kernel keeps many MiB
+/// of freed objects in quarantine, and kmemleak finds leaked objects.
 const SLABS: &[&str] = &["nr_slab_reclaimable ", "nr_slab_unreclaimable "];
 
-/// What vmalloc was given back and has not given up yet. It has no pages any more, but KASAN's shadow
-/// of it, an eighth of its size, stays as long.
+/// Freed vmalloc areas that are not purged yet. They have no pages, but KASAN keeps their shadow
+/// memory, an eighth of their size.
 const UNPURGED: &str = " unpurged vm_area";
 const SHADOW: i64 = 8;
 
-/// KiB of memory that nothing uses.
+/// Free memory in KiB.
 pub fn now() -> Result<i64> {
     Ok(free_in_zones()? + shadow_of_unpurged()?)
 }
 
-/// KiB of KASAN's shadow that is about to be freed; nothing where kernels have none.
+/// KASAN shadow memory in KiB that is about to be freed; 0 without KASAN.
 fn shadow_of_unpurged() -> Result<i64> {
     if !kmemleak::is_enabled() {
         return Ok(0);
@@ -42,7 +41,7 @@ fn shadow_of_unpurged() -> Result<i64> {
     Ok(unpurged(&read("/proc/vmallocinfo")?) / SHADOW / 1024)
 }
 
-/// Adds up the bytes, which stand behind the addresses.
+/// Adds up the sizes, which are the second column.
 fn unpurged(vmallocinfo: &str) -> i64 {
     vmallocinfo
         .lines()
@@ -60,13 +59,13 @@ fn free_in_zones() -> Result<i64> {
     let text = read(FILE)?;
     let slabs = if kmemleak::is_enabled() { SLABS } else { &[] };
     let pages = sum(&text, &[FREE, slabs].concat())
-        .with_context(|| format!("{FILE} names no free pages"))?;
-    // SAFETY: takes and gives numbers only.
+        .with_context(|| format!("{FILE} has no counts of free pages"))?;
+    // SAFETY: takes and returns numbers only.
     let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     Ok(pages * page_size / 1024)
 }
 
-/// Adds up the counts that have one of these names.
+/// Adds up the counts with one of these names.
 fn sum(zoneinfo: &str, names: &[&str]) -> Option<i64> {
     zoneinfo
         .lines()
@@ -77,7 +76,7 @@ fn sum(zoneinfo: &str, names: &[&str]) -> Option<i64> {
         .filter(|pages| *pages > 0)
 }
 
-/// The same, when it has stopped to change.
+/// Free memory in KiB when it has stopped changing.
 pub fn settled() -> Result<i64> {
     let begun = Instant::now();
     let mut last = now()?;
@@ -92,7 +91,7 @@ pub fn settled() -> Result<i64> {
     Ok(last)
 }
 
-/// Waits until as much is free again as was `before`.
+/// Waits until as much memory is free as `before`.
 pub fn wait_until_restored(before: i64) -> Result<()> {
     let begun = Instant::now();
     loop {
@@ -102,7 +101,7 @@ pub fn wait_until_restored(before: i64) -> Result<()> {
         }
         ensure!(
             begun.elapsed() < settings::scaled(TIMEOUT),
-            "{missing} KiB more are in use than before, {SLACK_KIB} KiB are allowed"
+            "{missing} KiB more are in use than before; {SLACK_KIB} KiB are allowed"
         );
         thread::sleep(Duration::from_millis(10));
     }
@@ -113,7 +112,7 @@ mod tests {
     use super::{FREE, SLABS, sum, unpurged};
 
     #[test]
-    fn what_vmalloc_keeps_back_is_added_up() {
+    fn unpurged_areas_are_added_up() {
         let text = "0x1-0x2   8192 bpf_prog_alloc+0x1/0x2 pages=1 vmalloc N0=1
 0x1-0x2   12288 unpurged vm_area
 0x1-0x2    8192 unpurged vm_area

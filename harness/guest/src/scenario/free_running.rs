@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Removes a program while it runs: a CPU attaches it, gives back all other references, has another CPU
-//! make it run, and detaches it meanwhile; and so on, for as long as the host says. In the end at least
-//! one run has outlasted the last reference, and no report has gone to another program.
+//! Frees a program while it runs: one CPU attaches the program, drops all other references, makes
+//! another CPU run it, and detaches it during the run, repeatedly for the duration of a stress
+//! test. At least one run must outlast the last reference, and no report may go to another program.
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -28,36 +28,36 @@ use crate::wait::{self, TIMEOUT};
 mod counts;
 mod loopback;
 
-/// Where the program runs, and where it is removed.
+/// CPUs that run and that remove the program.
 const RUNS_ON: u32 = 1;
 const REMOVED_ON: u32 = 0;
 
-/// So many rounds at least, also where one takes longer than the test may.
+/// Minimum number of rounds, even if they take longer than a stress test.
 const ROUNDS: usize = 3;
 
-/// The root of the control groups, where the guest's first process mounts them: all sockets are in it.
+/// The root cgroup, which contains all sockets; the guest's init mounts it.
 const CGROUP: &str = "/sys/fs/cgroup";
 
-/// How long to wait for the next look at what runs on the other CPU.
+/// Pause between two reads of the counts.
 const MOMENT: Duration = Duration::from_millis(2);
 
-/// Holds the only reference to the program; dropping it removes the program.
+/// The only reference to the program. Dropping it frees the program.
 type Attached = Box<dyn std::any::Any>;
 
-/// What one kind of test does.
+/// How a kind of test attaches and runs the program.
 struct Plan<'a> {
-    /// Attaches the program and gives back all other references to it.
+    /// Attaches the program and drops all other references to it.
     attach: &'a dyn Fn(Loaded) -> Result<Attached>,
-    /// Makes the program run once, where it does not run by itself.
+    /// Makes the program run once, unless it runs by itself.
     drive: &'a (dyn Fn() -> Result<()> + Sync),
-    /// Whether the program's stderr has reports.
+    /// Whether the program's runs cause reports.
     reports: bool,
-    /// Whether a run can outlast the removal. The kernel waits in some: for runs in a trampoline or in the
-    /// XDP dispatcher that it changes, for a tracepoint's or a timer's.
+    /// Whether a run can outlast the removal. The kernel waits for runs in a trampoline or an XDP
+    /// dispatcher that it changes, and for runs of a tracepoint or a timer.
     outlasts: bool,
 }
 
-/// Attached to cgroup egress, with UDP packets.
+/// Attached to cgroup egress, run by UDP packets.
 pub fn run_cgroup(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let _loopback = Loopback::up()?;
     let packets = Packets::new()?;
@@ -76,7 +76,7 @@ pub fn run_cgroup(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     )
 }
 
-/// Attached to the loopback device, with UDP packets.
+/// Attached to the loopback device, run by UDP packets.
 pub fn run_xdp(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loopback = Loopback::up()?;
     let packets = Packets::new()?;
@@ -94,7 +94,8 @@ pub fn run_xdp(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     )
 }
 
-/// Attached where its section says. The program that the test names, if any, stays attached there.
+/// Attached as its section says. The program that the test names, if any, stays attached to the
+/// same hook.
 pub fn run_attached(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let others = ctx
         .spec
@@ -121,12 +122,12 @@ pub fn run_attached(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Called through an array of programs, whose entry is deleted.
+/// Run by a tail call; its entry in the prog array is deleted.
 pub fn run_prog_array(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_prog_array_with(ctx, true)
 }
 
-/// The same of a program that does nothing that is reported.
+/// As [`run_prog_array`], for a program that causes no reports.
 pub fn run_prog_array_silent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_prog_array_with(ctx, false)
 }
@@ -136,7 +137,7 @@ fn run_prog_array_with(ctx: &mut TestCtx<'_>, reports: bool) -> Result<Option<i6
         .spec
         .load_with
         .first()
-        .context("the test names no program that calls it")?;
+        .context("the test must name its caller with __load_with()")?;
     let caller = load::load_alone(ctx.test, name)?;
     let program = caller.program()?;
     let fd = program.as_fd();
@@ -154,7 +155,7 @@ fn run_prog_array_with(ctx: &mut TestCtx<'_>, reports: bool) -> Result<Option<i6
     Ok(None)
 }
 
-/// The first entry of an array of programs, for as long as this lives.
+/// The first entry of a prog array. Dropping it deletes the entry.
 struct Entry(MapHandle);
 
 impl Entry {
@@ -171,23 +172,23 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         if let Err(error) = self.0.delete(&Entry::KEY) {
-            // the console's reader must know; the program stays, which the scenario notices
+            // report it on the console; the scenario then fails as the program is not freed
             eprintln!("bpf-streams-guest: cannot delete an entry: {error}");
         }
     }
 }
 
-/// A timer callback that starts its timer again.
+/// Run as a timer callback that restarts its timer.
 pub fn run_timer(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_callback(ctx, "timers", false)
 }
 
-/// The same of a work queue's.
+/// Run as a workqueue callback that restarts its work.
 pub fn run_wq(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_callback(ctx, "works", true)
 }
 
-/// The last reference to the program goes with the map that has the callback.
+/// The map of the timer or work holds the last reference to the program.
 fn run_callback(ctx: &mut TestCtx<'_>, map: &str, outlasts: bool) -> Result<Option<i64>> {
     run(
         ctx,
@@ -207,7 +208,7 @@ fn run_callback(ctx: &mut TestCtx<'_>, map: &str, outlasts: bool) -> Result<Opti
     )
 }
 
-/// Goes round as long as the host says.
+/// Runs the rounds and notes the result.
 fn run(ctx: &mut TestCtx<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
     let everywhere = cpus::online()?;
     let outlasted = thread::scope(|scope| {
@@ -234,8 +235,8 @@ fn run(ctx: &mut TestCtx<'_>, plan: &Plan<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Runs the program once for each order. Attaching a program patches kernel code, so this CPU must not be
-/// running the program at that time: that would test code patching, not removal.
+/// Runs the program once for each order. Attaching patches kernel code, so the program must not run
+/// on this CPU at that time: that would test code patching, not removal.
 fn drive(once: &(dyn Fn() -> Result<()> + Sync), orders: &Receiver<()>) -> Result<()> {
     cpus::stay_on(RUNS_ON)?;
     while orders.recv().is_ok() {
@@ -244,7 +245,8 @@ fn drive(once: &(dyn Fn() -> Result<()> + Sync), orders: &Receiver<()>) -> Resul
     Ok(())
 }
 
-/// Attaches and removes the program again and again; gives how often a run outlasted it.
+/// Attaches and frees the program repeatedly; returns how many runs outlasted their program's
+/// references.
 fn rounds(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: Sender<()>) -> Result<usize> {
     cpus::stay_on(REMOVED_ON)?;
     let until = Instant::now() + settings::stress();
@@ -258,7 +260,7 @@ fn rounds(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: Sender<()>) -> Result<usiz
     Ok(outlasted)
 }
 
-/// Gives whether a run was under way when the last reference was gone.
+/// Returns whether a run was in progress after the last reference was dropped.
 fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: bool) -> Result<bool> {
     let loaded = load::load(ctx.test, &TestSpec::default())?;
     let counts = Counts::of(&loaded)?;
@@ -266,12 +268,12 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
     let attached = (plan.attach)(loaded)?;
     orders
         .send(())
-        .context("nothing runs the program any more")?;
+        .context("the thread that runs the program has ended")?;
     if first && plan.reports {
         expect_own_report(ctx, program.as_fd())?;
         orders
             .send(())
-            .context("nothing runs the program any more")?;
+            .context("the thread that runs the program has ended")?;
     }
     drop(program);
     let begun = Instant::now();
@@ -285,12 +287,12 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
             begun.elapsed() < settings::scaled(TIMEOUT),
             "the program never ran"
         );
-        // a busy machine can make this CPU wait for longer than a run lasts
+        // on a busy machine this CPU may be preempted for longer than a run takes
         if runs.ended > missed {
             missed = runs.ended;
             orders
                 .send(())
-                .context("nothing runs the program any more")?;
+                .context("the thread that runs the program has ended")?;
         }
     }
     drop(attached);
@@ -299,7 +301,7 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
     Ok(outlasted)
 }
 
-/// Waits until no run is under way.
+/// Waits until no run is in progress.
 fn wait_for_end(counts: &Counts) -> Result<()> {
     let begun = Instant::now();
     while counts.read()?.is_running() {
@@ -312,13 +314,13 @@ fn wait_for_end(counts: &Counts) -> Result<()> {
     Ok(())
 }
 
-/// Waits for the first report, which is the program's.
+/// Waits for the first report, which must be of this program.
 fn expect_own_report(ctx: &TestCtx<'_>, program: BorrowedFd<'_>) -> Result<()> {
     let mut text = Vec::new();
     wait::for_bytes(Stream::Stderr, program, 1, TIMEOUT, &mut text)?;
     let items = reports::parse(&text).context("stderr")?;
     let Some(Item::KernelReport(report)) = items.first() else {
-        bail!("stderr begins with no report: {items:?}");
+        bail!("stderr does not begin with a report: {items:?}");
     };
     let named = |name: &str| {
         report
@@ -328,7 +330,7 @@ fn expect_own_report(ctx: &TestCtx<'_>, program: BorrowedFd<'_>) -> Result<()> {
             .any(|program| program.name == name)
     };
     let expected = &ctx.test.program;
-    // a callback runs without its program
+    // the stack of a callback does not contain its program
     let callback = ["expired", "work"].iter().any(|name| named(name));
     ensure!(
         callback || named(expected),
@@ -337,13 +339,13 @@ fn expect_own_report(ctx: &TestCtx<'_>, program: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// No report went to a program that did nothing wrong.
+/// No report went to a program that caused none.
 fn expect_silence(other: &Loaded) -> Result<()> {
     let mut text = Vec::new();
     Stream::Stderr.drain(other.program()?.as_fd(), &mut text)?;
     ensure!(
         text.is_empty(),
-        "a report of the program went to another's stderr: {}",
+        "a report of the program went to the stderr of another program: {}",
         String::from_utf8_lossy(&text)
     );
     Ok(())

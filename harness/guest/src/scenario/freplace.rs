@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! An extension: loads the program that the test names, lets the test's own replace the function of it
-//! that its section says, runs the extended program, and reads the streams of both.
+//! Loads the program that the test names, replaces its function that the section of the test's own
+//! program names, runs the program, and reads the streams of both.
 
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -14,13 +14,13 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 use crate::test_spec::TestSpec;
 
-/// Loads the one after the other, attaches, runs, reads.
+/// Loads both programs, attaches, runs and reads.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let name = ctx
         .spec
         .load_with
         .first()
-        .context("an extension says what it extends, by __load_with()")?;
+        .context("an extension must name its target program with __load_with()")?;
     let extended = load::load_alone(ctx.test, name)?;
     let target = extended.program()?;
     let test = ctx.test;
@@ -37,7 +37,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// Says which program the extension extends; the function's name stands in its section's.
+/// Sets the attach target of the extension; its section contains the function's name.
 fn aim(object: &mut OpenObject, extension: &str, extended: i32) -> Result<()> {
     for mut program in object.progs_mut() {
         if program.name() == extension {
@@ -47,7 +47,7 @@ fn aim(object: &mut OpenObject, extension: &str, extended: i32) -> Result<()> {
                 .map(|(_, function)| function.to_owned());
             program
                 .set_attach_target(extended, function)
-                .context("cannot say what the extension extends")?;
+                .context("cannot set the attach target of the extension")?;
         }
     }
     Ok(())

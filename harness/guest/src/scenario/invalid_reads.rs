@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads that must fail, each by its own reason, and then the text as it was printed: a read that
-//! failed took nothing away.
+//! Reads that must fail, each for another reason. The text is still complete afterwards: a failed
+//! read consumes nothing.
 
 use std::fs::File;
 use std::io;
@@ -13,10 +13,10 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Number of `BPF_PROG_STREAM_READ_BY_FD`.
+/// `BPF_PROG_STREAM_READ_BY_FD`.
 const COMMAND: libc::c_long = 37;
 
-/// `union bpf_attr` of the command, and some bytes after its fields.
+/// `union bpf_attr` of the command, and four bytes after its fields.
 #[repr(C)]
 struct Attr {
     buffer: u64,
@@ -26,16 +26,16 @@ struct Attr {
     after: u32,
 }
 
-/// Which reads to try, into a buffer, of a program, beside an fd that is no program's.
+/// Returns the reads to try, given a buffer, a program, and an fd that is not a program.
 type Attempts =
     fn(&mut [u8; 64], BorrowedFd<'_>, BorrowedFd<'_>) -> Result<Vec<(&'static str, Attr)>>;
 
-/// Tries every bad read but those that are too long.
+/// Tries all invalid reads but those of invalid lengths.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     attempt(ctx, bad_reads)
 }
 
-/// Tries lengths that no int holds.
+/// Tries lengths that do not fit an int.
 pub fn run_lengths(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     attempt(ctx, |buffer, program, _| {
         let at = buffer.as_mut_ptr() as u64;
@@ -70,7 +70,7 @@ fn number(fd: BorrowedFd<'_>) -> u32 {
     fd.as_raw_fd() as u32
 }
 
-/// A read that nothing is wrong with.
+/// A valid read.
 fn good(buffer: u64, program: BorrowedFd<'_>) -> Attr {
     Attr {
         buffer,
@@ -92,7 +92,7 @@ fn bad_reads(
         spoil(&mut attr);
         attr
     };
-    // closed at the end of this statement; nothing is opened until the number has been tried
+    // closed at the end of this statement; nothing is opened before the number is used
     let closed = number(
         File::open("/dev/null")
             .context("cannot open /dev/null")?
@@ -122,7 +122,7 @@ fn bad_reads(
 }
 
 fn read(attr: &Attr) -> io::Result<usize> {
-    // SAFETY: the kernel reads the struct; what it writes to is ours, or must be refused by it.
+    // SAFETY: the kernel reads the struct; the buffer is ours, or the kernel must reject it.
     let ret = unsafe { libc::syscall(libc::SYS_bpf, COMMAND, attr, size_of::<Attr>()) };
     usize::try_from(ret).map_err(|_| io::Error::last_os_error())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The program `drain` of the same object takes text out of the streams of the test's own program and
-//! passes it on in a ring buffer.
+//! The program `drain` of the same object reads the streams of the test's own program with kfuncs,
+//! and passes the text on in a ring buffer.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,10 +17,10 @@ use crate::test_ctx::TestCtx;
 
 mod drain;
 
-/// As many elements as there are.
+/// More elements than a stream holds.
 const ALL: u32 = 1 << 20;
 
-/// Runs the program, drains both streams, and looks what is left for the system call.
+/// Runs the program, drains both streams, and notes what is left for the system call.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
@@ -31,7 +31,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(Some(retval))
 }
 
-/// A part by the system call, one element by the program, the rest by the system call again.
+/// Reads a part with the system call, one element with the program, and the rest with the system
+/// call.
 pub fn run_alternating(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
@@ -52,7 +53,7 @@ pub fn run_alternating(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(Some(retval))
 }
 
-/// Runs the program as often as the test spec, and drains its reports after each.
+/// Runs the program as often as the spec says, and drains its reports after each run.
 pub fn run_reports(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
@@ -68,8 +69,8 @@ pub fn run_reports(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(retval)
 }
 
-/// Two threads run the program, which prints single bytes; one reads, and this one drains. Each byte
-/// comes as often as it was printed.
+/// Two threads run the program, which prints single bytes; one thread reads with the system call,
+/// and this thread drains. Each byte must be read exactly once.
 pub fn run_concurrent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     const WRITERS: usize = 2;
     let loaded = ctx.load()?;
@@ -111,25 +112,25 @@ pub fn run_concurrent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// The program prints as many of each kind of byte.
+/// The program prints every byte value equally often.
 fn check_bytes(text: &[u8], printed: usize) -> Result<()> {
     const KINDS: std::ops::Range<u8> = b'0'..b'0' + 64;
     ensure!(
         text.len() == printed,
-        "{} bytes were taken, {printed} were printed",
+        "{} bytes were read, {printed} were printed",
         text.len()
     );
     for kind in KINDS {
         let count = text.iter().filter(|byte| **byte == kind).count();
         ensure!(
             count == printed / KINDS.len(),
-            "byte {kind} was taken {count} times"
+            "byte {kind} was read {count} times"
         );
     }
     Ok(())
 }
 
-/// Notes what the system call finds when the program has been drained.
+/// Notes what the system call reads after the program has drained the streams.
 fn note_left(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<()> {
     let program = loaded.program()?;
     let mut left = Vec::new();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Loads, runs and removes the program a thousand times without reading what it printed: the memory
-//! in use after the first hundred is that after the last. (One page lost a program would be 4 MiB.)
+//! Loads, runs and frees the program 1000 times without reading its text: memory use must be the
+//! same after the first 100 and after the last. (A leak of one page per program would be 4 MiB.)
 //!
 //! libbpf would spend most of the time on the object and its maps, so it loads once, and the
-//! instructions that it has relocated are loaded again by themselves.
+//! relocated instructions are loaded again without libbpf.
 
 use std::os::fd::AsFd;
 
@@ -17,10 +17,10 @@ use crate::test_ctx::TestCtx;
 const WARM_UP: usize = 100;
 const TIMES: usize = 1000;
 
-/// Two, as programs are also loaded side by side, and as it halves the time.
+/// Two: this also tests parallel loads, and halves the time.
 const THREADS: usize = 2;
 
-/// Loads, runs, removes; compares.
+/// Loads, runs and frees; compares memory use.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -35,7 +35,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Does this many rounds, in two threads.
+/// Runs the rounds, split between two threads.
 fn rounds(instructions: &[libbpf_sys::bpf_insn], times: usize) -> Result<()> {
     let some = || {
         for round in 0..times / THREADS {

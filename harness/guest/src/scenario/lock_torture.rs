@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Locks from every context on every CPU, for as long as the host says: half of the time with waiters
-//! in a queue, half without. Then the program `balance` of the test looks at what is left, and the
-//! failures that the programs counted are held against those that the kernel reported.
+//! Takes locks in every context on every CPU for the duration of a stress test: half of the time
+//! with queued waiters, half with unfair locks. Then the program `balance` of the test checks the
+//! final state, and the failures that the programs counted must match those that the kernel
+//! reported.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,34 +22,34 @@ use crate::settings;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Between two NMIs: as often as there is something new for them to interrupt.
-const NMIS_APART: Duration = Duration::from_millis(5);
+/// Pause between two NMIs.
+const NMI_PERIOD: Duration = Duration::from_millis(5);
 
-/// In processes and interrupts.
+/// In process and interrupt context.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_with(ctx, false)
 }
 
-/// In NMIs besides, which the host injects.
+/// Also in NMIs, which the host injects.
 pub fn run_with_nmis(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_with(ctx, true)
 }
 
 fn run_with(ctx: &mut TestCtx<'_>, nmis: bool) -> Result<Option<i64>> {
     let mut loaded = ctx.load()?;
-    let unfair = UnfairParam::keep()?;
+    let param = UnfairParam::keep()?;
     for queued in [true, false] {
-        unfair.set_queued(queued)?;
+        param.set_queued(queued)?;
         let channel = nmis.then_some(&mut *ctx.channel);
         torture(&loaded, channel, settings::stress() / 2)?;
     }
     loaded.detach_others();
-    // those that were attached may have been at work
+    // detached programs may still be running
     cpus::wait_for_programs()?;
     check_reports(ctx, &loaded).map(|()| None)
 }
 
-/// Has all of them take locks, for so long.
+/// Runs all programs for this time.
 fn torture(loaded: &Loaded, channel: Option<&mut Channel>, time: Duration) -> Result<()> {
     let (program, stop) = (loaded.program()?, loaded.other("stop")?);
     let (start_timer, stubborn) = (loaded.other("start_timer")?, loaded.other("stubborn")?);
@@ -78,7 +79,7 @@ fn torture(loaded: &Loaded, channel: Option<&mut Channel>, time: Duration) -> Re
     run_expecting(stop, "stop", 0..=0)
 }
 
-/// Runs the program on that CPU again and again, with its timer going.
+/// Starts the CPU's timer, and runs the program on that CPU repeatedly.
 fn on_cpu(
     cpu: u32,
     program: BorrowedFd<'_>,
@@ -93,14 +94,14 @@ fn on_cpu(
     Ok(())
 }
 
-/// Has the host inject NMIs while there is somebody at work.
+/// Makes the host inject NMIs until all CPUs are done.
 fn inject(channel: Option<&mut Channel>, running: &AtomicUsize) -> Result<()> {
     let Some(channel) = channel else {
         return Ok(());
     };
     while running.load(Ordering::Acquire) > 0 {
         channel.request(Request::Nmi)?;
-        thread::sleep(NMIS_APART);
+        thread::sleep(NMI_PERIOD);
     }
     Ok(())
 }
@@ -115,14 +116,14 @@ fn run_expecting(
     Ok(())
 }
 
-/// Looks at what is left, and at what was reported.
+/// Checks the final state and the reports.
 fn check_reports(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<()> {
     let balance = loaded.other("balance")?;
     let failures = prog_run::run_fd(balance.as_fd())?;
     Stream::Stdout.drain(balance.as_fd(), &mut ctx.output.stdout)?;
     let mut figures = Vec::new();
     Stream::Stderr.drain(balance.as_fd(), &mut figures)?;
-    // they differ from run to run, so that they are for the reader of the console only
+    // these figures differ from run to run, so they go to the console only
     for line in String::from_utf8_lossy(&figures).lines() {
         eprintln!("{}: {line}", ctx.test.name);
     }
@@ -140,11 +141,11 @@ fn check_reports(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<()> {
     Ok(())
 }
 
-/// How many failures the program's stderr tells of, in words or as suppressed. The text is left in
-/// `text` only where it cannot be understood.
+/// The number of failures that the program's stderr reports, as a report or as suppressed. `text`
+/// keeps the text only if it cannot be parsed.
 fn reports_of(program: BorrowedFd<'_>, text: &mut Vec<u8>) -> Result<u64> {
     Stream::Stderr.drain(program, text)?;
-    let items = reports::parse(text).context("stderr holds a report that cannot be understood")?;
+    let items = reports::parse(text).context("cannot parse a report in stderr")?;
     text.clear();
     Ok(items
         .iter()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A limit that is lowered below what is unread takes effect at once, and drops nothing.
+//! Lowering the limit below the size of the unread text takes effect at once, and drops nothing.
 //!
-//! The program prints a text several times, and returns how many bytes fitted.
+//! The program prints a text several times, and returns how many bytes were accepted.
 
 use std::os::fd::AsFd;
 
@@ -32,7 +32,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 fn print(program: &ProgramMut<'_>) -> Result<i64> {
     prog_run::run(program, 1, None)?
         .retval
-        .context("the program's type returns nothing")
+        .context("the program has no return value")
 }
 
 fn drain(program: &ProgramMut<'_>) -> Result<usize> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The program `reader` is attached to what the kernel calls for each piece of text that a system
-//! call has read. It wants to read its own stdout then, which that system call is reading.
+//! The program `reader` is attached to the kernel function that a read calls for each piece of
+//! text. It tries to read its own stdout there, while that stream is being read.
 
 use std::os::fd::AsFd;
 
@@ -10,7 +10,7 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Reads the test's own stdout, which makes `reader` print, and then that of `reader`.
+/// Reads the test's own stdout, which makes `reader` print, and then the stdout of `reader`.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut loaded = ctx.load()?;
     let retval = {

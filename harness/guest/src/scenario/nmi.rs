@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Attaches the program and has the host inject NMIs until it has printed to stdout.
+//! Attaches the program and makes the host inject NMIs until the program has printed to stdout.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 use crate::wait;
 
-/// An NMI may come while the handler's path is not armed yet; a few are enough.
+/// The first NMI may come before the attachment is active.
 const TRIES: usize = 5;
 
 /// Attaches, injects, waits, detaches, reads.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Attaches the program, and has the host inject NMIs, while the program `below` of the same object
-//! runs on the CPU that they hit, until the attached one has printed to stdout.
+//! Attaches the program, and makes the host inject NMIs while the program `below` of the same
+//! object runs on the CPU that they hit, until the attached program has printed to stdout.
 
 use std::os::fd::AsFd;
 use std::thread;
@@ -15,10 +15,10 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 use crate::wait;
 
-/// The first may come while `below` is not there yet.
+/// The first NMI may come before `below` runs.
 const TRIES: usize = 10;
 
-/// The CPU whose interrupt controller passes injected NMIs on.
+/// The CPU that receives injected NMIs.
 const HIT: u32 = 0;
 
 /// Attaches, runs, injects, waits, detaches, reads.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Four threads run the program at the same time, on all CPUs; then, or meanwhile, stderr is read.
-//! Each of the reports in it must be whole, however they were made at once.
+//! Four threads run the program at the same time, on all CPUs; stderr is read afterwards or at the
+//! same time. All reports must be complete.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::test_ctx::TestCtx;
 
 const THREADS: usize = 4;
 
-/// Runs with several threads, reads with one, and notes how many reports there were of each kind.
+/// Runs with several threads, then reads; notes the number of reports of each kind.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -31,8 +31,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Reads while the program runs. How many reports are suppressed is chance then; those and the others
-/// together are not, and that is noted.
+/// Reads while the program runs. The number of suppressed reports depends on timing, but the sum of
+/// suppressed and printed reports does not, and is noted.
 pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -55,7 +55,7 @@ pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut tasks: Vec<Work<'_>> = vec![Box::new(read)];
     tasks.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
     let text = threads::run_parallel(tasks)?.concat();
-    let items = reports::parse(&text).context("stderr holds a report that cannot be understood")?;
+    let items = reports::parse(&text).context("cannot parse a report in stderr")?;
     let made: u64 = items
         .iter()
         .map(|item| match item {

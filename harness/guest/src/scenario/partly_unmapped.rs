@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A buffer that begins in a mapped page and ends in one that is not: what was copied counts, and
-//! the next read goes on where it ended.
+//! A buffer that begins in a mapped page and ends in an unmapped one: the read returns what was
+//! copied, and the next read continues there.
 //!
-//! How much of the mapped part is copied is the architecture's: x86-64 fills it to the last byte,
-//! arm64 leaves out what it could not copy in one go, but copies at least one.
+//! How much of the mapped part is filled depends on the architecture: x86-64 fills all of it, arm64
+//! may omit the last bytes, but copies at least one.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -17,8 +17,8 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Bytes of the buffer before the page that is not mapped, for each read of its own: in the midst
-/// of the first record, none, and past the end of the first record.
+/// Mapped bytes of the buffer for each read: within the first record, none, and beyond the end of
+/// the first record.
 const MAPPED: [usize; 3] = [5, 0, 15];
 
 /// Runs the program once; reads into the buffer, then the rest.
@@ -41,7 +41,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// A page that is mapped, before one that nobody may touch.
+/// A mapped page followed by an unmapped one.
 struct Pages {
     start: *mut u8,
     size: usize,
@@ -49,9 +49,9 @@ struct Pages {
 
 impl Pages {
     fn map() -> Result<Pages> {
-        // SAFETY: asks for a number.
+        // SAFETY: returns a number.
         let size = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) })?;
-        // SAFETY: a new mapping, placed by the kernel.
+        // SAFETY: a new mapping at an address chosen by the kernel.
         let start = unsafe {
             libc::mmap(
                 ptr::null_mut(),
@@ -77,18 +77,19 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Reads stdout into 64 bytes, of which the first `mapped` are; gives those that were filled.
+    /// Reads stdout into 64 bytes, of which the first `mapped` are mapped; returns the filled
+    /// bytes.
     fn read(
         &self,
         program: std::os::fd::BorrowedFd<'_>,
         mapped: usize,
     ) -> (io::Result<usize>, &[u8]) {
-        // SAFETY: the slice is only handed to the kernel, which is to find out that it must not
-        // write to all of it.
+        // SAFETY: the slice is only passed to the kernel, which must detect that a part is not
+        // writable.
         let buffer = unsafe { slice::from_raw_parts_mut(self.start.add(self.size - mapped), 64) };
         let result = Stream::Stdout.read(program, buffer);
         let copied = result.as_ref().map_or(0, |count| (*count).min(mapped));
-        // SAFETY: these bytes lie in the mapped page.
+        // SAFETY: these bytes are in the mapped page.
         let copied = unsafe { slice::from_raw_parts(self.start.add(self.size - mapped), copied) };
         (result, copied)
     }
@@ -96,7 +97,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, which nothing points into any more.
+        // SAFETY: our own mapping; nothing points into it any more.
         unsafe { libc::munmap(self.start.cast(), self.size) };
     }
 }

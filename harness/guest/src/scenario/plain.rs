@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Load, run, read: what a test does that names no scenario.
+//! Load, run, read: what a test does without a scenario.
 
 use std::os::fd::AsFd;
 
@@ -11,8 +11,8 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 use crate::wait::{self, TIMEOUT};
 
-/// Runs the program as the test spec, waits for what it expects later, detaches, and reads both
-/// streams to their ends.
+/// Runs the program as the spec says, waits for text, detaches, and reads both streams to their
+/// ends.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let (spec, mut loaded) = (ctx.spec, ctx.load()?);
     let run = prog_run::run(&loaded.program()?, spec.repeat, spec.trigger.as_deref())?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs the program on a CPU that another thread wants now and then, and notes how many reports of
-//! each kind and place there were.
+//! Runs the program on a CPU that another thread needs regularly, and notes the number of reports
+//! of each kind and place.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +15,11 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Turns of the other thread that show that it was let through; it wants hundreds.
-const ENOUGH: i64 = 20;
-const NOW_AND_THEN: Duration = Duration::from_millis(1);
+/// Minimum number of wake-ups of the other thread, which tries hundreds.
+const MIN_WAKE_UPS: i64 = 20;
+const PERIOD: Duration = Duration::from_millis(1);
 
-/// One thread runs the program, one counts how often it wakes up.
+/// One thread runs the program, one counts its wake-ups.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -34,17 +34,20 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         }),
         Box::new(|| {
             cpus::stay_on(0)?;
-            let mut turns = 0;
+            let mut wake_ups = 0;
             while running.load(Ordering::Relaxed) {
-                thread::sleep(NOW_AND_THEN);
-                turns += 1;
+                thread::sleep(PERIOD);
+                wake_ups += 1;
             }
-            Ok(turns)
+            Ok(wake_ups)
         }),
     ];
     let results = threads::run_parallel(tasks)?;
-    let (retval, turns) = (results[0], results[1]);
-    ensure!(turns >= ENOUGH, "the other thread had {turns} turns only");
+    let (retval, wake_ups) = (results[0], results[1]);
+    ensure!(
+        wake_ups >= MIN_WAKE_UPS,
+        "the other thread ran only {wake_ups} times"
+    );
     ctx.note("another thread of its CPU went on meanwhile");
     let mut text = Vec::new();
     Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;

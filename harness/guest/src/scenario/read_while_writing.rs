@@ -13,7 +13,7 @@ use crate::test_ctx::TestCtx;
 
 const WRITERS: usize = 2;
 
-/// Reads until the writers are done, and then the rest.
+/// Reads until the writers have ended, and then the rest.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs the program as often as the test spec, reads after each run, and notes how many reports of
-//! each kind and place there were.
+//! Runs the program as often as the spec says, reads after each run, and notes the number of
+//! reports of each kind and place.
 
 use std::os::fd::AsFd;
 
@@ -14,7 +14,7 @@ use crate::sysctl::Limit;
 use crate::test_ctx::TestCtx;
 use crate::wait::{self, TIMEOUT};
 
-/// Runs, reads, counts; and again.
+/// Runs, reads and counts, repeatedly.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut retval = None;
@@ -30,8 +30,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(retval)
 }
 
-/// The same once, with room for 4096 bytes of unread text a stream; how many reports that is depends
-/// on the architecture, so only that there are some is noted.
+/// One run with a limit of 4096 bytes. The number of reports that fit depends on the architecture,
+/// so only the kinds are noted.
 pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     const ROOM: usize = 4096;
     let limit = Limit::keep()?;
@@ -42,7 +42,7 @@ pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         .windows(4)
         .rposition(|window| window == b"... ")
         .unwrap_or(text.len());
-    ensure!(end <= ROOM, "stderr gave {end} bytes, {ROOM} were allowed");
+    ensure!(end <= ROOM, "stderr gave {end} bytes; {ROOM} are allowed");
     let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
     for note in notes {
         let (_, what) = note.split_once(' ').unwrap_or_default();
@@ -51,7 +51,7 @@ pub fn run_within_4096(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(retval)
 }
 
-/// Runs the program once and reads; gives what it returned, and its stderr.
+/// Runs the program once and reads; returns its return value and its stderr.
 fn run_and_read(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<(Option<i64>, Vec<u8>)> {
     let program = loaded.program()?;
     let fd = program.as_fd();

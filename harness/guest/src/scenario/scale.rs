@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What many CPUs that print at the same time come to, and what a record takes of memory. The notes
+//! Throughput of CPUs that print at the same time, and the memory that a record takes. The notes
 //! are figures, as in `bench.rs`.
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,17 +14,17 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// How many CPUs print at once.
+/// Numbers of CPUs that print at the same time.
 const WRITERS: [usize; 4] = [1, 2, 4, 8];
 
-/// How long they do.
+/// Duration of a measurement.
 const TIME: Duration = Duration::from_millis(500);
 
-/// What the program prints in a run.
+/// Lines that one run of the program prints.
 const LINES: i64 = 100;
 
-/// Programs whose text is held at the same time; their records together take much more memory than
-/// the rest of the guest gives or takes meanwhile.
+/// Programs whose text is kept at the same time. Their records take much more memory than the rest
+/// of the guest allocates or frees during the test.
 const COPIES: usize = 30;
 
 /// All CPUs print to one stream.
@@ -52,7 +52,7 @@ pub fn run_own_streams(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Many records are printed, and what they take is divided among them.
+/// Prints many records, and divides the memory that they take by their number.
 pub fn run_memory(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = copies(ctx, COPIES)?;
     let before = free_memory::settled()?;
@@ -72,13 +72,13 @@ fn copies(ctx: &TestCtx<'_>, count: usize) -> Result<Vec<Loaded>> {
     (0..count).map(|_| ctx.load()).collect()
 }
 
-/// Prints on as many CPUs as there are programs, and notes how much that came to.
+/// Prints on one CPU per program, and notes the throughput.
 fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     let online = cpus::online()?;
     let writers = programs.len();
     ensure!(
         online.len() >= writers,
-        "{} CPUs are online, {writers} are to print",
+        "{} CPUs are online, {writers} are needed",
         online.len()
     );
     let tasks = online
@@ -103,7 +103,7 @@ fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// What one CPU came to.
+/// Result of one CPU.
 struct Writer {
     a_second: f64,
     tried: i64,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The streams are the program's, whichever fd they are read by, and they live as long as one does.
+//! All fds of a program read the same streams, which exist as long as any fd is open.
 
 use std::os::fd::AsFd;
 
@@ -11,8 +11,8 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Runs the program once; reads five bytes by its fd and the next five by a second one, closes all
-/// others with the object, and reads the rest by the second.
+/// Runs the program once; reads five bytes by each of two fds, closes all fds but the second, and
+/// reads the rest by that one.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The program runs; then four threads read at the same time, ten lines at once.
+//! The program runs; then four threads read at the same time, ten lines per read.
 
 use std::os::fd::{AsFd, BorrowedFd};
 

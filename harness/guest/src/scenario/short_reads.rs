@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads both streams in pieces of a few bytes, and notes what each read returned.
+//! Reads both streams with a buffer of a few bytes, and notes what each read returned.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -25,7 +25,7 @@ pub fn run(ctx: &mut TestCtx<'_>, size: usize) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// The text, and what every read returned, the last 0 included.
+/// The text, and the return value of every read, with the last 0.
 fn read_all(stream: Stream, program: BorrowedFd<'_>, size: usize) -> Result<(Vec<u8>, Vec<usize>)> {
     let mut text = Vec::new();
     let mut counts = Vec::new();
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_counts_are_told_once() {
+    fn equal_counts_are_grouped() {
         assert_eq!(describe(&[5, 5, 2, 0]), "2 × 5, 1 × 2, 1 × 0");
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What unread text costs, and whether it is given back as it is read.
+//! Memory use of unread text, and whether reading frees it.
 //!
-//! The program fills stdout with short lines and returns how many fitted.
+//! The program fills stdout with short lines and returns how many were accepted.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -12,10 +12,10 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Bytes that a record may cost beyond its text.
+/// Maximum overhead of a record in bytes.
 const OVERHEAD: i64 = 24;
 
-/// Fills, measures, reads a half and then the rest, and measures after each.
+/// Fills, reads a half and then the rest, and measures after each step.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -24,7 +24,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let before = free_memory::settled()?;
     let lines = prog_run::run(&program, 1, None)?
         .retval
-        .context("the program's type returns nothing")?;
+        .context("the program has no return value")?;
     let used = before - free_memory::now()?;
 
     let half = read(fd, 2 << 20)?;
@@ -37,12 +37,12 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let bound = kib(bytes) + overhead(lines);
     ensure!(
         used <= bound,
-        "{bytes} bytes in {lines} lines took {used} KiB, {bound} KiB are allowed"
+        "{bytes} bytes in {lines} lines took {used} KiB; {bound} KiB are allowed"
     );
     let bound = kib(bytes - half) + overhead(lines / 2);
     ensure!(
         used_by_half <= bound,
-        "with {half} of {bytes} bytes read, {used_by_half} KiB are used, {bound} KiB are allowed"
+        "with {half} of {bytes} bytes read, {used_by_half} KiB are used; {bound} KiB are allowed"
     );
     ctx.note(format!(
         "{bytes} bytes in {lines} lines: at most {OVERHEAD} bytes of memory a line on top"
@@ -52,7 +52,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(Some(lines))
 }
 
-/// Reads until that many bytes were read or none are left, and keeps none of them.
+/// Reads at least `most` bytes, or until the stream is empty, and discards them.
 fn read(program: BorrowedFd<'_>, most: usize) -> Result<usize> {
     let mut buffer = [0; 16 << 10];
     let mut done = 0;

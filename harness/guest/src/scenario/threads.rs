@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Several threads that begin at the same time.
+//! Threads that start at the same time.
 
 use std::sync::Barrier;
 use std::thread;
 
 use anyhow::{Result, anyhow};
 
-/// Does every task in a thread of its own, all let go at once; gives what each gave.
+/// Runs every task in its own thread, all started at the same time; returns their results in order.
 pub fn run_parallel<T: Send, W: FnOnce() -> Result<T> + Send>(tasks: Vec<W>) -> Result<Vec<T>> {
     let start = Barrier::new(tasks.len());
     thread::scope(|scope| {

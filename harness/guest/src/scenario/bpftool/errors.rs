@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What bpftool refuses, each with its reason, and none of it takes text away.
+//! Invalid calls of bpftool: each fails with a reason, and none consumes text.
 
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -18,10 +18,10 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 use crate::wait::TIMEOUT;
 
-/// Nobody's, who has no capabilities.
+/// The UID of `nobody`, which has no capabilities.
 pub const NOBODY: u32 = 65534;
 
-/// Runs the program, makes the calls that must be refused, and reads the text.
+/// Runs the program, makes the invalid calls, and reads the text.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -46,7 +46,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         let what = words.join(" ").replace(id.as_str(), "ID");
         note_call(ctx, &what, &mut tracelog(words))?;
     }
-    // what goes for all commands that take a program
+    // applies to all subcommands that take a program
     let show = ["prog", "show", "name", "nobody"];
     note_call(ctx, &show.join(" "), &mut bpftool::command(&show))?;
     Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
@@ -54,7 +54,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// Has bpftool look for a program that is gone.
+/// Calls bpftool for a program that has been freed.
 pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
@@ -84,7 +84,8 @@ pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Has nobody ask, by an id, which takes a capability, and by a pin, which takes rights on the file.
+/// Calls bpftool as `nobody`: by id, which requires a capability, and by pin, which requires
+/// permissions on the file.
 pub fn run_unprivileged(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
@@ -107,7 +108,7 @@ pub fn run_unprivileged(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// Has bpftool look for a program by what two have in common.
+/// Calls bpftool with a name and a tag that two programs share.
 pub fn run_ambiguous(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let one = ctx.load()?;
     let _other = ctx.load()?;
@@ -122,14 +123,14 @@ pub fn run_ambiguous(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// A program that was pinned goes a while after the file system that it was pinned in.
+/// Waits until a program is freed, which happens some time after its pin is removed.
 pub fn wait_until_freed(id: &str) -> Result<()> {
     let number = id.parse()?;
     let begun = Instant::now();
     while Program::fd_from_id(number).is_ok() {
         ensure!(
             begun.elapsed() < settings::scaled(TIMEOUT),
-            "nobody holds the program, and it is still there"
+            "the program still exists without references"
         );
         thread::yield_now();
     }
@@ -140,7 +141,7 @@ fn tracelog(words: &[&str]) -> Command {
     bpftool::command(&[&["prog", "tracelog"], words].concat())
 }
 
-/// The same as [`note_call`], with a name for the id, which differs from run to run.
+/// As [`note_call`], with the id replaced, which differs from run to run.
 fn note_with_id(ctx: &mut TestCtx<'_>, what: &str, id: &str, command: &mut Command) -> Result<()> {
     let before = ctx.output.notes.len();
     note_call(ctx, what, command)?;

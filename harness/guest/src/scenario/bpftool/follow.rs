@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `bpftool prog tracelog --follow`: it shows what comes, and when it ends.
+//! `bpftool prog tracelog --follow`: what it shows, and when it ends.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -20,10 +20,11 @@ use crate::settings;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// bpftool lets go of a program that was silent for a second: it has done so once by then, at least.
+/// bpftool closes its fd of a program that was silent for a second. By this time it has done so at
+/// least once.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// Follows both streams of a program that its pin holds alone, until it is not there any more.
+/// Follows both streams of a program whose only reference is its pin, until the pin is removed.
 pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
@@ -37,10 +38,10 @@ pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     wait_for_both(&mut followers, 1)?;
     drop(loaded);
     thread::sleep(settings::scaled(SILENCE));
-    // were it gone, it could not be opened; had the followers ended, they would not be heard
+    // opening fails if the program is gone; waiting below fails if the followers have ended
     prog_run::run_fd(BpfFs::open()?.as_fd())?;
     wait_for_both(&mut followers, 2)?;
-    // these they show though nobody but they holds the program any more
+    // the followers show these lines although they hold the last reference
     for (_, follower) in &followers {
         follower.stop()?;
     }
@@ -56,7 +57,7 @@ pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Waits until each follower has shown so many lines of its stream.
+/// Waits until each follower has shown this many lines of its stream.
 fn wait_for_both(followers: &mut [(Stream, ChildProcess)], lines: usize) -> Result<()> {
     for (stream, follower) in followers {
         follower.wait_for_bytes(*stream, lines * LINE.len())?;
@@ -64,33 +65,29 @@ fn wait_for_both(followers: &mut [(Stream, ChildProcess)], lines: usize) -> Resu
     Ok(())
 }
 
-/// As long as each of the lines of `gone` and `signals`.
+/// Every line of the programs `gone` and `signals` has this length.
 const LINE: &str = "line 1 to stdout\n";
 
-/// A file that holds `text`, and lies nowhere: the guest's root cannot be written to.
+/// A memfd with `text`: the guest's root is read-only.
 fn file_in_memory(text: &str) -> Result<File> {
-    // SAFETY: the name ends with a zero.
+    // SAFETY: a C string.
     let fd = unsafe { libc::memfd_create(c"batch".as_ptr(), libc::MFD_CLOEXEC) };
-    ensure!(
-        fd >= 0,
-        "cannot create a file in memory: {}",
-        std::io::Error::last_os_error()
-    );
-    // SAFETY: a new fd that nobody else owns.
+    ensure!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
+    // SAFETY: a new fd that nothing else owns.
     let mut file = unsafe { File::from_raw_fd(fd) };
     file.write_all(text.as_bytes())
-        .context("cannot write to a file in memory")?;
+        .context("cannot write to the memfd")?;
     Ok(file)
 }
 
-/// What makes a follower end.
+/// What ends a follower.
 enum End {
     Signal(i32),
-    /// Nobody reads what it shows.
+    /// The reader closes its pipe.
     Unread,
 }
 
-/// Has followers end before the program does; what was printed then is still there.
+/// Ends followers before the program is freed; text printed later stays in the stream.
 pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -116,7 +113,7 @@ pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Follows a program out of a batch, which ends well when the program is gone.
+/// Follows a program from a batch file, which succeeds when the program is freed.
 pub fn run_batch(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -132,14 +129,14 @@ pub fn run_batch(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Nobody, who may not open programs by their id, follows one by its pin until that is removed. What
-/// was printed before is shown, though the pin is gone when it looks again.
+/// `nobody`, who may not open programs by id, follows a program by its pin until the pin is
+/// removed. Text printed before that is shown, although the pin is gone when bpftool looks again.
 pub fn run_pinned(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
     let _bpffs = BpfFs::pin(&mut program)?;
     fs::set_permissions(BpfFs::PROGRAM, Permissions::from_mode(0o666))
-        .context("cannot let everybody open the pin")?;
+        .context("cannot change the mode of the pin")?;
     let mut command = command(&[], Stream::Stdout, &["pinned", BpfFs::PROGRAM]);
     let mut follower = ChildProcess::start(command.uid(NOBODY).gid(NOBODY))?;
     prog_run::run_fd(program.as_fd())?;
@@ -158,7 +155,7 @@ pub fn run_pinned(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Starts to follow; the option stands behind what it is of, as users would put it.
+/// Starts following. The option is last, as users would write it.
 pub fn follow(options: &[&str], stream: Stream, program: &[&str]) -> Result<ChildProcess> {
     ChildProcess::start(&mut command(options, stream, program))
 }
@@ -168,7 +165,7 @@ fn command(options: &[&str], stream: Stream, program: &[&str]) -> std::process::
     bpftool::command(&[options, &words, program, &["--follow"]].concat())
 }
 
-/// Waits for the end, and notes what was said that nobody has taken.
+/// Waits for the end, and notes the unread output.
 pub fn note_end(ctx: &mut TestCtx<'_>, what: &str, follower: &mut ChildProcess) -> Result<()> {
     let status = follower.wait()?;
     ctx.note(format!("{what}: {status}"));
@@ -176,6 +173,6 @@ pub fn note_end(ctx: &mut TestCtx<'_>, what: &str, follower: &mut ChildProcess) 
         let text = std::mem::take(follower.unread(stream));
         note_lines(ctx, stream.name(), &text);
     }
-    ensure!(status.success(), "following ended with {status}");
+    ensure!(status.success(), "bpftool --follow failed: {status}");
     Ok(())
 }

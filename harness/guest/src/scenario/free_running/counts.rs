@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The runs that a program has counted, in a map that outlives it.
+//! The program's counts of its runs, in a map that outlives the program.
 
 use anyhow::{Context, Result};
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle};
 
 use crate::load::Loaded;
 
-/// The map, without the program.
+/// The map that holds the counts.
 pub struct Counts(MapHandle);
 
 impl Counts {
-    /// The counts of a loaded program.
+    /// The map of a loaded program.
     pub fn of(loaded: &Loaded) -> Result<Counts> {
         Ok(Counts(MapHandle::try_from(&loaded.map("counts")?)?))
     }
 
-    /// How many there are now.
+    /// Reads the counts.
     pub fn read(&self) -> Result<Runs> {
         let value = self
             .0
@@ -30,16 +30,16 @@ impl Counts {
     }
 }
 
-/// The runs of a program.
+/// Counts of runs.
 pub struct Runs {
-    /// How many have begun.
+    /// Runs that have begun.
     pub begun: u64,
-    /// How many of these have ended.
+    /// Runs that have ended.
     pub ended: u64,
 }
 
 impl Runs {
-    /// Whether one has begun and not ended.
+    /// Whether a run is in progress.
     pub fn is_running(&self) -> bool {
         self.begun != self.ended
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The loopback device, and packets that go through it.
+//! The loopback device, and packets that pass through it.
 
 use std::io;
 use std::mem;
@@ -10,25 +10,25 @@ use anyhow::{Context, Result, bail, ensure};
 
 const NAME: &std::ffi::CStr = c"lo";
 
-/// The device is up until this is dropped.
+/// Brings the device up. Dropping it restores the device's flags.
 pub struct Loopback {
     index: i32,
-    /// Any socket, to which requests about devices go.
+    /// A socket for ioctls on devices.
     socket: UdpSocket,
-    /// The flags that the device had.
+    /// The device's flags before the test.
     flags: libc::c_short,
 }
 
 impl Loopback {
-    /// Takes it up.
+    /// Brings the device up.
     pub fn up() -> Result<Loopback> {
-        // SAFETY: the name ends with NUL.
+        // SAFETY: a C string.
         let index = unsafe { libc::if_nametoindex(NAME.as_ptr()) };
-        ensure!(index > 0, "there is no loopback device");
+        ensure!(index > 0, "the loopback device is missing");
         let socket = UdpSocket::bind("0.0.0.0:0").context("cannot open a socket")?;
         let mut request = request();
         ioctl(&socket, libc::SIOCGIFFLAGS, &mut request)?;
-        // SAFETY: the answer to the request above.
+        // SAFETY: the ioctl above has set this member.
         let flags = unsafe { request.ifr_ifru.ifru_flags };
         let loopback = Loopback {
             index: i32::try_from(index)?,
@@ -39,7 +39,7 @@ impl Loopback {
         Ok(loopback)
     }
 
-    /// Its number.
+    /// The device's index.
     pub fn index(&self) -> i32 {
         self.index
     }
@@ -54,13 +54,13 @@ impl Loopback {
 impl Drop for Loopback {
     fn drop(&mut self) {
         if let Err(error) = self.set(self.flags) {
-            eprintln!("bpf-streams-guest: the loopback device stays up: {error:#}");
+            eprintln!("bpf-streams-guest: cannot restore the loopback device: {error:#}");
         }
     }
 }
 
 fn request() -> libc::ifreq {
-    // SAFETY: bytes and numbers, for which zeros are a value.
+    // SAFETY: bytes and numbers; zeros are valid values.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(NAME.to_bytes()) {
         *to = *from as libc::c_char;
@@ -69,7 +69,7 @@ fn request() -> libc::ifreq {
 }
 
 fn ioctl(socket: &UdpSocket, what: libc::Ioctl, request: &mut libc::ifreq) -> Result<()> {
-    // SAFETY: the request is what these calls read and write.
+    // SAFETY: these ioctls read and write a `struct ifreq`.
     let ret = unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw mut *request) };
     ensure!(
         ret == 0,
@@ -79,7 +79,7 @@ fn ioctl(socket: &UdpSocket, what: libc::Ioctl, request: &mut libc::ifreq) -> Re
     Ok(())
 }
 
-/// Sends packets to a socket that nobody reads.
+/// A pair of UDP sockets.
 pub struct Packets {
     from: UdpSocket,
     to: UdpSocket,
@@ -87,18 +87,18 @@ pub struct Packets {
 }
 
 impl Packets {
-    /// Two sockets.
+    /// Opens the sockets.
     pub fn new() -> Result<Packets> {
         let socket = || UdpSocket::bind("127.0.0.1:0").context("cannot open a socket");
         let (from, to) = (socket()?, socket()?);
-        // what is full is as good as what has room, but must not make the sender wait
+        // a full buffer is no error, but must not block the sender
         from.set_nonblocking(true)?;
         to.set_nonblocking(true)?;
         let address = to.local_addr()?;
         Ok(Packets { from, to, address })
     }
 
-    /// Sends one, and takes one out.
+    /// Sends one packet and receives one.
     pub fn send(&self) -> Result<()> {
         for result in [
             self.from.send_to(b"packet", self.address),

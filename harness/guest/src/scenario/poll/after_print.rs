@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Who comes after the print finds the event at once.
+//! A waiter that registers after a print gets the event at once.
 
 use std::os::fd::AsFd;
 
@@ -10,7 +10,7 @@ use crate::poll;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Prints, and begins to wait then.
+/// Prints, then registers.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

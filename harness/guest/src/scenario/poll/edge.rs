@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Edge-triggered: an event for each print that comes after a look, read or not.
+//! Edge-triggered: one event per print after the last `epoll_wait()`, whether text was read or not.
 
 use std::os::fd::AsFd;
 
@@ -10,7 +10,7 @@ use crate::poll;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Notes the events of one who waits for both streams, and of one who waits for stderr only.
+/// Notes the events of a waiter for both streams, and of a waiter for stderr only.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

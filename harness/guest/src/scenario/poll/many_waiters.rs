@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A thousand wait, and the program prints as fast as it can.
+//! 1000 waiters, and a program that prints as fast as possible.
 
 use std::io;
 use std::mem;
@@ -17,12 +17,12 @@ use crate::test_ctx::TestCtx;
 const WAITERS: usize = 1000;
 const PRINTS: u32 = 10_000;
 
-/// With waiters, the prints may take this many times as long, and that much longer. They take about
-/// as long; a wake-up for each print would take a thousand times as long.
+/// With waiters, the prints may take at most this factor and this much longer. They take about the
+/// same time; one wake-up per print would take a thousand times as long.
 const TIMES: u32 = 4;
 const SLACK: Duration = Duration::from_millis(100);
 
-/// Prints without waiters and with them, and holds that each of them is woken.
+/// Prints without and with waiters, and checks that every waiter is woken.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -60,12 +60,12 @@ fn wake_all(waiters: &[Waiter]) -> Result<()> {
     waiters.iter().try_for_each(|waiter| next(waiter).map(drop))
 }
 
-/// More open files than usual, until this is dropped.
+/// Raises the limit of open files. Dropping it restores the limit.
 struct OpenFiles(libc::rlimit);
 
 impl OpenFiles {
     fn allow(count: libc::rlim_t) -> Result<OpenFiles> {
-        // SAFETY: two numbers, for which zeros are values.
+        // SAFETY: two numbers; zeros are valid values.
         let mut before: libc::rlimit = unsafe { mem::zeroed() };
         // SAFETY: valid for writes.
         let ret = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) };
@@ -80,7 +80,7 @@ impl OpenFiles {
 
 impl Drop for OpenFiles {
     fn drop(&mut self) {
-        // more files than usual harm nobody
+        // a higher limit does no harm
         let _ = set(&self.0);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The program goes while its wake-up is under way.
+//! The program is freed while its wake-up is pending.
 
 use std::os::fd::AsFd;
 
@@ -12,7 +12,7 @@ use crate::test_ctx::TestCtx;
 
 const ROUNDS: usize = 50;
 
-/// Prints with somebody waiting and closes the program at once, again and again.
+/// Prints while a waiter waits, and closes the program at once, repeatedly.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

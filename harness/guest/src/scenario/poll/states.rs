@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What poll and epoll say at once, as text comes and goes.
+//! The events that poll and epoll return, as text is printed and read.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -10,7 +10,7 @@ use crate::poll;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-/// Prints and reads, and notes after each step what there is.
+/// Prints and reads, and notes the events after each step.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -33,7 +33,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Notes what poll says, which epoll must say, too, of the events that it is asked for.
+/// Notes the events of poll; epoll must return the same for the events that it is asked for.
 fn note(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, step: &str) -> Result<()> {
     let events = poll::now(program).context("poll")?;
     let wanted = poll::STDOUT | poll::STDERR;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Op the program of `selftests/stress.bpf.c` is told to do when it is run.
+//! Commands for the program of `selftests/stress.bpf.c`.
 
 use std::os::fd::BorrowedFd;
 
@@ -7,34 +7,34 @@ use anyhow::{Result, ensure};
 
 use crate::prog_run;
 
-/// Op the program is to do.
+/// What the program does.
 #[derive(Clone, Copy)]
 pub enum Op {
-    /// Print some lines as this writer.
+    /// Print lines as this writer.
     Print = 0,
-    /// Start the timer of the CPU that this thread runs on.
+    /// Start the timer of the CPU that runs the program.
     StartTimer = 1,
     /// Stop all timers.
     StopTimers = 2,
-    /// GetCounts this writer's counts.
+    /// Return this writer's counts.
     GetCounts = 3,
 }
 
-/// The program's `struct command`.
+/// The program's `struct order`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Command {
     what: u32,
     writer: u32,
-    /// Prints that were tried.
+    /// Prints tried.
     pub tried: u32,
-    /// Those that were accepted.
+    /// Prints accepted.
     pub accepted: u32,
-    /// Those that were refused for want of room or memory.
+    /// Prints refused for lack of room or memory.
     pub refused: u32,
 }
 
-/// Runs the program with an command and gives the command back, as the program left it.
+/// Runs the program with a command; returns the command as changed by the program.
 pub fn execute(program: BorrowedFd<'_>, what: Op, writer: u32) -> Result<Command> {
     let mut command = Command {
         what: what as u32,
@@ -50,7 +50,7 @@ pub fn execute(program: BorrowedFd<'_>, what: Op, writer: u32) -> Result<Command
     Ok(command)
 }
 
-/// Runs the program with an command that it may fail to carry out; gives what it returned.
+/// Runs the program with a command that may fail; returns its return value.
 pub fn try_execute(program: BorrowedFd<'_>, what: Op) -> Result<i32> {
     let mut command = Command {
         what: what as u32,

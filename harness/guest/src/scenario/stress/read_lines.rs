@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Which lines of which writers were read.
+//! The set of lines that were read, by writer.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::super::lines;
 
-/// Which lines of which writers one reader got, and, when merged, all of them.
+/// The set of lines that one reader got, or all of them when merged.
 #[derive(Default)]
 pub struct ReadLines {
     writers: BTreeMap<u32, Lines>,
 }
 
-/// The lines of one writer: a bit each.
+/// The lines of one writer, one bit per line.
 #[derive(Default)]
 struct Lines {
     words: Vec<u64>,
@@ -21,7 +21,8 @@ struct Lines {
 }
 
 impl ReadLines {
-    /// Takes in what one read gave: whole lines, each writer's in their order, none known yet.
+    /// Adds the text of one read: complete lines, in order for each writer, none of them read
+    /// before.
     pub fn read(&mut self, text: &[u8]) -> Result<()> {
         for line in text.chunks(lines::LENGTH) {
             let (writer, number) = lines::parse(line)
@@ -35,7 +36,7 @@ impl ReadLines {
         Ok(())
     }
 
-    /// Takes in what another reader got: nothing that is known already.
+    /// Adds another reader's lines, none of which may be in this set.
     pub fn merge(&mut self, other: ReadLines) -> Result<()> {
         for (writer, theirs) in other.writers {
             let ours = self.writers.entry(writer).or_default();
@@ -56,7 +57,7 @@ impl ReadLines {
         Ok(())
     }
 
-    /// Checks that of this writer the lines from 0 to `count` were read, and no others.
+    /// Checks that exactly the lines from 0 to `count` of this writer were read.
     pub fn check(&self, writer: u32, count: u32) -> Result<()> {
         let nothing = Lines::default();
         let lines = self.writers.get(&writer).unwrap_or(&nothing);
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_share_the_lines_of_a_writer() {
+    fn lines_of_a_writer_may_be_split_between_readers() {
         let all = merged(&[&[(1, 0), (2, 0), (1, 70)], &[(2, 1)]]).unwrap();
         assert!(all.check(2, 2).is_ok() && all.check(3, 0).is_ok());
         // 1 to 69 were lost
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_torn_doubled_disordered_or_invented_is_found() {
+    fn torn_duplicate_unordered_and_extra_lines_are_found() {
         assert!(read_lines(&[(1, 1), (1, 0)]).is_err());
         assert!(read_lines(&[(1, 1), (1, 1)]).is_err());
         assert!(ReadLines::default().read(b"0000001 000000").is_err());

@@ -93,7 +93,7 @@ fn devices(scratch: &Scratch) -> impl Iterator<Item = String> {
 fn script(spec: &RunSpec) -> String {
     let (patience, stress) = (spec.patience, spec.stress.as_secs());
     let mut script = format!(
-        "exec {} --patience {patience} --stress {stress}",
+        "exec {} --timeout-scale {patience} --stress {stress}",
         root::AGENT
     );
     if spec.reader == Reader::Bpftool {
@@ -163,11 +163,11 @@ mod tests {
     fn a_filter_reaches_the_agent_as_one_word() {
         assert_eq!(
             script(&spec(Arch::X86_64, Some("^a' b|$(c)"))),
-            r"exec /bin/bpf-streams-guest --patience 3 --stress 1 --filter '^a'\'' b|$(c)'"
+            r"exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1 --filter '^a'\'' b|$(c)'"
         );
         assert_eq!(
             script(&spec(Arch::X86_64, None)),
-            "exec /bin/bpf-streams-guest --patience 3 --stress 1"
+            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1"
         );
         let of_tree = RunSpec {
             test_progs: Some("out/test_progs".into()),
@@ -175,7 +175,7 @@ mod tests {
         };
         assert_eq!(
             script(&of_tree),
-            "exec /bin/bpf-streams-guest --patience 3 --stress 1 --test-progs /bin/test_progs"
+            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1 --test-progs /bin/test_progs"
         );
     }
 
@@ -187,7 +187,7 @@ mod tests {
         };
         assert_eq!(
             script(&spec),
-            "exec /bin/bpf-streams-guest --patience 3 --stress 1 --bpftool"
+            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1 --bpftool"
         );
     }
 
