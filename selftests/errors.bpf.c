@@ -81,7 +81,7 @@ int bad_conversion(void *ctx)
 	return 0;
 }
 
-/* What failed before leaves the next print as it is. */
+/* A failed print does not affect the next one. */
 SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int good_after_bad(void *ctx)
 {

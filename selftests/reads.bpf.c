@@ -14,7 +14,7 @@ static __always_inline int print_two_records(void)
 	return 0;
 }
 
-/* Read a byte at a time. */
+/* Reads one byte at a time. */
 SEC("syscall")
 __scenario(short_reads_1)
 int bytewise(void *ctx)
@@ -22,7 +22,7 @@ int bytewise(void *ctx)
 	return print_two_records();
 }
 
-/* Read in pieces of 5 bytes, which fit neither record. */
+/* Reads 5 bytes at a time, which is not a multiple of either record. */
 SEC("syscall")
 __scenario(short_reads_5)
 int piecewise(void *ctx)
@@ -31,9 +31,9 @@ int piecewise(void *ctx)
 }
 
 /*
- * Reads that must fail, each followed by what it returned: ids 0 and 3, length 0, non-zero bytes after
- * the fields, a closed fd, an fd that is no program's, an unmapped buffer. At the end the text is read
- * as it was printed.
+ * Reads that must fail, each with its result: ids 0 and 3, length 0, non-zero bytes after the fields,
+ * a closed fd, an fd that is not a program, an unmapped buffer. At the end the text is read
+ * unchanged.
  */
 SEC("syscall")
 __scenario(invalid_reads)
@@ -50,7 +50,7 @@ int longer_than_int_max(void *ctx)
 	return print_two_records();
 }
 
-/* The same where there is nothing to read, which is all that mainline can be asked. */
+/* As above with empty streams, the only case that mainline supports. */
 SEC("syscall") __not_in_mainline("a read of more than INT_MAX bytes is no error, it takes the length for a negative one")
 __scenario(invalid_read_lengths)
 int longer_than_int_max_of_nothing(void *ctx)
@@ -59,8 +59,8 @@ int longer_than_int_max_of_nothing(void *ctx)
 }
 
 /*
- * The buffer begins in a mapped page and ends in one that is not: the count of what was copied, and
- * the next read goes on where it ended.
+ * The buffer begins in a mapped page and ends in an unmapped one: the read returns the number of copied
+ * bytes, and the next read continues there.
  */
 SEC("syscall") __not_in_mainline("where part of the buffer is there it copies nothing and says -EFAULT")
 __scenario(partly_unmapped)
@@ -69,7 +69,7 @@ int buffer_across_fault(void *ctx)
 	return print_two_records();
 }
 
-/* The streams are the program's: a second fd of it (BPF_PROG_GET_FD_BY_ID) reads the same text. */
+/* A second fd of the program (BPF_PROG_GET_FD_BY_ID) reads the same streams. */
 SEC("syscall")
 __scenario(second_fd)
 int second_fd(void *ctx)
