@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "vprintk returns -ENOENT: no such stream id; -EINVAL: len not a multiple of 8, above 12
- * arguments, bad format. A failed print leaves no trace": each program prints to stdout what must
- * fail, so stdout stays empty, and to stderr what was returned.
+ * "vprintk returns -ENOENT: no such stream id; -EINVAL: len not a multiple of 8, above 12 arguments, bad
+ * format. A failed print leaves no trace": each program makes invalid prints to stdout, which stays empty,
+ * and prints the results to stderr.
  */
 #include "selftest.h"
 

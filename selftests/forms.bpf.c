@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "bpf_stream_vprintk: four parameters: the verifier supplies the program. bpf_stream_vprintk_impl:
- * the five-parameter form that programs built for 6.18 and 6.19 call": both print the same, also
- * in one program, whatever stands in the fifth, and wherever the arguments can be read.
+ * "bpf_stream_vprintk: four parameters: the verifier supplies the program. bpf_stream_vprintk_impl: the
+ * five-parameter form that programs built for 6.18 and 6.19 call": both print the same, also in one
+ * program, with any fifth argument, and with arguments in any readable memory.
  */
 #include "selftest.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "1023 bytes a message; -E2BIG (-7): the formatted text is longer than 1023 bytes; nothing
- * printed. An empty text queues nothing." Each program returns what its print returned; a length
- * is reached by a constant text and by conversions, which the kernel formats in different ways.
+ * "1023 bytes a message; -E2BIG (-7): the formatted text is longer than 1023 bytes; nothing printed. An
+ * empty text queues nothing." Each program returns the result of its print; the lengths come from constant
+ * text and from conversions, which the kernel formats in different ways.
  */
 #include "selftest.h"
 

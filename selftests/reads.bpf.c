@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "read returns n > 0: n bytes copied; the rest of a record stays for the next read", and every
- * error of the table in the contract, after which nothing is lost. The programs print a known text;
- * the scenarios read it and note what each read returned.
+ * "read returns n > 0: n bytes copied; the rest of a record stays for the next read", and every error in
+ * the contract's table, after which no text is lost. The programs print a known text; the scenarios read it
+ * and note the result of each read.
  */
 #include "selftest.h"
 

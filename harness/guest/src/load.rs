@@ -104,7 +104,7 @@ pub fn load_with(
         Err(error) => error.is::<Rejection>() || comparison.differs(),
     };
     if has_verdict {
-        state_freq::judge(&comparison, spec.state_freq_differs.as_deref())
+        state_freq::check_reason(&comparison, spec.state_freq_differs.as_deref())
             .map_err(anyhow::Error::msg)?;
     }
     let object = object?;

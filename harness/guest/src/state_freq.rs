@@ -98,7 +98,7 @@ pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Comparis
 
 /// Returns an error if verdicts differ without a reason in the test, or a reason is given and none
 /// differ.
-pub fn judge(comparison: &Comparison, expected: Option<&str>) -> Result<(), String> {
+pub fn check_reason(comparison: &Comparison, expected: Option<&str>) -> Result<(), String> {
     if comparison.compared == 0 {
         return Err(
             "no program was loaded with BPF_F_TEST_STATE_FREQ: is bpf_prog_load() wrapped?"
@@ -328,13 +328,13 @@ mod tests {
 
     #[test]
     fn differences_and_reasons_must_come_together() {
-        assert_eq!(judge(&comparison(&[]), None), Ok(()));
+        assert_eq!(check_reason(&comparison(&[]), None), Ok(()));
         assert_eq!(
-            judge(&comparison(&[difference()]), Some("it is known")),
+            check_reason(&comparison(&[difference()]), Some("it is known")),
             Ok(())
         );
 
-        let unexpected = judge(&comparison(&[difference()]), None).expect_err("it differs");
+        let unexpected = check_reason(&comparison(&[difference()]), None).expect_err("it differs");
         assert!(unexpected.contains("`program`"), "{unexpected}");
         assert!(unexpected.contains("accepts it"), "{unexpected}");
         assert!(
@@ -342,10 +342,12 @@ mod tests {
             "{unexpected}"
         );
 
-        let stale = judge(&comparison(&[]), Some("it was known")).expect_err("nothing differs");
+        let stale =
+            check_reason(&comparison(&[]), Some("it was known")).expect_err("nothing differs");
         assert!(stale.contains("it was known"), "{stale}");
 
-        let unwrapped = judge(&Comparison::default(), None).expect_err("nothing was loaded twice");
+        let unwrapped =
+            check_reason(&Comparison::default(), None).expect_err("nothing was loaded twice");
         assert!(unwrapped.contains("wrapped"), "{unwrapped}");
     }
 

@@ -29,7 +29,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let mut buffer = vec![0; 64 << 10];
-    note_least(ctx, || {
+    note_minimum(ctx, || {
         let cost = run_nonnegative(&program)?;
         for stream in Stream::ALL {
             read_all(stream, program.as_fd(), &mut buffer)?;
@@ -43,7 +43,7 @@ pub fn run_reads(ctx: &mut TestCtx<'_>, piece: usize) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let mut buffer = vec![0; piece];
-    note_least(ctx, || {
+    note_minimum(ctx, || {
         let (mut bytes, mut nanos) = (0, 0);
         while bytes < MEBIBYTE {
             run_nonnegative(&program)?;
@@ -79,7 +79,7 @@ pub fn run_backlog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             };
             costs.push(cost);
         }
-        let cost = least(costs)?;
+        let cost = minimum(costs)?;
         ctx.note(format!("{cost} instructions a KiB @ {kibibytes} KiB"));
     }
     Ok(None)
@@ -121,17 +121,17 @@ fn read_backlog(program: &ProgramMut<'_>, size: usize) -> Result<Option<i64>> {
 }
 
 /// Notes the minimum of all rounds but the first, which warms up caches.
-fn note_least(
+fn note_minimum(
     ctx: &mut TestCtx<'_>,
     mut round: impl FnMut() -> Result<i64>,
 ) -> Result<Option<i64>> {
     round()?;
     let costs = (0..ROUNDS).map(|_| round()).collect::<Result<Vec<i64>>>()?;
-    ctx.note(format!("{} instructions", least(costs)?));
+    ctx.note(format!("{} instructions", minimum(costs)?));
     Ok(None)
 }
 
-fn least(costs: Vec<i64>) -> Result<i64> {
+fn minimum(costs: Vec<i64>) -> Result<i64> {
     costs.into_iter().min().context("no round was run")
 }
 

@@ -189,9 +189,9 @@ fn note_call(ctx: &mut TestCtx<'_>, what: &str, command: &mut Command) -> Result
 }
 
 /// Notes the lines of one of bpftool's streams.
-fn note_lines(ctx: &mut TestCtx<'_>, whose: &str, text: &[u8]) {
+fn note_lines(ctx: &mut TestCtx<'_>, name: &str, text: &[u8]) {
     for line in String::from_utf8_lossy(text).lines() {
-        ctx.note(format!("  {whose}: {line}"));
+        ctx.note(format!("  {name}: {line}"));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
 /// More than the program's share of 250 ms, which is a half, and less than 250 ms.
-const MOST: Duration = Duration::from_millis(225);
+const MAX_CPU_TIME: Duration = Duration::from_millis(225);
 
 /// A busy host can preempt the guest's CPU, and the guest counts that as the program's CPU time,
 /// which makes a run inconclusive. A program whose limit is CPU time takes too long in every run.
@@ -34,12 +34,12 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         ctx.output.stderr.clear();
         Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
         Stream::Stderr.drain(fd, &mut ctx.output.stderr)?;
-        if taken < MOST {
+        if taken < MAX_CPU_TIME {
             break;
         }
     }
     ensure!(
-        taken < MOST,
+        taken < MAX_CPU_TIME,
         "the program used {} ms of CPU time in the last of {RUNS} runs, and too much in each run",
         taken.as_millis()
     );

@@ -14,7 +14,7 @@ use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
 /// More allocations than loading, running and reading can need.
-const MOST: u32 = 5000;
+const MAX_ALLOCATIONS: u32 = 5000;
 
 /// Text that the program prints.
 const TEXT: &[u8] = b"printed\n";
@@ -36,7 +36,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     attempt(instructions)?;
     let before = free_memory::settled()?;
     let mut refused_loads = 0;
-    for nth in 1..=MOST {
+    for nth in 1..=MAX_ALLOCATIONS {
         let (step, failed) = fail_nth(nth, || attempt(instructions))?;
         let step = step.with_context(|| format!("with failing allocation {nth}"))?;
         refused_loads += u32::from(step == Step::Load);
@@ -52,7 +52,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             return Ok(None);
         }
     }
-    anyhow::bail!("more than {MOST} allocations")
+    anyhow::bail!("more than {MAX_ALLOCATIONS} allocations")
 }
 
 /// Loads, runs and reads the instructions as a new program. A failure other than lack of memory is

@@ -13,24 +13,24 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
-const ALL: u32 = 100;
+const ALL_PERCENT: u32 = 100;
 
 /// At least this many of the program's 20000 lines are accepted when there is memory. A print that
 /// needs a missing page is refused and requests the page; how many prints that affects depends on
 /// the CPU and on timing.
-const MOST: i64 = 19_000;
+const MIN_ACCEPTED: i64 = 19_000;
 
 /// Runs and reads without memory, then with memory.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let without = {
-        let _injection = FailAtomic::start(ALL)?;
+        let _injection = FailAtomic::start(ALL_PERCENT)?;
         round(program.as_fd())?
     };
     let with = round(program.as_fd())?;
     ensure!(
-        0 < without && without < MOST && MOST <= with,
+        0 < without && without < MIN_ACCEPTED && MIN_ACCEPTED <= with,
         "{without} lines were accepted without memory, {with} with it"
     );
     ctx.note("without memory: some prints accepted, then refused; what was accepted was read");

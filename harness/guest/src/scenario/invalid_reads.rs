@@ -32,7 +32,7 @@ type Attempts =
 
 /// Tries all invalid reads but those of invalid lengths.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    attempt(ctx, bad_reads)
+    attempt(ctx, invalid_reads)
 }
 
 /// Tries lengths that do not fit an int.
@@ -41,7 +41,7 @@ pub fn run_lengths(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         let at = buffer.as_mut_ptr() as u64;
         let read = |length| Attr {
             length,
-            ..good(at, program)
+            ..valid_read(at, program)
         };
         Ok(vec![
             ("length 2^31", read(1 << 31)),
@@ -71,7 +71,7 @@ fn number(fd: BorrowedFd<'_>) -> u32 {
 }
 
 /// A valid read.
-fn good(buffer: u64, program: BorrowedFd<'_>) -> Attr {
+fn valid_read(buffer: u64, program: BorrowedFd<'_>) -> Attr {
     Attr {
         buffer,
         length: 64,
@@ -81,15 +81,15 @@ fn good(buffer: u64, program: BorrowedFd<'_>) -> Attr {
     }
 }
 
-fn bad_reads(
+fn invalid_reads(
     buffer: &mut [u8; 64],
     program: BorrowedFd<'_>,
     no_program: BorrowedFd<'_>,
 ) -> Result<Vec<(&'static str, Attr)>> {
     let at = buffer.as_mut_ptr() as u64;
-    let but = |spoil: &dyn Fn(&mut Attr)| {
-        let mut attr = good(at, program);
-        spoil(&mut attr);
+    let with = |change: &dyn Fn(&mut Attr)| {
+        let mut attr = valid_read(at, program);
+        change(&mut attr);
         attr
     };
     // closed at the end of this statement; nothing is opened before the number is used
@@ -99,24 +99,24 @@ fn bad_reads(
             .as_fd(),
     );
     Ok(vec![
-        ("stream 0", but(&|attr| attr.stream = 0)),
-        ("stream 3", but(&|attr| attr.stream = 3)),
-        ("stream 2^32 - 1", but(&|attr| attr.stream = u32::MAX)),
-        ("length 0", but(&|attr| attr.length = 0)),
+        ("stream 0", with(&|attr| attr.stream = 0)),
+        ("stream 3", with(&|attr| attr.stream = 3)),
+        ("stream 2^32 - 1", with(&|attr| attr.stream = u32::MAX)),
+        ("length 0", with(&|attr| attr.length = 0)),
         (
             "a byte that is not zero after the fields",
-            but(&|attr| attr.after = 1),
+            with(&|attr| attr.after = 1),
         ),
-        ("a closed fd", but(&|attr| attr.program = closed)),
-        ("fd -1", but(&|attr| attr.program = u32::MAX)),
+        ("a closed fd", with(&|attr| attr.program = closed)),
+        ("fd -1", with(&|attr| attr.program = u32::MAX)),
         (
             "an fd that is no program's",
-            but(&|attr| attr.program = number(no_program)),
+            with(&|attr| attr.program = number(no_program)),
         ),
-        ("buffer at NULL", but(&|attr| attr.buffer = 0)),
+        ("buffer at NULL", with(&|attr| attr.buffer = 0)),
         (
             "buffer in the kernel",
-            but(&|attr| attr.buffer = u64::MAX - 4095),
+            with(&|attr| attr.buffer = u64::MAX - 4095),
         ),
     ])
 }

@@ -45,8 +45,8 @@ pub fn run_alternating(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         ("the system call", part[..count].to_vec()),
         ("the program", drain.take(Stream::Stdout, 1)?),
     ];
-    for (who, text) in turns {
-        ctx.note(format!("{who}: {:?}", String::from_utf8_lossy(&text)));
+    for (reader, text) in turns {
+        ctx.note(format!("{reader}: {:?}", String::from_utf8_lossy(&text)));
         ctx.output.stdout.extend(text);
     }
     Stream::Stdout.drain(loaded.program()?.as_fd(), &mut ctx.output.stdout)?;

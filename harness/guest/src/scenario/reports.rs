@@ -56,8 +56,8 @@ fn run_and_read(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<(Option<i64>, 
     let program = loaded.program()?;
     let fd = program.as_fd();
     let run = prog_run::run(&program, 1, ctx.spec.trigger.as_deref())?;
-    let (await_stdout, stdout) = (ctx.spec.wait_stdout, &mut ctx.output.stdout);
-    wait::for_bytes(Stream::Stdout, fd, await_stdout, TIMEOUT, stdout)?;
+    let (wanted, stdout) = (ctx.spec.wait_stdout, &mut ctx.output.stdout);
+    wait::for_bytes(Stream::Stdout, fd, wanted, TIMEOUT, stdout)?;
     drop(run.link);
     Stream::Stdout.drain(fd, stdout)?;
     let mut text = Vec::new();

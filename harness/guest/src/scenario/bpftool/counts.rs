@@ -21,7 +21,7 @@ const ROOM: u32 = 4096;
 const TEXT: usize = 4 * 1001;
 
 /// Part of each line of the program, except of a last line of one byte.
-const OF_PROGRAM: &str = "where a text was cut";
+const LINE_MARK: &str = "where a text was cut";
 
 /// Runs the program, which has three texts refused in each run, and notes bpftool's counts.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -89,14 +89,13 @@ fn note_unread(ctx: &mut TestCtx<'_>, id: &str, what: &str, follower: &mut Child
 }
 
 /// Notes the text; lines of the program are only counted.
-fn note_text(ctx: &mut TestCtx<'_>, id: &str, whose: &str, text: &[u8]) {
+fn note_text(ctx: &mut TestCtx<'_>, id: &str, name: &str, text: &[u8]) {
     let text = String::from_utf8_lossy(text).replace(&format!("program {id} "), "program ID ");
-    let (lines, others): (Vec<_>, Vec<_>) =
-        text.lines().partition(|line| line.contains(OF_PROGRAM));
+    let (lines, others): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.contains(LINE_MARK));
     if !lines.is_empty() {
-        ctx.note(format!("  {whose}: {} lines of the program's", lines.len()));
+        ctx.note(format!("  {name}: {} lines of the program's", lines.len()));
     }
     for line in others {
-        ctx.note(format!("  {whose}: {line}"));
+        ctx.note(format!("  {name}: {line}"));
     }
 }
