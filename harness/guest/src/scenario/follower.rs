@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The program's `struct lines`: which lines to print.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Lines {
+struct LineRange {
     writer: u32,
     first: u32,
     count: u32,
@@ -124,7 +124,7 @@ fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
     cpus::stay_on(writer)?;
     let mut first = 0;
     while Instant::now() < until {
-        let mut wanted = Lines {
+        let mut wanted = LineRange {
             writer,
             first,
             count: LINES_PER_RUN,

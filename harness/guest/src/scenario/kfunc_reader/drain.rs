@@ -15,7 +15,7 @@ use crate::stream::Stream;
 /// The program's `struct drain_request`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Request {
+struct DrainRequest {
     program: u32,
     stream: u32,
     /// Maximum number of elements.
@@ -56,7 +56,7 @@ impl<'a> Drain<'a> {
 
     /// Reads at most `most` elements; returns their text as received through the ring buffer.
     pub fn take(&self, stream: Stream, most: u32) -> Result<Vec<u8>> {
-        let mut request = Request {
+        let mut request = DrainRequest {
             program: self.of,
             stream: stream as u32,
             most,

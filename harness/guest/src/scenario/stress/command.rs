@@ -23,7 +23,7 @@ pub enum Op {
 /// The program's `struct order`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Command {
+pub struct StressCommand {
     what: u32,
     writer: u32,
     /// Prints tried.
@@ -35,11 +35,11 @@ pub struct Command {
 }
 
 /// Runs the program with a command; returns the command as changed by the program.
-pub fn execute(program: BorrowedFd<'_>, what: Op, writer: u32) -> Result<Command> {
-    let mut command = Command {
+pub fn execute(program: BorrowedFd<'_>, what: Op, writer: u32) -> Result<StressCommand> {
+    let mut command = StressCommand {
         what: what as u32,
         writer,
-        ..Command::default()
+        ..StressCommand::default()
     };
     let returned = run(program, &mut command)?;
     ensure!(
@@ -52,13 +52,13 @@ pub fn execute(program: BorrowedFd<'_>, what: Op, writer: u32) -> Result<Command
 
 /// Runs the program with a command that may fail; returns its return value.
 pub fn try_execute(program: BorrowedFd<'_>, what: Op) -> Result<i32> {
-    let mut command = Command {
+    let mut command = StressCommand {
         what: what as u32,
-        ..Command::default()
+        ..StressCommand::default()
     };
     run(program, &mut command)
 }
 
-fn run(program: BorrowedFd<'_>, command: &mut Command) -> Result<i32> {
+fn run(program: BorrowedFd<'_>, command: &mut StressCommand) -> Result<i32> {
     Ok(i32::try_from(prog_run::run_fd_with(program, command)?)?)
 }

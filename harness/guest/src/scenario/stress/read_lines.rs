@@ -10,12 +10,12 @@ use super::super::lines;
 /// The set of lines that one reader got, or all of them when merged.
 #[derive(Default)]
 pub struct ReadLines {
-    writers: BTreeMap<u32, Lines>,
+    writers: BTreeMap<u32, WriterLines>,
 }
 
 /// The lines of one writer, one bit per line.
 #[derive(Default)]
-struct Lines {
+struct WriterLines {
     words: Vec<u64>,
     last: Option<u32>,
 }
@@ -59,7 +59,7 @@ impl ReadLines {
 
     /// Checks that exactly the lines from 0 to `count` of this writer were read.
     pub fn check(&self, writer: u32, count: u32) -> Result<()> {
-        let nothing = Lines::default();
+        let nothing = WriterLines::default();
         let lines = self.writers.get(&writer).unwrap_or(&nothing);
         if let Some(lost) = (0..count).find(|number| !lines.has(*number)) {
             anyhow::bail!("writer {writer}: line {lost} of {count} was accepted and never read");
@@ -73,7 +73,7 @@ impl ReadLines {
     }
 }
 
-impl Lines {
+impl WriterLines {
     fn set(&mut self, number: u32) {
         let index = number as usize / 64;
         if index >= self.words.len() {
