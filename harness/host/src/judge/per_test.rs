@@ -5,7 +5,7 @@
 use reports::{Broken, Item};
 use wire::{Outcome, TestReport};
 
-use crate::judge::snapshot::{self, Comparison, Pending, Store};
+use crate::judge::snapshot::{self, Comparison, Pending, Snapshots};
 use crate::judge::verdict::Verdict;
 use crate::queue::base::REFERENCE;
 
@@ -59,7 +59,7 @@ fn skipped(report: &TestReport) -> Option<String> {
 
 /// The result of every announced test, in the order in which they were announced.
 #[must_use]
-pub fn all(verdict: &Verdict, store: &Store) -> Vec<TestResult> {
+pub fn all(verdict: &Verdict, store: &Snapshots) -> Vec<TestResult> {
     let in_mainline = store.of_run.contains(REFERENCE);
     let result = |name: &String| {
         let report = verdict.report(name).cloned();
@@ -90,7 +90,7 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<TestResult> {
 
 /// What is wrong with a test's `__not_in_mainline`, if mainline does the same after all: then the
 /// test has to be held against its snapshot there, too.
-fn stale_mark(report: &TestReport, store: &Store) -> Option<String> {
+fn stale_mark(report: &TestReport, store: &Snapshots) -> Option<String> {
     let approved = store.approved(&report.test)?;
     let text = snapshot::render(report).ok()?;
     (text.trim_end() == approved).then(|| {
@@ -104,7 +104,7 @@ fn stale_mark(report: &TestReport, store: &Store) -> Option<String> {
 
 /// Why a test has failed, if it has, and what the kernel wrote to its stderr, if that can be
 /// understood; a text that cannot be has failed whatever was approved.
-fn judge(report: &TestReport, store: &Store) -> (Option<String>, Vec<Item>) {
+fn judge(report: &TestReport, store: &Snapshots) -> (Option<String>, Vec<Item>) {
     match reports::parse(&report.stderr.0) {
         Ok(kernel) => (failure(report, store), kernel),
         Err(broken) => {
@@ -119,7 +119,7 @@ fn told(broken: &Broken) -> String {
     format!("its stderr holds a report of the kernel's that cannot be understood: {broken}")
 }
 
-fn failure(report: &TestReport, store: &Store) -> Option<String> {
+fn failure(report: &TestReport, store: &Snapshots) -> Option<String> {
     if let Outcome::Failed { error } = &report.outcome {
         return Some(format!("the agent could not carry it out: {error}"));
     }
@@ -148,7 +148,7 @@ fn failure(report: &TestReport, store: &Store) -> Option<String> {
 }
 
 /// Mainline's text is held against what was approved of ours, and is itself nothing to approve.
-fn in_mainline(report: &TestReport, text: &str, store: &Store) -> Option<String> {
+fn in_mainline(report: &TestReport, text: &str, store: &Snapshots) -> Option<String> {
     match store.approved(&report.test) {
         None => Some(
             "it has no snapshot: nobody has reviewed it yet; run it with the series first"
@@ -167,15 +167,14 @@ fn review(pending: &Pending) -> &'static str {
     match pending {
         Some(_) => "if the new text is right, approve it with `make review`",
         None => {
-            "nothing was stored; run it where neither CI nor INSTA_UPDATE is set and approve the new text with `make review`"
+            "CI writes no pending text; run it without CI and approve the new text with `make review`"
         }
     }
 }
 
 /// The file that a test's program stands in, relative to the clone.
 fn source(test: &str) -> String {
-    let file = test.split_once("__").map_or(test, |(file, _)| file);
-    format!("selftests/{file}.bpf.c")
+    format!("selftests/{}.bpf.c", snapshot::split(test).0)
 }
 
 #[cfg(test)]
@@ -205,11 +204,13 @@ mod tests {
     fn result_on(of_run: &[&str], report: Option<TestReport>, approved: &str) -> TestResult {
         let dir = tempfile::tempdir().unwrap();
         let snapshot = format!("---\nsource: x\n---\n{approved}");
-        std::fs::write(dir.path().join("a__x.snap"), snapshot).unwrap();
-        let store = Store {
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        std::fs::write(dir.path().join("a/x.snap"), snapshot).unwrap();
+        let store = Snapshots {
             dir: dir.path().to_owned(),
             known: [].into(),
             of_run: of_run.iter().map(|&name| name.to_owned()).collect(),
+            write_pending: false,
         };
         let verdict = Verdict {
             announced: vec!["a__x".to_owned()],

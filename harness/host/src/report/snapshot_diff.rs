@@ -92,13 +92,21 @@ fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<Change>> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
     };
-    let [before, after] = [before, after].map(|text| text.map(|text| text_of(&text).to_owned()));
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let [before, after] =
+        [before, after].map(|file| file.map(|file| text_of(&file).unwrap_or(&file).to_owned()));
     Ok((before != after).then(|| Change {
-        name: name.trim_end_matches(".snap").to_owned(),
+        name: test_name(path),
         before,
         after,
     }))
+}
+
+/// `<file>__<program>[@<variant>]` of the snapshot at `path`.
+fn test_name(path: &str) -> String {
+    let name = path.strip_prefix(FOLDER).unwrap_or(path);
+    name.trim_start_matches('/')
+        .trim_end_matches(".snap")
+        .replacen('/', "__", 1)
 }
 
 fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
@@ -156,10 +164,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let repo = dir.path();
         let snapshots = repo.join(FOLDER);
-        fs::create_dir_all(&snapshots).unwrap();
         let write = |name: &str, source: &str, text: &str| {
             let text = format!("---\nsource: {source}\n---\n{text}\n");
-            fs::write(snapshots.join(name), text).unwrap();
+            let path = snapshots.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         };
         let commit = |message: &str| {
             git(repo, &["add", "-A"]).unwrap();
@@ -168,16 +177,16 @@ mod tests {
             git(repo, &[&who[..], &what[..]].concat()).unwrap();
         };
         git(repo, &["init", "-q", "-b", "main"]).unwrap();
-        write("a__same.snap", "one", "returned: 0");
-        write("a__changed.snap", "one", "returned: 0\n\nstdout:\n| old");
-        write("a__removed.snap", "one", "returned: 1");
+        write("a/same.snap", "one", "returned: 0");
+        write("a/changed.snap", "one", "returned: 0\n\nstdout:\n| old");
+        write("a/removed.snap", "one", "returned: 1");
         commit("before");
         git(repo, &["checkout", "-q", "-b", "branch"]).unwrap();
-        write("a__same.snap", "two", "returned: 0");
-        write("a__changed.snap", "one", "returned: 0\n\nstdout:\n| new");
-        fs::remove_file(snapshots.join("a__removed.snap")).unwrap();
+        write("a/same.snap", "two", "returned: 0");
+        write("a/changed.snap", "one", "returned: 0\n\nstdout:\n| new");
+        fs::remove_file(snapshots.join("a/removed.snap")).unwrap();
         commit("after");
-        write("b__new@arm64.snap", "one", "returned: 2\n```\n# no heading");
+        write("b/new@arm64.snap", "one", "returned: 2\n```\n# no heading");
         dir
     }
 

@@ -12,7 +12,7 @@ use crate::cmd::pipeline::{self, Plan, Trial};
 use crate::env::context::{Arch, Context, PLAIN};
 use crate::judge::console;
 use crate::judge::per_test;
-use crate::judge::snapshot::{Store, Unreferenced};
+use crate::judge::snapshot::{Snapshots, Unreferenced};
 use crate::judge::verdict::Verdict;
 use crate::report::run_report::{self, Report};
 use crate::vm::machine;
@@ -113,7 +113,7 @@ pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
 /// The snapshots that no test is held against. A run of a selection, or one that never told its
 /// tests, cannot know them.
 fn unreferenced(
-    store: &Store,
+    store: &Snapshots,
     verdict: &Verdict,
     filter: Option<&str>,
 ) -> Result<Vec<Unreferenced>> {
@@ -143,15 +143,16 @@ fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {
 }
 
 /// The clone's snapshots, as a run of this architecture, configuration and base sees them.
-fn store(ctx: &Context) -> Result<Store> {
+fn store(ctx: &Context) -> Result<Snapshots> {
     let arches = Arch::ALL.iter().map(ToString::to_string);
     let configs = names(&ctx.repo.join("kernel-config"), ".config")?;
     let bases = names(&ctx.repo.join("patches"), "")?;
     let of_run = [ctx.arch.to_string(), ctx.config.clone(), ctx.base.clone()];
-    Ok(Store {
+    Ok(Snapshots {
         dir: ctx.repo.join("harness/host/tests/snapshots"),
         known: arches.chain(configs).chain(bases).collect(),
         of_run: of_run.into_iter().filter(|name| name != PLAIN).collect(),
+        write_pending: !ctx.ci,
     })
 }
 

@@ -49,10 +49,7 @@ fn text(trial: &Trial) -> String {
         .as_deref()
         .unwrap_or("a kernel that did not speak");
     for report in &trial.verdict.reports {
-        let file = report
-            .test
-            .split_once("__")
-            .map_or(report.test.as_str(), |(file, _)| file);
+        let (file, _) = snapshot::split(&report.test);
         out.push_str(&format!(
             "{} (selftests/{file}.bpf.c) on {kernel}\n\n{}\n",
             report.test,
