@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
             self.fault(Fault::EmptyObject { object });
         }
         if tests.is_empty() {
-            self.fault(Fault::NoCases {
+            self.fault(Fault::NoTests {
                 filter: self.expected.filter.map(str::to_owned),
             });
         }

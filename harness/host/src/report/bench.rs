@@ -188,7 +188,7 @@ impl Figures {
 /// Whether nothing is wrong but that a selection has chosen nothing of this run. Costs and scale are
 /// runs of their own; where it has chosen nothing of either, there is no figure, which is a trouble.
 fn is_selection(fault: &Fault) -> bool {
-    matches!(fault, Fault::NoCases { filter: Some(_) })
+    matches!(fault, Fault::NoTests { filter: Some(_) })
 }
 
 #[cfg(test)]

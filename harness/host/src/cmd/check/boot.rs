@@ -102,7 +102,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
     };
     let mut faults = verdict::judge(&evidence, &expected).faults;
     // none was given
-    faults.retain(|fault| !matches!(fault, Fault::NoCases { .. }));
+    faults.retain(|fault| !matches!(fault, Fault::NoTests { .. }));
     if faults.is_empty() {
         stage.done(format!("{name} boots"));
     }

@@ -117,7 +117,9 @@ fn faults(spoil: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<Fault> {
     spoil(&mut lines);
     let faults = judged(&lines).faults;
     for fault in &faults {
-        assert!(!fault.what().is_empty() && !fault.next().is_empty());
+        let shown = fault.to_string();
+        let next = shown.split_once("\n  ").map(|(_, next)| next);
+        assert!(next.is_some_and(|next| !next.is_empty()), "{shown}");
     }
     faults
 }

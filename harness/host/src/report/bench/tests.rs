@@ -129,7 +129,7 @@ fn a_run_that_nothing_was_chosen_of_is_none_but_one_that_failed_is_a_trouble() {
     };
     let environment = ours.environment.clone();
     let filter = Some("a__".to_owned());
-    ours.add(&run(Fault::NoCases { filter }), &environment);
+    ours.add(&run(Fault::NoTests { filter }), &environment);
     assert_eq!(ours.troubles(), [""; 0]);
     ours.add(&run(Fault::NoStart), &environment);
     assert_eq!(ours.troubles().len(), 1);

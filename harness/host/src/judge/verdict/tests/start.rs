@@ -81,7 +81,7 @@ fn an_object_with_no_program_is_a_fault() {
 #[test]
 fn a_run_of_no_tests_is_a_fault() {
     let lines = [start(&[]), end(0)];
-    assert_eq!(judged(&lines).faults, [Fault::NoCases { filter: None }]);
+    assert_eq!(judged(&lines).faults, [Fault::NoTests { filter: None }]);
     let expected = Expected {
         filter: Some("nothing"),
         ..EXPECTED
