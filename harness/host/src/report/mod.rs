@@ -6,4 +6,5 @@ pub mod mainline_diff;
 pub mod matrix;
 pub mod nightly;
 pub mod run_report;
+pub mod setup_record;
 pub mod snapshot_diff;

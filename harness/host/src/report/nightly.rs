@@ -22,11 +22,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::cmd::setup_test::SetupRecord;
 use crate::report::bench::Bench;
 use crate::report::bench::history::{self, Night};
 use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
+use crate::report::setup_record::SetupRecord;
 
 mod cell;
 mod page;
@@ -34,7 +34,7 @@ mod sanitize;
 mod summary;
 mod view;
 
-pub use cell::{Program, run};
+pub use cell::{CellPlan, Program, run};
 
 /// What came of one cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The page of the nightly report in a browser, as somebody looks at it every morning.
+//! The page of the nightly report in Chromium. `make page-test` runs these tests.
 //!
-//! Pictures of it are left in `harness/target/tmp/`.
+//! Screenshots are written to `harness/target/tmp/`.
 
 mod browser;
 mod fixture;
@@ -49,6 +49,7 @@ impl Shown {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn it_is_readable_in_light_and_dark_and_at_any_width() {
     for (night, cells) in [
         ("bad", fixture::bad_night()),
@@ -89,6 +90,7 @@ fn it_is_readable_in_light_and_dark_and_at_any_width() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn a_failed_cell_shows_why_without_a_click() {
     let mut shown = show(fixture::bad_night());
     assert!(
@@ -120,6 +122,7 @@ fn a_failed_cell_shows_why_without_a_click() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn a_good_night_is_one_glance() {
     let mut shown = show(vec![
         fixture::good("x86_64", "plain"),
@@ -141,6 +144,7 @@ fn a_good_night_is_one_glance() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn the_costs_stand_beside_mainlines_with_a_plot_of_each_series() {
     let mut shown = show(vec![fixture::measured()]);
     let seen = shown.text("document.querySelector('#measured').innerText");
@@ -160,6 +164,7 @@ fn the_costs_stand_beside_mainlines_with_a_plot_of_each_series() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn nothing_that_a_program_prints_becomes_part_of_the_page() {
     let mut shown = show(fixture::bad_night());
     assert!(shown.truth("window.injected === undefined"));
@@ -189,6 +194,7 @@ fn nothing_that_a_program_prints_becomes_part_of_the_page() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn it_needs_nothing_but_itself() {
     let shown = show(fixture::bad_night());
     let requests: Vec<&str> = shown
@@ -209,6 +215,7 @@ fn it_needs_nothing_but_itself() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn every_link_leads_somewhere_and_shows_it() {
     let mut shown = show(fixture::bad_night());
     let lost = shown.browser.evaluate(
@@ -230,6 +237,7 @@ fn every_link_leads_somewhere_and_shows_it() {
 }
 
 #[test]
+#[ignore = "needs Chromium; `make page-test` runs this test"]
 fn it_can_be_read_with_the_keyboard_alone() {
     let mut shown = show(fixture::bad_night());
     shown.browser.look("light", WIDE);

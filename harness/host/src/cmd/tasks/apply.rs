@@ -14,7 +14,7 @@ use crate::queue::series::Series;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The kernel tree: a git tree gets commits, another one changed files
-    #[arg(long, env = "TREE", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub tree: PathBuf,
 }
 

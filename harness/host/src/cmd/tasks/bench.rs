@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use clap::builder::BoolishValueParser as Boolish;
 
+use crate::cmd::exit;
 use crate::cmd::pipeline::{self, Plan};
 use crate::env::context::Context;
 use crate::judge::console;
@@ -22,28 +24,27 @@ const LAST_LINES: usize = 30;
 /// What `make bench` takes.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Take only the figures whose name matches this regular expression
-    #[arg(long, env = "TEST", value_name = "REGEX")]
-    test: Option<String>,
-    /// Take every figure that many times, each in a guest of its own, and say how they differ
-    #[arg(long, env = "RUNS", value_name = "NUMBER", default_value_t = 1,
+    /// Measure only the tests whose name matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub test: Option<String>,
+    /// Measure this many times, each time in a new guest, and show the spread
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=9))]
-    runs: u32,
-    /// Take ours only, without mainline beside it: ALONE=1
-    #[arg(long, env = "ALONE", value_name = "1")]
-    alone: Option<String>,
+    pub runs: u32,
+    /// Measure the series only, without mainline
+    #[arg(long, value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
+          num_args = 0..=1, default_missing_value = "1")]
+    pub alone: bool,
     /// Write the figures as JSON to this file
-    #[arg(long, env = "JSON", value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Runs the task. It succeeds if every figure could be taken and is what `ci/bench.toml` says.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let aims = Aims::of_repo(&ctx.repo)?;
     let bench = take(ctx, args)?;
-    if let Some(path) = &args.json
-        && !path.as_os_str().is_empty()
-    {
+    if let Some(path) = &args.json {
         let text = serde_json::to_vec_pretty(&bench)?;
         fs::write(path, text)
             .with_context(|| format!("cannot write the figures to {} (JSON=)", path.display()))?;
@@ -59,18 +60,13 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         lines.iter().for_each(|line| println!("{what}: {line}"));
     }
     println!("bench: {}", judgement.line());
-    Ok(if wrong.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(wrong.is_empty()))
 }
 
 /// Ours and mainline's by turns, so that a change of the machine's load meets both.
 fn take(ctx: &Context, args: &Args) -> Result<Bench> {
-    let filter = args.test.as_deref().filter(|test| !test.is_empty());
-    let alone = args.alone.as_deref().is_some_and(|flag| !flag.is_empty());
-    let mainline = (!alone && ctx.base != REFERENCE).then(|| Context {
+    let filter = args.test.as_deref();
+    let mainline = (!args.alone && ctx.base != REFERENCE).then(|| Context {
         base: REFERENCE.to_owned(),
         kernel: None,
         ..ctx.clone()

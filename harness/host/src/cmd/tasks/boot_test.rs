@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::cmd::exit;
 use crate::cmd::pipeline::{self, Plan, Trial};
 use crate::env::context::{Arch, Context, PLAIN};
 use crate::judge::console;
@@ -24,17 +25,17 @@ const LAST_LINES: usize = 30;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Args {
     /// Run only the tests whose name matches this regular expression
-    #[arg(long, env = "TEST", value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX")]
     pub test: Option<String>,
     /// How many seconds a stress test goes on [default: 1]
-    #[arg(long, env = "STRESS", value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS")]
     pub stress: Option<u64>,
     /// How many CPUs the guest has, at most 8 [default: 2]
-    #[arg(long, env = "CPUS", value_name = "NUMBER",
+    #[arg(long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MOST_CPUS)))]
     pub cpus: Option<u32>,
     /// Write the result as JSON to this file
-    #[arg(long, env = "JSON", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
@@ -66,26 +67,18 @@ impl Judged {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let judged = carry_out(ctx, args)?;
     let report = &judged.report;
-    if let Some(json) = args
-        .json
-        .as_deref()
-        .filter(|path| !path.as_os_str().is_empty())
-    {
+    if let Some(json) = &args.json {
         write_json(json, report, &judged.console)?;
     }
     print!("{}{}", report.table(), judged.failures(ctx));
     println!("\n{}", report.verdict_line(judged.shown(ctx)));
-    Ok(if report.passed() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(report.passed()))
 }
 
 /// Runs what was chosen and judges it.
 pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
     let begun = Instant::now();
-    let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
+    let filter = args.test.as_deref();
     let plan = Plan {
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::builder::BoolishValueParser as Boolish;
 
 use crate::cmd::check::{self, Depth, Findings};
+use crate::cmd::exit;
 use crate::env::context::Context;
 use crate::queue::series::Series;
 
@@ -15,11 +16,11 @@ use crate::queue::series::Series;
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {
     /// Only what `make test` asks for: of the builds, the end of the series and changed patches
-    #[arg(long, env = "QUICK", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
+    #[arg(long, value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
           num_args = 0..=1, default_missing_value = "1")]
     pub quick: bool,
     /// Build and boot the kernel after every patch that changes it, too
-    #[arg(long, env = "BOOT", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
+    #[arg(long, value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
           num_args = 0..=1, default_missing_value = "1")]
     pub boot: bool,
 }
@@ -66,9 +67,5 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         findings.remembered,
         findings.wrong.len()
     );
-    Ok(if findings.wrong.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(findings.wrong.is_empty()))
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 
 use super::boot_test;
+use crate::cmd::exit;
 use crate::env::context::Context;
 use crate::queue::base::REFERENCE;
 use crate::report::mainline_diff;
@@ -15,7 +16,7 @@ use crate::report::run_report::RunResult;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Compare only the tests whose name matches this regular expression, and show what differs
-    #[arg(long, env = "TEST", value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX")]
     test: Option<String>,
 }
 
@@ -34,17 +35,13 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let (ours, theirs) = (result(ctx, args)?, result(&mainline, args)?);
     let rows = mainline_diff::rows(&ours, &theirs);
     print!("{}", mainline_diff::table(&rows));
-    if args.test.as_deref().is_some_and(|test| !test.is_empty()) {
+    if args.test.is_some() {
         print!("{}", mainline_diff::differences(&rows));
     }
     println!("\n{}\n{}", line(&ours), line(&theirs));
     println!("compare: {}", mainline_diff::counts(&rows));
     let explained = !rows.iter().any(|row| row.standing.is_unexplained());
-    Ok(if explained && ours.passed && theirs.passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(explained && ours.passed && theirs.passed))
 }
 
 /// What the selftests come to in the kernel of `ctx`; what failed is told.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cmd::exit;
 use crate::cmd::pipeline::{self, Plan, Trial};
 use crate::env::context::Context;
 use crate::judge::console;
@@ -20,24 +21,20 @@ const TEST: &str = "^(arena_frames__subprogram|arena_async__timer_callback|may_g
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Show the tests whose name matches this regular expression
-    #[arg(long, env = "TEST", value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX")]
     test: Option<String>,
 }
 
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
-    let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
+    let filter = args.test.as_deref();
     let plan = Plan {
         reader: Reader::Bpftool,
         ..Plan::selftests(ctx, Some(filter.unwrap_or(TEST)))
     };
     let trial = pipeline::run(ctx, &plan)?;
     print!("{}", text(&trial));
-    Ok(if trial.verdict.faults.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(trial.verdict.faults.is_empty()))
 }
 
 /// What the programs printed, as it came; and what went wrong, if something did.

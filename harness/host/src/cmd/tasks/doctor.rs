@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cmd::exit;
 use crate::env::apt;
 use crate::env::context::{Arch, Context};
 use crate::env::setup;
@@ -56,7 +57,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         println!("\nthere, and not good:{}", setup::described(&wrong));
     }
     advise(&wanting)?;
-    Ok(ExitCode::FAILURE)
+    Ok(exit::no_verdict())
 }
 
 /// Says how to get what is not good.

@@ -14,18 +14,14 @@ use crate::queue::series::Series;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where to write to [default: build/export]
-    #[arg(long, env = "OUT", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
-    let asked = args
-        .out
-        .as_ref()
-        .filter(|path| !path.as_os_str().is_empty());
-    let out = match asked {
+    let out = match &args.out {
         Some(path) => path.clone(),
         None => ctx.repo.join("build/export"),
     };

@@ -44,11 +44,11 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         .arg(ctx.repo.join("harness"))
         .status()
         .with_context(|| format!("cannot run {}", tool.display()))?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    ensure!(
+        status.success(),
+        "`cargo insta {command}` failed ({status}); see its output above"
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 /// cargo-insta, installed into the cache when it is not there yet.

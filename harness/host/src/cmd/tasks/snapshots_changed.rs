@@ -12,12 +12,7 @@ use crate::report::snapshot_diff;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The branch or commit that this one is to go into
-    #[arg(
-        long,
-        env = "SINCE",
-        value_name = "COMMIT",
-        default_value = "origin/main"
-    )]
+    #[arg(long, value_name = "COMMIT", default_value = "origin/main")]
     pub since: String,
 }
 

@@ -15,7 +15,7 @@ use crate::build::agent;
 use crate::build::bpftool;
 use crate::build::kernel;
 use crate::build::selftests::in_tree::{self, InTree};
-use crate::cmd::pipeline;
+use crate::cmd::{exit, pipeline};
 use crate::env::context::Context;
 use crate::judge::console;
 use crate::judge::verdict::{Expected, Verdict};
@@ -66,13 +66,13 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
             "PASSED  {tests} tests of the series in the tree on {}",
             ctx.arch
         );
-        return Ok(ExitCode::SUCCESS);
+        return Ok(exit::verdict(true));
     }
     println!(
         "FAILED  the tree's own selftests of the series on {}",
         ctx.arch
     );
-    Ok(ExitCode::FAILURE)
+    Ok(exit::verdict(false))
 }
 
 fn spec(

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use super::{CellRecord, Folder};
-use crate::env::context::PLAIN;
+use crate::env::context::{AccelChoice, PLAIN};
 use crate::report::bench::Bench;
 use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
@@ -21,10 +21,16 @@ use crate::vm::machine::group::Group;
 /// Lines that a report shows of what a failed cell said.
 const OUTPUT_LINES: usize = 100;
 
-/// What would make a cell another than the matrix says.
-const NOT_FOR_CELLS: [&str; 11] = [
-    "BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE", "RUNS", "ALONE", "QUICK", "BOOT",
-];
+/// How cells run.
+#[derive(Clone, Copy, Debug)]
+pub struct CellPlan {
+    /// Whether the cell runs the benchmark, too.
+    pub measure: bool,
+    /// How many seconds each stress test runs.
+    pub stress: u64,
+    /// How QEMU runs the guest.
+    pub accel: AccelChoice,
+}
 
 /// The program that knows `boot-test`.
 #[derive(Clone, Debug)]
@@ -46,21 +52,21 @@ impl Program {
 /// Runs a cell, and its benchmark where `bench` says so, and tells what came of it; keeps what it said
 /// in `cells/<cell>.log`. A cell that cannot be run has failed like any other: the rest of the matrix is
 /// still to be run.
-pub fn run(program: &Program, cell: &Cell, folder: &Folder, bench: bool) -> CellRecord {
+pub fn run(program: &Program, cell: &Cell, folder: &Folder, plan: &CellPlan) -> CellRecord {
     let begun = Instant::now();
     let mut record = CellRecord {
         cell: cell.clone(),
         ..CellRecord::default()
     };
     let outcome = folder.forget(cell).and_then(|()| match cell.is_series() {
-        true => check_series(program, cell, folder, &mut record),
-        false => boot_test(program, cell, folder, &mut record),
+        true => check_series(program, cell, folder, plan, &mut record),
+        false => boot_test(program, cell, folder, plan, &mut record),
     });
     if let Err(error) = outcome {
         record.trouble = Some(format!("it could not be run: {error:#}"));
     }
-    if bench && record.trouble.is_none() {
-        match task::<Bench>(program, cell, folder, &["bench"]) {
+    if plan.measure && record.trouble.is_none() {
+        match task::<Bench>(program, cell, folder, plan, &["bench"]) {
             Ok((status, bench)) => {
                 record.trouble = bench_trouble(status, bench.as_ref());
                 record.bench = bench;
@@ -79,10 +85,11 @@ fn boot_test(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     record: &mut CellRecord,
 ) -> Result<()> {
-    let words = ["boot-test", "--stress", &stress()];
-    let (status, result) = task::<RunResult>(program, cell, folder, &words)?;
+    let words = ["boot-test", "--stress", &plan.stress.to_string()];
+    let (status, result) = task::<RunResult>(program, cell, folder, plan, &words)?;
     record.trouble = trouble(cell, status, result.as_ref());
     record.result = result;
     Ok(())
@@ -93,12 +100,14 @@ fn check_series(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     record: &mut CellRecord,
 ) -> Result<()> {
-    let status = carry_out(
+    let status = run_task(
         program,
         cell,
         folder,
+        plan,
         &["check-series", "--config", PLAIN],
         &folder.scratch()?,
     )?;
@@ -111,35 +120,29 @@ fn check_series(
     Ok(())
 }
 
-/// How many seconds a stress test goes on: what was asked for, else more than by day.
-fn stress() -> String {
-    const BY_NIGHT: &str = "20";
-    std::env::var("STRESS")
-        .ok()
-        .filter(|seconds| !seconds.is_empty())
-        .unwrap_or_else(|| BY_NIGHT.to_owned())
-}
-
 /// Runs a task of the cell to its end and reads what it has left as JSON; none where it ended before.
 fn task<T: DeserializeOwned>(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     words: &[&str],
 ) -> Result<(ExitStatus, Option<T>)> {
     let scratch = folder.scratch()?;
     let result = scratch.path().join("result.json");
     let shown = result.display().to_string();
     let options = ["--config", &cell.config, "--json", &shown];
-    let status = carry_out(program, cell, folder, &[words, &options].concat(), &scratch)?;
+    let words_and_options = [words, &options].concat();
+    let status = run_task(program, cell, folder, plan, &words_and_options, &scratch)?;
     Ok((status, read(&result, words[0])?))
 }
 
 /// Runs the program with `words` for a cell, to its end; what it says goes to the cell's log.
-fn carry_out(
+fn run_task(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     words: &[&str],
     scratch: &TempDir,
 ) -> Result<ExitStatus> {
@@ -159,19 +162,26 @@ fn carry_out(
         .args(words)
         .args(["--base", &cell.base])
         .args(["--arch", &cell.arch])
+        .args(["--accel", accel_name(plan.accel)])
         // nobody is there to review, and one cell's new text must not be taken for another's
         .env("CI", "true")
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(same_log);
-    for name in NOT_FOR_CELLS {
-        command.env_remove(name);
-    }
     group
         .spawn(&mut command)
         .with_context(|| format!("cannot start {}", program.0.display()))?
         .wait()
         .with_context(|| format!("cannot wait for {}", program.0.display()))
+}
+
+/// The name of `accel` on the command line.
+fn accel_name(accel: AccelChoice) -> &'static str {
+    match accel {
+        AccelChoice::Auto => "auto",
+        AccelChoice::Kvm => "kvm",
+        AccelChoice::Tcg => "tcg",
+    }
 }
 
 /// What a task has written; none where it ended before.
@@ -245,6 +255,14 @@ mod tests {
         }
     }
 
+    fn plan(measure: bool) -> CellPlan {
+        CellPlan {
+            measure,
+            stress: 7,
+            accel: AccelChoice::Tcg,
+        }
+    }
+
     fn result(passed: bool) -> String {
         let result = RunResult {
             passed,
@@ -278,7 +296,7 @@ mod tests {
         );
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        run(&Program(path), cell, &folder, bench)
+        run(&Program(path), cell, &folder, &plan(bench))
     }
 
     #[test]
@@ -292,7 +310,7 @@ mod tests {
         let record = of_cell(&series, "echo \"$@\"; exit 1", false);
         assert!(!record.passed());
         assert!(record.trouble.unwrap().contains("make check-series failed"));
-        let words = "check-series --config plain --base v6.12 --arch x86_64";
+        let words = "check-series --config plain --base v6.12 --arch x86_64 --accel tcg";
         assert_eq!(record.output, [words]);
     }
 
@@ -351,7 +369,8 @@ mod tests {
     fn a_program_that_is_missing_is_trouble_of_the_cell() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::at(dir.path().join("report")).unwrap();
-        let record = run(&Program(dir.path().join("none")), &cell(), &folder, false);
+        let program = Program(dir.path().join("none"));
+        let record = run(&program, &cell(), &folder, &plan(false));
         assert!(
             record
                 .trouble
@@ -365,10 +384,10 @@ mod tests {
         let [arguments, ci] = &record.output[..] else {
             panic!("{record:?}");
         };
-        let expected = format!("boot-test --stress {} --config debug --json ", stress());
-        assert!(arguments.starts_with(&expected), "{arguments}");
+        let expected = "boot-test --stress 7 --config debug --json ";
+        assert!(arguments.starts_with(expected), "{arguments}");
         assert!(
-            arguments.ends_with("--base v6.12 --arch x86_64"),
+            arguments.ends_with("--base v6.12 --arch x86_64 --accel tcg"),
             "{arguments}"
         );
         assert_eq!(ci, "CI=true");
