@@ -104,13 +104,17 @@ fn circles(uses: &[Use]) -> Vec<String> {
             graph.entry((folder, from)).or_default().insert(to);
         }
     }
-    // modules that use nothing that is left are not part of a circle
+    // a module that uses no remaining module, or that none uses, is not part of a circle
     loop {
         let left: BTreeSet<(&str, &str)> = graph.keys().copied().collect();
         for ((folder, _), targets) in &mut graph {
             targets.retain(|target| left.contains(&(*folder, *target)));
         }
-        graph.retain(|_, targets| !targets.is_empty());
+        let used: BTreeSet<(&str, &str)> = graph
+            .iter()
+            .flat_map(|((folder, _), targets)| targets.iter().map(|target| (*folder, *target)))
+            .collect();
+        graph.retain(|module, targets| !targets.is_empty() && used.contains(module));
         if graph.len() == left.len() {
             break;
         }
