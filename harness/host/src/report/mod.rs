@@ -2,6 +2,7 @@
 //! Reports: of a run, against mainline, of the benchmark, of the nightly matrix.
 
 pub mod bench;
+pub mod generated;
 pub mod mainline_diff;
 pub mod matrix;
 pub mod nightly;

@@ -185,6 +185,7 @@ fn environment(arch: &str, config: &str) -> Environment {
         clang: "Debian clang version 19.1.7 (3~deb12u1)".to_owned(),
         qemu: "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)".to_owned(),
         virtme_ng: "1.36".to_owned(),
+        machine: "2 CPUs".to_owned(),
         accelerator: "software emulation".to_owned(),
         commit: Some("7241f47c0ffee7241f47c0ffee7241f47c0ffee7".to_owned()),
         dirty: Some(false),

@@ -11,11 +11,12 @@ use clap::builder::BoolishValueParser as Boolish;
 
 use crate::cmd::exit;
 use crate::cmd::pipeline::{self, Plan};
-use crate::env::context::Context;
+use crate::env::context::{Context, PLAIN};
 use crate::judge::console;
 use crate::queue::base::REFERENCE;
 use crate::report::bench::aims::Aims;
 use crate::report::bench::{self, Bench, Figures};
+use crate::report::generated;
 use crate::report::run_report::Environment;
 
 /// Lines of the console that are shown of a run that failed.
@@ -60,7 +61,18 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         lines.iter().for_each(|line| println!("{what}: {line}"));
     }
     println!("bench: {}", judgement.line());
+    if troubles.is_empty() && is_documented(ctx, args) {
+        let path = generated::write_bench(&ctx.repo, &bench, &aims)?;
+        let shown = path.strip_prefix(&ctx.repo).unwrap_or(&path);
+        println!("bench: wrote {}", shown.display());
+    }
     Ok(exit::verdict(wrong.is_empty()))
+}
+
+/// Whether the documentation shows the figures of this run: a complete one of the plain kernel.
+fn is_documented(ctx: &Context, args: &Args) -> bool {
+    let complete = args.test.is_none() && !args.alone && ctx.base != REFERENCE;
+    complete && ctx.kernel.is_none() && ctx.config == PLAIN && !ctx.ci
 }
 
 /// Ours and mainline's by turns, so that a change of the machine's load meets both.

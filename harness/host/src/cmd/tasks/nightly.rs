@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make nightly`: every cell of the matrix on this machine, the set-up in new roots, and the report.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -10,6 +9,8 @@ use super::setup_test;
 use crate::cmd::exit;
 use crate::cmd::setup_roots::ROOTS;
 use crate::env::context::Context;
+use crate::report::bench::aims::Aims;
+use crate::report::generated;
 use crate::report::matrix::{Cell, Matrix};
 use crate::report::nightly::{self, CellPlan, CellRecord, Folder, Nightly, Program};
 
@@ -55,14 +56,28 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             folder.keep_setup(&setup_test::record(ctx, root))?;
         }
     }
-    finish(&ctx.repo, &Nightly::collect(&folder, &cells)?, &folder)
+    finish(
+        ctx,
+        &Nightly::collect(&folder, &cells)?,
+        &folder,
+        args.cell.is_none(),
+    )
 }
 
-/// Writes the report, prints the verdict and the path of the page.
-pub(super) fn finish(repo: &Path, nightly: &Nightly, folder: &Folder) -> Result<ExitCode> {
+/// Writes the report and, for a night that `is_whole` and passed, the tables of the documentation; prints the
+/// verdict and the path of the page.
+pub(super) fn finish(
+    ctx: &Context,
+    nightly: &Nightly,
+    folder: &Folder,
+    is_whole: bool,
+) -> Result<ExitCode> {
     nightly.write(folder)?;
+    if is_whole && nightly.passed && !ctx.ci {
+        generated::write_nightly(&ctx.repo, nightly, &Aims::of_repo(&ctx.repo)?)?;
+    }
     let page = folder.path("index.html");
-    let shown = page.strip_prefix(repo).unwrap_or(&page).display();
+    let shown = page.strip_prefix(&ctx.repo).unwrap_or(&page).display();
     println!("{}; see {shown}", nightly.verdict_line());
     Ok(exit::verdict(nightly.passed))
 }

@@ -17,5 +17,5 @@ pub struct Args {}
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let folder = Folder::of(&ctx.repo)?;
     let nightly = Nightly::collect(&folder, &Matrix::of(&ctx.repo)?.cells)?;
-    super::nightly::finish(&ctx.repo, &nightly, &folder)
+    super::nightly::finish(ctx, &nightly, &folder, true)
 }

@@ -34,8 +34,11 @@ pub struct Environment {
     pub qemu: String,
     /// Version of virtme-ng.
     pub virtme_ng: String,
-    /// How the guest was run: KVM or software emulation.
+    /// How QEMU ran the guest: KVM or software emulation.
     pub accelerator: String,
+    /// The machine that ran QEMU: number and model of its CPUs.
+    #[serde(default)]
+    pub machine: String,
     /// The commit of the harness, the series and the selftests; `None` outside of a git clone.
     pub commit: Option<String>,
     /// Whether the clone held changes that no commit has.
@@ -64,6 +67,7 @@ impl Environment {
             arch: ctx.arch.to_string(),
             config: ctx.config.clone(),
             selection: filter.map(str::to_owned),
+            machine: host(),
             commit,
             dirty,
             repeat: format!(
@@ -73,6 +77,18 @@ impl Environment {
             ..Self::default()
         }
     }
+}
+
+/// Number and model of the CPUs of this machine.
+fn host() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .and_then(|line| line.split_once(": "))
+        .map_or_else(String::new, |(_, model)| format!(" ({model})"));
+    format!("{cpus} CPUs{model}")
 }
 
 /// The commit of the clone and whether it was changed, as far as git can tell.
