@@ -74,7 +74,7 @@ pub struct Findings {
 ///
 /// It is not the one that the kernel is built in: the checks move through the series, and every file
 /// that they touch would be compiled again there.
-struct Place<'a> {
+struct Checkout<'a> {
     ctx: &'a Context,
     tree: GitTree,
     passed: PathBuf,
@@ -93,22 +93,22 @@ pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findi
         return Ok(());
     }
     let source = source::find(ctx)?;
-    let place = Place::new(ctx, &source, series)?;
-    exported::check(&place, series, findings)?;
-    checkpatch::check(&place, series, findings)?;
-    documented::check(&place, findings)?;
+    let checkout = Checkout::new(ctx, &source, series)?;
+    exported::check(&checkout, series, findings)?;
+    checkpatch::check(&checkout, series, findings)?;
+    documented::check(&checkout, findings)?;
     if depth > Depth::Quick {
-        docs::check(&place, findings)?;
+        docs::check(&checkout, findings)?;
     }
-    compile::check(&place, series, depth, findings)?;
+    compile::check(&checkout, series, depth, findings)?;
     if depth == Depth::Quick {
         return Ok(());
     }
-    libbpf::check(&place, findings)?;
-    config_variants::check(&place, findings)?;
-    point_releases::check(&place, &source, series, findings)?;
+    libbpf::check(&checkout, findings)?;
+    config_variants::check(&checkout, findings)?;
+    point_releases::check(&checkout, &source, series, findings)?;
     if depth == Depth::Boots {
-        boot::check(&place, series, findings)?;
+        boot::check(&checkout, series, findings)?;
     }
     Ok(())
 }
@@ -126,8 +126,8 @@ fn remove_older(dir: &Path, family: &str) -> Result<()> {
     Ok(())
 }
 
-impl<'a> Place<'a> {
-    fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Place<'a>> {
+impl<'a> Checkout<'a> {
+    fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Checkout<'a>> {
         let dir = ctx.cache_dir("check")?;
         let lock = lock::take(&dir.join("lock"), ctx.progress)?;
         let cached = source.hold_tree(ctx)?;
@@ -149,7 +149,7 @@ impl<'a> Place<'a> {
             GitTree::at(&top)?
         };
         tree.fetch(cached.git.dir(), &from, SERIES)?;
-        Ok(Place {
+        Ok(Checkout {
             ctx,
             tree,
             passed: ctx.cache_dir("check/passed")?,

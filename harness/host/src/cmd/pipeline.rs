@@ -23,7 +23,7 @@ use crate::vm::machine::{self, Reader, RunRecord, RunSpec, Timeouts, Tools};
 
 /// What is known of a run when its guest is gone.
 #[derive(Debug)]
-pub struct Trial {
+pub struct PipelineRun {
     /// Where the run has written, and its report will.
     pub folder: RunFolder,
     /// What was recorded of it.
@@ -34,7 +34,7 @@ pub struct Trial {
     pub environment: Environment,
 }
 
-impl Trial {
+impl PipelineRun {
     /// The lines of the guest as they came.
     #[must_use]
     pub fn lines(&self) -> Vec<&[u8]> {
@@ -48,7 +48,7 @@ const COUNTING: u32 = 4;
 
 /// What a run is to be.
 #[derive(Clone, Debug)]
-pub struct Plan<'a> {
+pub struct RunPlan<'a> {
     /// The folder of the programs.
     pub programs: PathBuf,
     /// The folder that keeps what the run leaves.
@@ -65,11 +65,11 @@ pub struct Plan<'a> {
     pub reader: Reader,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> RunPlan<'a> {
     /// The selftests.
     #[must_use]
-    pub fn selftests(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    pub fn selftests(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             programs: ctx.selftests(),
             keep: ctx.build_dir(),
             filter,
@@ -82,29 +82,29 @@ impl<'a> Plan<'a> {
 
     /// The costs of single operations, in instructions.
     #[must_use]
-    pub fn bench(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    pub fn bench(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             cpus: 1,
             icount: true,
-            ..Plan::of_folder(ctx, "bench", filter)
+            ..RunPlan::of_folder(ctx, "bench", filter)
         }
     }
 
     /// What several CPUs come to, in real time.
     #[must_use]
-    pub fn scale(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    pub fn scale(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             cpus: machine::MOST_CPUS,
-            ..Plan::of_folder(ctx, "scale", filter)
+            ..RunPlan::of_folder(ctx, "scale", filter)
         }
     }
 
     /// The programs of a folder beside the selftests.
-    fn of_folder(ctx: &Context, name: &str, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    fn of_folder(ctx: &Context, name: &str, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             programs: ctx.selftests().join(name),
             keep: ctx.build_dir().join(name),
-            ..Plan::selftests(ctx, filter)
+            ..RunPlan::selftests(ctx, filter)
         }
     }
 }
@@ -114,9 +114,9 @@ impl<'a> Plan<'a> {
 /// # Errors
 ///
 /// Where a stage fails before there is anything to judge.
-pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
+pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
     check_filter(plan.filter)?;
-    let patience = patience(ctx, plan)?;
+    let scale = timeout_scale(ctx, plan)?;
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&plan.keep)?;
@@ -139,8 +139,8 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         run_dir: folder.path().to_owned(),
         cpus: plan.cpus,
         icount: plan.icount,
-        timeouts: Timeouts::of(patience, plan.stress),
-        patience,
+        timeouts: Timeouts::of(scale, plan.stress),
+        patience: scale,
         stress: plan.stress,
         reader: plan.reader,
         tools: Tools::find(ctx)?,
@@ -163,7 +163,7 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         accelerator: record.accelerator.to_string(),
         ..Environment::of(ctx, plan.filter, plan.cpus)
     };
-    Ok(Trial {
+    Ok(PipelineRun {
         verdict: judge(&record, &expected),
         folder,
         record,
@@ -172,9 +172,9 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
 }
 
 /// How many times longer everything may take.
-fn patience(ctx: &Context, plan: &Plan<'_>) -> Result<u32> {
+fn timeout_scale(ctx: &Context, plan: &RunPlan<'_>) -> Result<u32> {
     let slowness = if plan.icount { COUNTING } else { 1 };
-    Ok(Matrix::of(&ctx.repo)?.patience(&ctx.config) * slowness)
+    Ok(Matrix::of(&ctx.repo)?.timeout_scale(&ctx.config) * slowness)
 }
 
 /// The features that a guest of so many CPUs must have with this kernel.

@@ -66,7 +66,7 @@ fn lines(console: &[u8]) -> Vec<String> {
 const STACK_TRACE: &str = "stack trace";
 
 /// The table of `ci/splats.toml`.
-static TABLE: LazyLock<Table> = LazyLock::new(Table::load);
+static TABLE: LazyLock<Patterns> = LazyLock::new(Patterns::load);
 
 /// Colours, cursor movements and titles, as a terminal takes them.
 static TERMINAL_CODE: LazyLock<Regex> =
@@ -76,23 +76,23 @@ static TERMINAL_CODE: LazyLock<Regex> =
 /// unfinished may stand before it.
 static STAMP: LazyLock<Regex> = LazyLock::new(|| constant(r"\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? "));
 
-struct Table {
-    splats: Vec<(Regex, &'static Entry)>,
-    exceptions: Vec<(Regex, &'static Exception)>,
+struct Patterns {
+    splats: Vec<(Regex, &'static Pattern)>,
+    exceptions: Vec<(Regex, &'static SplatException)>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    splat: Vec<Entry>,
+struct SplatsFile {
+    splat: Vec<Pattern>,
     #[serde(default)]
-    exception: Vec<Exception>,
+    exception: Vec<SplatException>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the samples"))]
-struct Entry {
+struct Pattern {
     name: String,
     pattern: String,
     reason: String,
@@ -106,7 +106,7 @@ struct Entry {
     not(test),
     expect(dead_code, reason = "the tests read the samples, people the reasons")
 )]
-struct Exception {
+struct SplatException {
     pattern: String,
     reason: String,
     sample: String,
@@ -116,18 +116,18 @@ struct Exception {
 }
 
 /// The file as it was when the harness was built: a scan without its table cannot happen.
-static FILE: LazyLock<File> = LazyLock::new(read_file);
+static FILE: LazyLock<SplatsFile> = LazyLock::new(read_file);
 
 #[expect(
     clippy::expect_used,
     reason = "part of the program, parsed by its tests"
 )]
-fn read_file() -> File {
+fn read_file() -> SplatsFile {
     toml::from_str(include_str!("../../../../ci/splats.toml"))
         .expect("ci/splats.toml is TOML of this form")
 }
 
-impl Table {
+impl Patterns {
     fn load() -> Self {
         Self {
             splats: FILE
@@ -144,7 +144,7 @@ impl Table {
     }
 
     /// The entries that a line of the console falls under.
-    fn caught(&self, line: &str) -> Vec<&'static Entry> {
+    fn caught(&self, line: &str) -> Vec<&'static Pattern> {
         let messages: Vec<&str> = STAMP
             .split(line)
             .filter(|message| self.exception(message).is_none())
@@ -158,7 +158,7 @@ impl Table {
     }
 
     /// The exception that a message falls under.
-    fn exception(&self, message: &str) -> Option<&'static Exception> {
+    fn exception(&self, message: &str) -> Option<&'static SplatException> {
         let mut all = self.exceptions.iter();
         all.find(|(pattern, _)| pattern.is_match(message))
             .map(|&(_, exception)| exception)

@@ -12,12 +12,12 @@ mod names;
 mod rules;
 mod verifier;
 
-use names::Names;
+use names::Placeholders;
 
 /// Replaces what varies in the texts of one test.
 #[derive(Debug, Default)]
 pub struct Normaliser {
-    names: Names,
+    names: Placeholders,
 }
 
 impl Normaliser {

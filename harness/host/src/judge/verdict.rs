@@ -67,7 +67,7 @@ impl Verdict {
 /// Judges a run.
 #[must_use]
 pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
-    let mut reader = Reader::new(expected);
+    let mut reader = LineJudge::new(expected);
     for (index, line) in evidence.lines.iter().enumerate() {
         reader.line(index + 1, line);
     }
@@ -93,16 +93,16 @@ pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
 
 /// Where in the order of lines the guest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Phase {
     BeforeStart,
     Tests,
     AfterEnd,
 }
 
 /// Reads the guest's lines one by one and notes what is wrong with them.
-struct Reader<'a> {
+struct LineJudge<'a> {
     expected: &'a Expected<'a>,
-    place: Place,
+    phase: Phase,
     /// The test that has begun and not been reported.
     open: Option<String>,
     /// Reports of announced tests, also those that came again.
@@ -110,11 +110,11 @@ struct Reader<'a> {
     verdict: Verdict,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LineJudge<'a> {
     fn new(expected: &'a Expected<'a>) -> Self {
         Self {
             expected,
-            place: Place::BeforeStart,
+            phase: Phase::BeforeStart,
             open: None,
             reported: 0,
             verdict: Verdict::default(),
@@ -132,14 +132,14 @@ impl<'a> Reader<'a> {
                 text: excerpt(raw),
             });
         };
-        match (self.place, serde_json::from_slice(line)) {
+        match (self.phase, serde_json::from_slice(line)) {
             (_, Err(error)) => self.unreadable(number, line, &error),
-            (Place::AfterEnd, Ok(_)) => self.fault(Fault::AfterEnd {
+            (Phase::AfterEnd, Ok(_)) => self.fault(Fault::AfterEnd {
                 number,
                 text: excerpt(line),
             }),
             (
-                Place::BeforeStart,
+                Phase::BeforeStart,
                 Ok(FromGuest::Start {
                     protocol,
                     kernel,
@@ -151,17 +151,17 @@ impl<'a> Reader<'a> {
             ) => {
                 self.start(protocol, kernel, &machine, tests, empty_objects);
             }
-            (Place::BeforeStart, Ok(_)) => self.fault(Fault::BeforeStart {
+            (Phase::BeforeStart, Ok(_)) => self.fault(Fault::BeforeStart {
                 number,
                 text: excerpt(line),
             }),
-            (Place::Tests, Ok(FromGuest::Start { .. })) => {
+            (Phase::Tests, Ok(FromGuest::Start { .. })) => {
                 self.fault(Fault::SecondStart { number })
             }
-            (Place::Tests, Ok(FromGuest::TestStart { test })) => self.test_start(test),
-            (Place::Tests, Ok(FromGuest::Request { .. })) => self.request(number),
-            (Place::Tests, Ok(FromGuest::Test(report))) => self.test(report),
-            (Place::Tests, Ok(FromGuest::End { tests, leaks })) => self.end(tests, leaks),
+            (Phase::Tests, Ok(FromGuest::TestStart { test })) => self.test_start(test),
+            (Phase::Tests, Ok(FromGuest::Request { .. })) => self.request(number),
+            (Phase::Tests, Ok(FromGuest::Test(report))) => self.test(report),
+            (Phase::Tests, Ok(FromGuest::End { tests, leaks })) => self.end(tests, leaks),
         }
     }
 
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         tests: Vec<String>,
         empty_objects: Vec<String>,
     ) {
-        self.place = Place::Tests;
+        self.phase = Phase::Tests;
         if protocol != PROTOCOL {
             self.fault(Fault::Protocol { guest: protocol });
         }
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
     }
 
     fn end(&mut self, said: usize, leaks: Option<String>) {
-        self.place = Place::AfterEnd;
+        self.phase = Phase::AfterEnd;
         match leaks {
             Some(listed) if !listed.trim().is_empty() => self.fault(Fault::Leak { listed }),
             None if self.expected.features.contains(&feature::KMEMLEAK) => {
@@ -280,7 +280,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Verdict {
-        if self.place == Place::BeforeStart {
+        if self.phase == Phase::BeforeStart {
             self.fault(Fault::NoStart);
             return self.verdict;
         }
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
             let died_in = self.open.clone();
             self.fault(Fault::NeverReported { tests, died_in });
         }
-        if self.place != Place::AfterEnd {
+        if self.phase != Phase::AfterEnd {
             self.fault(Fault::NoEnd);
         }
         self.verdict

@@ -49,7 +49,7 @@ pub struct Figures {
     /// How many runs there were of every figure.
     pub runs: usize,
     /// In the order in which the guest gave them.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Measurement>,
     /// Why a test has no figure, by its name.
     pub missing: BTreeMap<String, String>,
     /// Why mainline does not have what a test takes the cost of, by its name.
@@ -61,7 +61,7 @@ pub struct Figures {
 /// One figure, from every run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub struct Measurement {
     /// `<file>__<program>`.
     pub test: String,
     /// What it is of.
@@ -72,7 +72,7 @@ pub struct Row {
     pub runs: Vec<u64>,
 }
 
-impl Row {
+impl Measurement {
     /// That of the runs.
     #[must_use]
     pub fn median(&self) -> u64 {
@@ -137,7 +137,7 @@ impl Figures {
     fn take(&mut self, test: &str, note: Note) {
         match self.rows.iter_mut().find(|row| row.is(test, &note)) {
             Some(row) => row.runs.push(note.thousandths),
-            None => self.rows.push(Row {
+            None => self.rows.push(Measurement {
                 test: test.to_owned(),
                 unit: note.unit,
                 at: note.at,
@@ -148,7 +148,7 @@ impl Figures {
 
     /// The same figure as `row`, of these runs.
     #[must_use]
-    pub fn like(&self, row: &Row) -> Option<&Row> {
+    pub fn like(&self, row: &Measurement) -> Option<&Measurement> {
         self.rows
             .iter()
             .find(|own| (&own.test, &own.unit, &own.at) == (&row.test, &row.unit, &row.at))
@@ -179,8 +179,12 @@ impl Figures {
     }
 
     /// How far the runs of the rows of a unit lie apart, at most.
-    fn spread(&self, which: impl Fn(&Row) -> bool) -> f64 {
-        let spreads = self.rows.iter().filter(|row| which(row)).map(Row::spread);
+    fn spread(&self, which: impl Fn(&Measurement) -> bool) -> f64 {
+        let spreads = self
+            .rows
+            .iter()
+            .filter(|row| which(row))
+            .map(Measurement::spread);
         spreads.fold(0.0, f64::max)
     }
 }

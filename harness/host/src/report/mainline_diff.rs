@@ -12,7 +12,7 @@ use crate::report::run_report::{RunResult, TestOutcome};
 
 /// How mainline's text of a test stands to ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Relation {
     /// To the letter.
     Same,
     /// It was run there and did otherwise; with the reason, where its file gives one.
@@ -23,26 +23,26 @@ pub enum Standing {
     NotCompared(&'static str),
 }
 
-impl Standing {
-    fn of(ours: Option<&TestOutcome>, mainline: Option<&TestOutcome>) -> Standing {
+impl Relation {
+    fn of(ours: Option<&TestOutcome>, mainline: Option<&TestOutcome>) -> Relation {
         let (Some(ours), Some(mainline)) = (ours, mainline) else {
-            return Standing::NotCompared("one of the runs does not know it");
+            return Relation::NotCompared("one of the runs does not know it");
         };
         if ours.skipped.is_some() || mainline.skipped.is_some() {
-            return Standing::NotCompared("a guest lacks what it needs");
+            return Relation::NotCompared("a guest lacks what it needs");
         }
         let why = mainline.not_in_mainline.clone();
         match (&ours.text, &mainline.text) {
-            (Some(one), Some(other)) if one == other => Standing::Same,
-            (Some(_), Some(_)) if ran(mainline) || !ran(ours) => Standing::Different(why),
-            _ => Standing::NotThere(why),
+            (Some(one), Some(other)) if one == other => Relation::Same,
+            (Some(_), Some(_)) if ran(mainline) || !ran(ours) => Relation::Different(why),
+            _ => Relation::NotThere(why),
         }
     }
 
     /// Whether nobody has said why.
     #[must_use]
     pub fn is_unexplained(&self) -> bool {
-        matches!(self, Standing::Different(None) | Standing::NotThere(None))
+        matches!(self, Relation::Different(None) | Relation::NotThere(None))
     }
 
     /// How it stands, and why, in words.
@@ -50,10 +50,10 @@ impl Standing {
     pub fn words(&self) -> (&'static str, &str) {
         const NOBODY: &str = "NOBODY HAS SAID WHY: mend it, or say __not_in_mainline(\"…\")";
         match self {
-            Standing::Same => ("same", ""),
-            Standing::Different(why) => ("different", why.as_deref().unwrap_or(NOBODY)),
-            Standing::NotThere(why) => ("not there", why.as_deref().unwrap_or(NOBODY)),
-            Standing::NotCompared(why) => ("not compared", why),
+            Relation::Same => ("same", ""),
+            Relation::Different(why) => ("different", why.as_deref().unwrap_or(NOBODY)),
+            Relation::NotThere(why) => ("not there", why.as_deref().unwrap_or(NOBODY)),
+            Relation::NotCompared(why) => ("not compared", why),
         }
     }
 }
@@ -66,26 +66,26 @@ fn ran(test: &TestOutcome) -> bool {
 
 /// A test beside itself.
 #[derive(Clone, Debug)]
-pub struct Row<'a> {
+pub struct TestDiff<'a> {
     /// `<file>__<program>`.
     pub name: &'a str,
     /// How the two stand.
-    pub standing: Standing,
+    pub relation: Relation,
     ours: Option<&'a str>,
     mainline: Option<&'a str>,
 }
 
 /// Every test of either run, in the order of their names.
 #[must_use]
-pub fn rows<'a>(ours: &'a RunResult, mainline: &'a RunResult) -> Vec<Row<'a>> {
+pub fn rows<'a>(ours: &'a RunResult, mainline: &'a RunResult) -> Vec<TestDiff<'a>> {
     let all = ours.tests.iter().chain(&mainline.tests);
     let names: BTreeSet<&str> = all.map(|test| test.test.as_str()).collect();
     let find = |run: &'a RunResult, name: &str| run.tests.iter().find(|test| test.test == name);
     let row = |name: &'a str| {
         let (ours, mainline) = (find(ours, name), find(mainline, name));
-        Row {
+        TestDiff {
             name,
-            standing: Standing::of(ours, mainline),
+            relation: Relation::of(ours, mainline),
             ours: ours.and_then(|test| test.text.as_deref()),
             mainline: mainline.and_then(|test| test.text.as_deref()),
         }
@@ -95,12 +95,12 @@ pub fn rows<'a>(ours: &'a RunResult, mainline: &'a RunResult) -> Vec<Row<'a>> {
 
 /// The table, a line a test.
 #[must_use]
-pub fn table(rows: &[Row<'_>]) -> String {
+pub fn table(rows: &[TestDiff<'_>]) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let mut out = format!("{:width$}  mainline\n", "test");
     for row in rows {
-        let (standing, why) = row.standing.words();
-        let line = format!("{:width$}  {standing:12}  {why}", row.name);
+        let (relation, why) = row.relation.words();
+        let line = format!("{:width$}  {relation:12}  {why}", row.name);
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{}", line.trim_end());
     }
@@ -109,10 +109,10 @@ pub fn table(rows: &[Row<'_>]) -> String {
 
 /// What differs in the text of each test, ours (`-`) and mainline's (`+`).
 #[must_use]
-pub fn differences(rows: &[Row<'_>]) -> String {
+pub fn differences(rows: &[TestDiff<'_>]) -> String {
     const AROUND: usize = 3;
     let mut out = String::new();
-    for row in rows.iter().filter(|row| row.standing != Standing::Same) {
+    for row in rows.iter().filter(|row| row.relation != Relation::Same) {
         let (Some(ours), Some(mainline)) = (row.ours, row.mainline) else {
             continue;
         };
@@ -129,19 +129,19 @@ pub fn differences(rows: &[Row<'_>]) -> String {
 
 /// How many tests stand how, in a line.
 #[must_use]
-pub fn counts(rows: &[Row<'_>]) -> String {
+pub fn counts(rows: &[TestDiff<'_>]) -> String {
     let count =
-        |which: fn(&Standing) -> bool| rows.iter().filter(|row| which(&row.standing)).count();
-    let unexplained = match count(Standing::is_unexplained) {
+        |which: fn(&Relation) -> bool| rows.iter().filter(|row| which(&row.relation)).count();
+    let unexplained = match count(Relation::is_unexplained) {
         0 => String::new(),
         some => format!("; {some} of these nobody has explained"),
     };
     format!(
         "{} the same, {} different, {} not there, {} not compared{unexplained}",
-        count(|standing| *standing == Standing::Same),
-        count(|standing| matches!(standing, Standing::Different(_))),
-        count(|standing| matches!(standing, Standing::NotThere(_))),
-        count(|standing| matches!(standing, Standing::NotCompared(_))),
+        count(|relation| *relation == Relation::Same),
+        count(|relation| matches!(relation, Relation::Different(_))),
+        count(|relation| matches!(relation, Relation::NotThere(_))),
+        count(|relation| matches!(relation, Relation::NotCompared(_))),
     )
 }
 
@@ -170,26 +170,26 @@ mod tests {
         }
     }
 
-    fn standing(ours: TestOutcome, mainline: TestOutcome) -> Standing {
+    fn relation(ours: TestOutcome, mainline: TestOutcome) -> Relation {
         let (ours, mainline) = (run(vec![ours]), run(vec![mainline]));
-        rows(&ours, &mainline)[0].standing.clone()
+        rows(&ours, &mainline)[0].relation.clone()
     }
 
     #[test]
     fn a_text_is_the_same_different_or_not_there() {
         let ours = || test("a__x", "returned 0", "text");
         let why = || Some("it has none".to_owned());
-        assert_eq!(standing(ours(), ours()), Standing::Same);
+        assert_eq!(relation(ours(), ours()), Relation::Same);
         let other = || test("a__x", "returned 0", "other");
-        assert_eq!(standing(ours(), other()), Standing::Different(None));
-        let known = Standing::Different(why());
-        assert_eq!(standing(ours(), marked(other())), known);
+        assert_eq!(relation(ours(), other()), Relation::Different(None));
+        let known = Relation::Different(why());
+        assert_eq!(relation(ours(), marked(other())), known);
         assert!(!known.is_unexplained());
         let refused = || test("a__x", "rejected -EINVAL", "no such kfunc");
-        assert_eq!(standing(ours(), refused()), Standing::NotThere(None));
+        assert_eq!(relation(ours(), refused()), Relation::NotThere(None));
         assert_eq!(
-            standing(ours(), marked(refused())),
-            Standing::NotThere(why())
+            relation(ours(), marked(refused())),
+            Relation::NotThere(why())
         );
     }
 
@@ -197,14 +197,14 @@ mod tests {
     fn other_words_of_the_verifier_are_a_difference() {
         let ours = test("a__x", "rejected -EINVAL", "words");
         let mainline = test("a__x", "rejected -EINVAL", "other words");
-        assert_eq!(standing(ours, mainline), Standing::Different(None));
+        assert_eq!(relation(ours, mainline), Relation::Different(None));
     }
 
     #[test]
     fn what_one_run_does_not_know_is_not_compared() {
         let (one, two) = (run(vec![test("a__x", "returned 0", "")]), run(Vec::new()));
         let rows = rows(&one, &two);
-        assert!(matches!(rows[0].standing, Standing::NotCompared(_)));
+        assert!(matches!(rows[0].relation, Relation::NotCompared(_)));
         assert!(counts(&rows).ends_with("1 not compared"));
     }
 

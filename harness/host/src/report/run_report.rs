@@ -66,7 +66,7 @@ impl Report {
         );
         for test in &self.tests {
             let verdict = verdict_of(test);
-            let row = Row::of(test);
+            let row = TableRow::of(test);
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
@@ -228,7 +228,7 @@ fn raw(test: &TestResult, last: &Path) -> String {
 }
 
 /// A test as the table shows it.
-struct Row {
+struct TableRow {
     millis: String,
     returned: String,
     stdout: String,
@@ -237,7 +237,7 @@ struct Row {
     why: String,
 }
 
-impl Row {
+impl TableRow {
     fn of(test: &TestResult) -> Self {
         let Some(report) = &test.report else {
             let none = || "-".to_owned();

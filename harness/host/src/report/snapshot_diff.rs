@@ -22,7 +22,7 @@ const ALL: usize = 1 << 20;
 
 /// What became of one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct SnapshotChange {
     /// The test, and the variant behind an `@` where it is one.
     pub name: String,
     /// The text before; none where the snapshot is new.
@@ -37,7 +37,7 @@ pub struct Change {
 /// # Errors
 ///
 /// Where git cannot tell, as where `since` is no commit.
-pub fn since(repo: &Path, since: &str) -> Result<Vec<Change>> {
+pub fn since(repo: &Path, since: &str) -> Result<Vec<SnapshotChange>> {
     let fork = git(repo, &["merge-base", since, "HEAD"]).with_context(|| {
         format!(
             "cannot find where this branch left `{since}` (SINCE=); it must be a commit that is \
@@ -80,7 +80,7 @@ pub fn since(repo: &Path, since: &str) -> Result<Vec<Change>> {
 }
 
 /// None where only the metadata is other than it was.
-fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<Change>> {
+fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<SnapshotChange>> {
     let listed = git(repo, &["ls-tree", "--name-only", fork, "--", path])?;
     let before = match listed.is_empty() {
         true => None,
@@ -94,7 +94,7 @@ fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<Change>> {
     };
     let [before, after] =
         [before, after].map(|file| file.map(|file| text_of(&file).unwrap_or(&file).to_owned()));
-    Ok((before != after).then(|| Change {
+    Ok((before != after).then(|| SnapshotChange {
         name: test_name(path),
         before,
         after,
@@ -119,19 +119,19 @@ fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
 /// # Errors
 ///
 /// Where the template cannot be filled.
-pub fn render(changes: &[Change]) -> Result<String> {
-    let page = Page { changes };
+pub fn render(changes: &[SnapshotChange]) -> Result<String> {
+    let page = ChangedPage { changes };
     page.render().context("cannot write the changed snapshots")
 }
 
 /// `templates/changed.md`.
 #[derive(Template)]
 #[template(path = "changed.md", escape = "none")]
-struct Page<'a> {
-    changes: &'a [Change],
+struct ChangedPage<'a> {
+    changes: &'a [SnapshotChange],
 }
 
-impl Change {
+impl SnapshotChange {
     fn verb(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "new",

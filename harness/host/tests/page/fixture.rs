@@ -3,7 +3,7 @@
 //! the kernel was caught, and one that never came to a result.
 
 use bpf_streams::judge::snapshot;
-use bpf_streams::report::bench::{At, Bench, Figures, Row};
+use bpf_streams::report::bench::{At, Bench, Figures, Measurement};
 use bpf_streams::report::matrix::Cell;
 use bpf_streams::report::nightly::CellRecord;
 use bpf_streams::report::run_report::{Environment, RunResult, TestOutcome};
@@ -70,8 +70,8 @@ pub fn measured() -> CellRecord {
     }
 }
 
-fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
-    Row {
+fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Measurement {
+    Measurement {
         test: test.to_owned(),
         unit: unit.to_owned(),
         at: at.map(|count| At {

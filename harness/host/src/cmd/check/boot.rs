@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Findings, Place, targets};
+use super::{Checkout, Findings, targets};
 use crate::build::agent;
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::{Build, Kernel};
@@ -19,12 +19,12 @@ use crate::queue::series::Series;
 use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
 
 /// Boots after every patch, on the architecture that was asked for.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
-    let ctx = place.ctx;
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+    let ctx = checkout.ctx;
     let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
     let mut before = "base".to_owned();
-    for (patch, commit) in series.patches.iter().zip(place.commits()?) {
-        let touched = place.touched(&before, &commit)?;
+    for (patch, commit) in series.patches.iter().zip(checkout.commits()?) {
+        let touched = checkout.touched(&before, &commit)?;
         before.clone_from(&commit);
         if !touched
             .iter()
@@ -32,10 +32,10 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
         {
             continue;
         }
-        let key = place.build_key("boot", &[&commit], ctx, &requests)?;
-        let passed = place.once(&key, findings, || {
-            place.tree.check_out(&commit)?;
-            patched(place, ctx, &requests, &patch.name)
+        let key = checkout.build_key("boot", &[&commit], ctx, &requests)?;
+        let passed = checkout.once(&key, findings, || {
+            checkout.tree.check_out(&commit)?;
+            patched(checkout, ctx, &requests, &patch.name)
         })?;
         if !passed {
             // what follows would fail for the same reason
@@ -47,12 +47,12 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
 
 /// Builds and boots what is checked out, and returns what is wrong with it.
 fn patched(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     ctx: &Context,
     requests: &Requests,
     name: &str,
 ) -> Result<Vec<String>> {
-    let build = Build::named(ctx, place.tree.dir(), &format!("boot-{}", ctx.arch));
+    let build = Build::named(ctx, checkout.tree.dir(), &format!("boot-{}", ctx.arch));
     let kernel = match build.kernel(requests, name) {
         Ok(kernel) => kernel,
         Err(error) => return Ok(vec![format!("{name}: {error:#}")]),

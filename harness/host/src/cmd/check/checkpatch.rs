@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::env::command::{capture, command, shell_in};
 use crate::env::tools::python;
@@ -99,10 +99,10 @@ const EXCEPTIONS: &[Exception] = &[
 ];
 
 /// Runs checkpatch over every patch.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
     // checkpatch is the last patch's: one that adds a type to it is checked by it, too
-    place.tree.check_out(super::SERIES)?;
-    let version = place.tree.run([
+    checkout.tree.check_out(super::SERIES)?;
+    let version = checkout.tree.run([
         "rev-parse",
         &format!("{}:scripts/checkpatch.pl", super::SERIES),
     ])?;
@@ -110,21 +110,21 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
         .iter()
         .map(|e| format!("{} {:?} {}\n", e.files, e.types, e.reason))
         .collect();
-    let stage = place.ctx.progress.stage("check", "checkpatch");
+    let stage = checkout.ctx.progress.stage("check", "checkpatch");
     for patch in &series.patches {
         let mut key = Digest::default();
         key.add("checkpatch", &version);
         key.add("exceptions", &exceptions);
         key.add("patch", &patch.text);
         stage.update(format!("checkpatch {}", patch.name));
-        place.once(&key, findings, || run(place, patch))?;
+        checkout.once(&key, findings, || run(checkout, patch))?;
     }
     stage.done(format!("checkpatch over {} patches", series.patches.len()));
     Ok(())
 }
 
-fn run(place: &Place<'_>, patch: &Patch) -> Result<Vec<String>> {
-    let sh = shell_in(place.tree.dir())?;
+fn run(checkout: &Checkout<'_>, patch: &Patch) -> Result<Vec<String>> {
+    let sh = shell_in(checkout.tree.dir())?;
     let cmd = command(&sh, "perl").args([
         "scripts/checkpatch.pl",
         "--strict",

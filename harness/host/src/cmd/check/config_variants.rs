@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::Build;
 use crate::env::arch::Arch;
@@ -46,30 +46,30 @@ const NO_DEBUG_INFO: [(&str, &str); 2] = [
 ];
 
 /// Builds them, on every architecture.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     for arch in Arch::buildable_here() {
-        let ctx = place.context(arch);
+        let ctx = checkout.context(arch);
         let requests = kconfig::load(&kconfig::fragments(&ctx)?)?;
         for without in WITHOUT.iter().filter(|w| w.arches.contains(&arch)) {
             let changes = [&[(without.option, "n")], &NO_DEBUG_INFO[..]].concat();
             let requests = requests.with(&changes);
-            let key = place.build_key(without.name, &[super::SERIES], &ctx, &requests)?;
-            place.once(&key, findings, || build(place, &ctx, without, &requests))?;
+            let key = checkout.build_key(without.name, &[super::SERIES], &ctx, &requests)?;
+            checkout.once(&key, findings, || build(checkout, &ctx, without, &requests))?;
         }
     }
     Ok(())
 }
 
 fn build(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     ctx: &Context,
     without: &Without,
     requests: &Requests,
 ) -> Result<Vec<String>> {
-    place.tree.check_out(super::SERIES)?;
+    checkout.tree.check_out(super::SERIES)?;
     let name = format!("{}-{}", without.name, ctx.arch);
     let stage = ctx.progress.stage("check", format!("building {name}"));
-    let build = Build::named(ctx, place.tree.dir(), &name);
+    let build = Build::named(ctx, checkout.tree.dir(), &name);
     let config = build.resolve(requests)?;
     // much of what is asked for depends on the feature; that it is off has to hold
     let off = [(without.option, "n")];

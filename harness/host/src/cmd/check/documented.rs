@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::command::{capture, told};
 
 /// Where the commands of bpf(2) are listed.
@@ -20,18 +20,18 @@ const LIBBPF_HEADERS: [&str; 3] = [
 ];
 
 /// Holds the names that are new against the texts that should hold them.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
-    let mut kernel = new_names(place, UAPI, commands)?;
-    for file in place.touched("base", super::SERIES)? {
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
+    let mut kernel = new_names(checkout, UAPI, commands)?;
+    for file in checkout.touched("base", super::SERIES)? {
         let is_source = file.ends_with(".c") && !file.starts_with("tools/");
         if is_source && !file.starts_with("samples/") {
-            kernel.extend(new_names(place, &file, kfuncs)?);
-            kernel.extend(new_names(place, &file, sysctls)?);
+            kernel.extend(new_names(checkout, &file, kfuncs)?);
+            kernel.extend(new_names(checkout, &file, sysctls)?);
         }
     }
     for name in &kernel {
         let grep = ["grep", "--quiet", "--word-regexp", "--fixed-strings", name];
-        let grep = place.tree.git(grep).arg(super::SERIES);
+        let grep = checkout.tree.git(grep).arg(super::SERIES);
         let out = capture(grep.args(["--", "Documentation"]))?;
         // 1: it is nowhere
         match out.status.code() {
@@ -44,9 +44,9 @@ pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
     }
     let mut headers = String::new();
     for header in LIBBPF_HEADERS {
-        headers.push_str(&place.text(super::SERIES, header)?);
+        headers.push_str(&checkout.text(super::SERIES, header)?);
     }
-    for name in new_names(place, LIBBPF_MAP, symbols)? {
+    for name in new_names(checkout, LIBBPF_MAP, symbols)? {
         if !headers.contains(&format!("@brief **{name}()**")) {
             findings.wrong.push(format!(
                 "documentation: libbpf exports {name}, and no header describes it (`@brief \
@@ -59,12 +59,12 @@ pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
 
 /// The names that `read` finds in `file` after the series, and not before.
 fn new_names(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     file: &str,
     read: fn(&str) -> BTreeSet<String>,
 ) -> Result<BTreeSet<String>> {
-    let before = read(&place.text("base", file)?);
-    let mut after = read(&place.text(super::SERIES, file)?);
+    let before = read(&checkout.text("base", file)?);
+    let mut after = read(&checkout.text(super::SERIES, file)?);
     after.retain(|name| !before.contains(name));
     Ok(after)
 }

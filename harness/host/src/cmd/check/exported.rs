@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use xshell::Cmd;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::env::command::{capture, command, shell_in, told};
 use crate::queue::export::{self, Exported};
@@ -18,9 +18,9 @@ use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
 
 /// Tries the export of `series`.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
     let mut key = Digest::default();
-    key.add("exported", place.tree.run(["rev-parse", "base^{tree}"])?);
+    key.add("exported", checkout.tree.run(["rev-parse", "base^{tree}"])?);
     for name in ["0000-cover-letter.patch", "series"] {
         let path = series.dir.join(name);
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -29,22 +29,22 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
     for patch in &series.patches {
         key.add(&patch.name, &patch.text);
     }
-    place
-        .once(&key, findings, || try_all(place, series))
+    checkout
+        .once(&key, findings, || try_all(checkout, series))
         .map(drop)
 }
 
-fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
-    let stage = place.ctx.progress.stage("check", "exporting");
+fn try_all(checkout: &Checkout<'_>, series: &Series) -> Result<Vec<String>> {
+    let stage = checkout.ctx.progress.stage("check", "exporting");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let dir = |name: &str| scratch.path().join(name);
-    let exported = match export::write(series, &place.ctx.base, &dir("export")) {
+    let exported = match export::write(series, &checkout.ctx.base, &dir("export")) {
         Ok(exported) => exported,
         Err(error) => return Ok(vec![format!("export: {error:#}")]),
     };
-    let touched = place.touched("base", super::SERIES)?;
+    let touched = checkout.touched("base", super::SERIES)?;
     let touched: Vec<&str> = touched.iter().map(String::as_str).collect();
-    place.unpack(super::SERIES, &touched, &dir("expected"))?;
+    checkout.unpack(super::SERIES, &touched, &dir("expected"))?;
     let tools: [(&str, Taker); 3] = [
         ("quilt push -a --fuzz=0", quilt),
         ("dpkg-source --before-build", dpkg_source),
@@ -53,7 +53,7 @@ fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (at, (name, take)) in tools.iter().enumerate() {
         let tree = dir(&format!("tree-{at}"));
-        place.unpack("base", &touched, &tree)?;
+        checkout.unpack("base", &touched, &tree)?;
         if let Some(fault) = take(&exported, &tree)? {
             wrong.push(format!("export: {name} does not take it:{fault}"));
         } else if files(&tree)? != files(&dir("expected"))? {

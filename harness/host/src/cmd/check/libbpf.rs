@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use xshell::{Cmd, Shell};
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::env::command::{capture, command, output, shell_in, told};
 use mirror::Mirror;
@@ -25,32 +25,35 @@ const PRINTER: &str = include_str!("libbpf/printer.bpf.c");
 const TOO_MANY: &str = "bpf_stream_printk() takes at most 12";
 
 /// Builds libbpf and the programs, where the tree has a libbpf that reads streams.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
-    let header = place.text(super::SERIES, "tools/lib/bpf/bpf.h")?;
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
+    let header = checkout.text(super::SERIES, "tools/lib/bpf/bpf.h")?;
     if !header.contains("bpf_prog_stream_read") {
         return Ok(());
     }
-    let mirror = Mirror::find(place.ctx)?;
+    let mirror = Mirror::find(checkout.ctx)?;
     let mut key = Digest::default();
     key.add("libbpf", mirror.version());
     for path in mirror::TAKEN {
         let spec = format!("{}:{path}", super::SERIES);
-        key.add(path, place.tree.run(["rev-parse", &spec])?);
+        key.add(path, checkout.tree.run(["rev-parse", &spec])?);
     }
     key.add("programs", [READER, PRINTER, TOO_MANY].concat());
-    place
-        .once(&key, findings, || build(place, &mirror))
+    checkout
+        .once(&key, findings, || build(checkout, &mirror))
         .map(drop)
 }
 
-fn build(place: &Place<'_>, mirror: &Mirror) -> Result<Vec<String>> {
-    let stage = place.ctx.progress.stage("check", "building libbpf outside");
+fn build(checkout: &Checkout<'_>, mirror: &Mirror) -> Result<Vec<String>> {
+    let stage = checkout
+        .ctx
+        .progress
+        .stage("check", "building libbpf outside");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let outside = Outside {
         dir: scratch.path().to_owned(),
-        make: mirror.fill(place, scratch.path())?,
-        ccache: place.ctx.cache_dir("ccache")?,
-        jobs: place.ctx.jobs,
+        make: mirror.fill(checkout, scratch.path())?,
+        ccache: checkout.ctx.cache_dir("ccache")?,
+        jobs: checkout.ctx.jobs,
     };
     let steps: [(&str, Step); 4] = [
         ("make BUILD_STATIC_ONLY=y install", Outside::install_static),

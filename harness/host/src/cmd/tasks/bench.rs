@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::builder::BoolishValueParser as Boolish;
 
 use crate::cmd::exit;
-use crate::cmd::pipeline::{self, Plan};
+use crate::cmd::pipeline::{self, RunPlan};
 use crate::env::context::{Context, PLAIN};
 use crate::judge::console;
 use crate::queue::base::REFERENCE;
@@ -88,7 +88,7 @@ fn take(ctx: &Context, args: &Args) -> Result<Bench> {
         ..Bench::default()
     };
     for _ in 0..args.runs {
-        for plan in [Plan::bench, Plan::scale] {
+        for plan in [RunPlan::bench, RunPlan::scale] {
             add(ctx, &plan(ctx, filter), &mut bench.ours)?;
             if let (Some(ctx), Some(figures)) = (&mainline, &mut bench.mainline) {
                 add(ctx, &plan(ctx, filter), figures)?;
@@ -99,17 +99,17 @@ fn take(ctx: &Context, args: &Args) -> Result<Bench> {
 }
 
 /// Takes the figures of one run in.
-fn add(ctx: &Context, plan: &Plan<'_>, figures: &mut Figures) -> Result<()> {
-    let trial = pipeline::run(ctx, plan)?;
-    if !trial.verdict.faults.is_empty() {
-        console::tail(&trial.record.console, LAST_LINES)
+fn add(ctx: &Context, plan: &RunPlan<'_>, figures: &mut Figures) -> Result<()> {
+    let run = pipeline::run(ctx, plan)?;
+    if !run.verdict.faults.is_empty() {
+        console::tail(&run.record.console, LAST_LINES)
             .iter()
             .for_each(|line| println!("    {line}"));
     }
     let environment = Environment {
         repeat: format!("make bench BASE={} ARCH={}", ctx.base, ctx.arch),
-        ..trial.environment
+        ..run.environment
     };
-    figures.add(&trial.verdict, &environment);
+    figures.add(&run.verdict, &environment);
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::cmd::exit;
-use crate::cmd::pipeline::{self, Plan, Trial};
+use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
 use crate::env::context::{Arch, Context, PLAIN};
 use crate::judge::console;
 use crate::judge::per_test;
@@ -79,23 +79,23 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
 pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
     let begun = Instant::now();
     let filter = args.test.as_deref();
-    let plan = Plan {
+    let plan = RunPlan {
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
-        ..Plan::selftests(ctx, filter)
+        ..RunPlan::selftests(ctx, filter)
     };
-    let trial = pipeline::run(ctx, &plan)?;
+    let run = pipeline::run(ctx, &plan)?;
     let store = store(ctx)?;
     let report = Report {
-        tests: per_test::all(&trial.verdict, &store),
-        unreferenced: unreferenced(&store, &trial.verdict, filter)?,
-        guest: trial.record.time,
+        tests: per_test::all(&run.verdict, &store),
+        unreferenced: unreferenced(&store, &run.verdict, filter)?,
+        guest: run.record.time,
         total: begun.elapsed(),
-        verdict: trial.verdict.clone(),
-        environment: trial.environment.clone(),
+        verdict: run.verdict.clone(),
+        environment: run.environment.clone(),
     };
-    let console = console::tail(&trial.record.console, run_report::CONSOLE_LINES);
-    let last = leave(trial, &report)?;
+    let console = console::tail(&run.record.console, run_report::CONSOLE_LINES);
+    let last = leave(run, &report)?;
     Ok(Judged {
         report,
         console,
@@ -119,14 +119,9 @@ fn unreferenced(
 }
 
 /// Writes what the run leaves and makes it the last one.
-fn leave(trial: Trial, report: &Report) -> Result<PathBuf> {
-    run_report::write_files(
-        trial.folder.path(),
-        &trial.lines(),
-        &trial.record.console,
-        report,
-    )?;
-    trial.folder.publish()
+fn leave(run: PipelineRun, report: &Report) -> Result<PathBuf> {
+    run_report::write_files(run.folder.path(), &run.lines(), &run.record.console, report)?;
+    run.folder.publish()
 }
 
 fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {

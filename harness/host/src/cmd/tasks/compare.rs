@@ -40,7 +40,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     println!("\n{}\n{}", line(&ours), line(&theirs));
     println!("compare: {}", mainline_diff::counts(&rows));
-    let explained = !rows.iter().any(|row| row.standing.is_unexplained());
+    let explained = !rows.iter().any(|row| row.relation.is_unexplained());
     Ok(exit::verdict(explained && ours.passed && theirs.passed))
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cmd::exit;
-use crate::cmd::pipeline::{self, Plan, Trial};
+use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
 use crate::env::context::Context;
 use crate::judge::console;
 use crate::judge::snapshot;
@@ -28,24 +28,24 @@ pub struct Args {
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref();
-    let plan = Plan {
+    let plan = RunPlan {
         reader: Reader::Bpftool,
-        ..Plan::selftests(ctx, Some(filter.unwrap_or(TEST)))
+        ..RunPlan::selftests(ctx, Some(filter.unwrap_or(TEST)))
     };
-    let trial = pipeline::run(ctx, &plan)?;
-    print!("{}", text(&trial));
-    Ok(exit::verdict(trial.verdict.faults.is_empty()))
+    let run = pipeline::run(ctx, &plan)?;
+    print!("{}", text(&run));
+    Ok(exit::verdict(run.verdict.faults.is_empty()))
 }
 
 /// What the programs printed, as it came; and what went wrong, if something did.
-fn text(trial: &Trial) -> String {
+fn text(run: &PipelineRun) -> String {
     let mut out = String::new();
-    let kernel = trial
+    let kernel = run
         .verdict
         .kernel
         .as_deref()
         .unwrap_or("a kernel that did not speak");
-    for report in &trial.verdict.reports {
+    for report in &run.verdict.reports {
         let (file, _) = snapshot::split(&report.test);
         out.push_str(&format!(
             "{} (selftests/{file}.bpf.c) on {kernel}\n\n{}\n",
@@ -53,11 +53,11 @@ fn text(trial: &Trial) -> String {
             snapshot::render_raw(report)
         ));
     }
-    for fault in &trial.verdict.faults {
+    for fault in &run.verdict.faults {
         out.push_str(&format!("the run failed: {fault}\n"));
     }
-    if !trial.verdict.faults.is_empty() {
-        console::tail(&trial.record.console, 30)
+    if !run.verdict.faults.is_empty() {
+        console::tail(&run.record.console, 30)
             .iter()
             .for_each(|line| out.push_str(&format!("    {line}\n")));
     }

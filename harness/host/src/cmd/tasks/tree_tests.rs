@@ -81,7 +81,7 @@ fn spec(
     in_tree: &InTree,
     folder: &RunFolder,
 ) -> Result<RunSpec> {
-    let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config);
+    let scale = Matrix::of(&ctx.repo)?.timeout_scale(&ctx.config);
     let objects = folder.path().join("objects");
     fs::create_dir(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
     Ok(RunSpec {
@@ -95,8 +95,8 @@ fn spec(
         run_dir: folder.path().to_owned(),
         cpus: machine::CPUS,
         icount: false,
-        timeouts: Timeouts::of(patience, machine::STRESS),
-        patience,
+        timeouts: Timeouts::of(scale, machine::STRESS),
+        patience: scale,
         stress: machine::STRESS,
         reader: Reader::Agent,
         tools: Tools::find(ctx)?,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::names::Names;
+use super::names::Placeholders;
 
 /// One thing that varies. Each named group of `pattern` is replaced by a name of that kind; what
 /// the pattern matches around the groups stays.
@@ -212,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// `text` after all rules.
-pub(super) fn apply(text: &str, names: &mut Names) -> String {
+pub(super) fn apply(text: &str, names: &mut Placeholders) -> String {
     COMPILED
         .iter()
         .fold(text.to_owned(), |text, rule| rule.replace(&text, names))
@@ -241,14 +241,14 @@ impl Compiled {
         Self { pattern, kinds }
     }
 
-    fn replace(&self, text: &str, names: &mut Names) -> String {
+    fn replace(&self, text: &str, names: &mut Placeholders) -> String {
         self.pattern
             .replace_all(text, |found: &Captures| self.name_groups(found, names))
             .into_owned()
     }
 
     /// The text of one match with each group replaced by its name.
-    fn name_groups(&self, found: &Captures, names: &mut Names) -> String {
+    fn name_groups(&self, found: &Captures, names: &mut Placeholders) -> String {
         let whole = found.get_match();
         let mut out = whole.as_str().to_owned();
         // From the last group to the first, so that the offsets of those before stay true; but
@@ -293,7 +293,7 @@ mod tests {
             let compiled = Compiled::new(rule);
             for (text, want) in rule.changes {
                 assert_eq!(
-                    &compiled.replace(text, &mut Names::default()),
+                    &compiled.replace(text, &mut Placeholders::default()),
                     want,
                     "{}",
                     rule.name
@@ -301,7 +301,7 @@ mod tests {
             }
             for text in rule.leaves {
                 assert_eq!(
-                    &compiled.replace(text, &mut Names::default()),
+                    &compiled.replace(text, &mut Placeholders::default()),
                     text,
                     "{}",
                     rule.name
@@ -314,14 +314,19 @@ mod tests {
     fn the_whole_table_agrees_with_each_rule() {
         for rule in RULES {
             for (text, want) in rule.changes {
-                assert_eq!(&apply(text, &mut Names::default()), want, "{}", rule.name);
+                assert_eq!(
+                    &apply(text, &mut Placeholders::default()),
+                    want,
+                    "{}",
+                    rule.name
+                );
             }
         }
     }
 
     #[test]
     fn applying_the_table_again_changes_nothing() {
-        let mut names = Names::default();
+        let mut names = Placeholders::default();
         for (text, _) in RULES.iter().flat_map(|rule| rule.changes) {
             let once = apply(text, &mut names);
             assert_eq!(apply(&once, &mut names), once);

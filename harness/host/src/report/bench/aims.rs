@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{Bench, Row, ratio};
+use super::{Bench, Measurement, ratio};
 
 /// `ci/bench.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -91,7 +91,7 @@ impl Aims {
             }
         }
         for flat in &self.flat {
-            let rows: Vec<&Row> = bench
+            let rows: Vec<&Measurement> = bench
                 .ours
                 .rows
                 .iter()
@@ -122,8 +122,8 @@ fn parse(text: &str) -> Result<Aims> {
 
 impl Flat {
     /// What has grown along the series.
-    fn rises(&self, rows: &[&Row]) -> Option<String> {
-        let mut least: Option<&Row> = None;
+    fn rises(&self, rows: &[&Measurement]) -> Option<String> {
+        let mut least: Option<&Measurement> = None;
         for row in rows {
             if let Some(least) = least
                 && row.median() as f64 > least.median() as f64 * self.within
@@ -155,7 +155,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn take(&mut self, row: &Row, ratio: f64, aim: f64, over: Option<&Over>) {
+    fn take(&mut self, row: &Measurement, ratio: f64, aim: f64, over: Option<&Over>) {
         let name = row.name();
         match over {
             Some(over) if ratio <= aim => self.wrong.push(format!(

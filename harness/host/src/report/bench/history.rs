@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Bench, Row};
+use super::{At, Bench, Measurement};
 
 /// So many nights of a cell are kept.
 const KEPT: usize = 400;
@@ -47,14 +47,14 @@ impl Night {
     pub fn of(cell: &str, bench: &Bench) -> Night {
         let on = &bench.ours.environment;
         let mainline = bench.mainline.as_ref();
-        let figure = |row: &Row| Figure {
+        let figure = |row: &Measurement| Figure {
             test: row.test.clone(),
             unit: row.unit.clone(),
             at: row.at.clone(),
             ours: row.median(),
             mainline: mainline
                 .and_then(|figures| figures.like(row))
-                .map(Row::median),
+                .map(Measurement::median),
         };
         Night {
             cell: cell.to_owned(),
@@ -68,7 +68,7 @@ impl Night {
 
     /// The same figure as `row`.
     #[must_use]
-    pub fn like(&self, row: &Row) -> Option<&Figure> {
+    pub fn like(&self, row: &Measurement) -> Option<&Figure> {
         self.figures
             .iter()
             .find(|own| (&own.test, &own.unit, &own.at) == (&row.test, &row.unit, &row.at))

@@ -4,7 +4,7 @@
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use super::{At, Bench, Figures, Row, shown};
+use super::{At, Bench, Figures, Measurement, shown};
 
 /// Pixels, which a page scales.
 const SIZE: (u32, u32) = (640, 320);
@@ -49,17 +49,17 @@ pub fn all(bench: &Bench) -> Result<Vec<Plot>> {
 type Points = Vec<(f64, f64)>;
 
 /// Whose figures, in which colour.
-type Line<'a> = (&'a str, Points, RGBColor);
+type Curve<'a> = (&'a str, Points, RGBColor);
 
 fn draw(bench: &Bench, test: &str, unit: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let series = |figures: &Figures| -> Vec<Row> {
-        let of_series = |row: &&Row| row.test == test && row.unit == unit;
+    let series = |figures: &Figures| -> Vec<Measurement> {
+        let of_series = |row: &&Measurement| row.test == test && row.unit == unit;
         figures.rows.iter().filter(of_series).cloned().collect()
     };
     let ours = series(&bench.ours);
     let mainline = bench.mainline.as_ref().map(series).unwrap_or_default();
     let places: Vec<&At> = ours.iter().filter_map(|row| row.at.as_ref()).collect();
-    let points = |rows: &[Row]| -> Points {
+    let points = |rows: &[Measurement]| -> Points {
         rows.iter()
             .filter_map(|row| {
                 let at = places.iter().position(|at| row.at.as_ref() == Some(at))?;
@@ -80,7 +80,7 @@ fn paint(
     svg: &mut String,
     places: &[&At],
     unit: &str,
-    lines: &[Line<'_>],
+    lines: &[Curve<'_>],
 ) -> Result<(), Box<dyn std::error::Error>> {
     let most = lines
         .iter()

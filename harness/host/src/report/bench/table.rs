@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::aims::Aims;
-use super::{Bench, Figures, Row};
+use super::{Bench, Figures, Measurement};
 
 /// The table; with the ratio to mainline's, and what it may be, where there are both.
 #[must_use]
@@ -53,7 +53,7 @@ fn width(figures: &Figures) -> usize {
 }
 
 /// Mainline's figure, the ratio of ours to it, and what that may be.
-fn beside(row: &Row, mainline: &Figures, aims: &Aims) -> String {
+fn beside(row: &Measurement, mainline: &Figures, aims: &Aims) -> String {
     let Some(other) = mainline.like(row) else {
         let why = mainline.not_in_mainline.get(&row.test);
         let why = why.map_or("", String::as_str);
@@ -77,7 +77,7 @@ fn beside(row: &Row, mainline: &Figures, aims: &Aims) -> String {
 
 /// Ours as a part of mainline's, in hundredths, as it is shown; none of nothing.
 #[must_use]
-pub fn ratio(ours: &Row, mainline: &Row) -> Option<f64> {
+pub fn ratio(ours: &Measurement, mainline: &Measurement) -> Option<f64> {
     let (ours, mainline) = (ours.median(), mainline.median());
     (mainline > 0).then(|| (ours as f64 / mainline as f64 * 100.0).round() / 100.0)
 }

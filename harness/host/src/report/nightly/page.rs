@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use askama::Template;
 
 use super::Nightly;
-use super::view::{State, View, id};
+use super::view::{CellState, View, id};
 
 /// `templates/nightly.html`; askama escapes whatever it puts in.
 #[derive(Template)]
@@ -47,7 +47,7 @@ impl Page<'_> {
         let marks = self.view.files.iter().flat_map(|file| &file.selftests);
         let runs = marks
             .flat_map(|selftest| &selftest.marks)
-            .filter(|mark| mark.state != State::Absent)
+            .filter(|mark| mark.state != CellState::Absent)
             .count();
         format!("{selftests} selftests, {runs} runs")
     }

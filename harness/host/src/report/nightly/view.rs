@@ -9,7 +9,7 @@ use super::{CellRecord, Nightly};
 use crate::env::diff::{self, Line};
 use crate::env::progress::seconds;
 use crate::queue::base::REFERENCE;
-use crate::report::mainline_diff::{self, Standing};
+use crate::report::mainline_diff::{self, Relation};
 use crate::report::matrix::Cell;
 use crate::report::run_report::{Environment, RunResult, TestOutcome};
 
@@ -112,14 +112,14 @@ pub struct Selftest<'a> {
     pub program: &'a str,
     pub passed: bool,
     pub marks: Vec<Mark<'a>>,
-    pub texts: Vec<Text<'a>>,
+    pub texts: Vec<SharedText<'a>>,
 }
 
 /// A selftest in one cell.
 #[derive(Debug)]
 pub struct Mark<'a> {
     pub cell: String,
-    pub state: State,
+    pub state: CellState,
     pub outcome: &'a str,
     pub why: Option<String>,
     pub time: String,
@@ -128,7 +128,7 @@ pub struct Mark<'a> {
 
 /// What came of a selftest in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum CellState {
     Passed,
     Failed,
     /// It was left out for a feature that the guest lacks, or because mainline does otherwise.
@@ -137,29 +137,29 @@ pub enum State {
     Absent,
 }
 
-impl State {
+impl CellState {
     pub fn sign(self) -> &'static str {
         match self {
-            State::Passed => "✓",
-            State::Failed => "✗",
-            State::LeftOut => "○",
-            State::Absent => "–",
+            CellState::Passed => "✓",
+            CellState::Failed => "✗",
+            CellState::LeftOut => "○",
+            CellState::Absent => "–",
         }
     }
 
     pub fn name(self) -> &'static str {
         match self {
-            State::Passed => "passed",
-            State::Failed => "failed",
-            State::LeftOut => "left-out",
-            State::Absent => "absent",
+            CellState::Passed => "passed",
+            CellState::Failed => "failed",
+            CellState::LeftOut => "left-out",
+            CellState::Absent => "absent",
         }
     }
 }
 
 /// A text, and the cells that it is the same in.
 #[derive(Debug)]
-pub struct Text<'a> {
+pub struct SharedText<'a> {
     pub cells: Vec<usize>,
     pub text: &'a str,
 }
@@ -238,9 +238,9 @@ impl<'a> Beside<'a> {
             counts: mainline_diff::counts(&rows),
             rows: rows
                 .iter()
-                .filter(|row| row.standing != Standing::Same)
+                .filter(|row| row.relation != Relation::Same)
                 .map(|row| {
-                    let (how, why) = row.standing.words();
+                    let (how, why) = row.relation.words();
                     (row.name, how, why.to_owned())
                 })
                 .collect(),
@@ -438,14 +438,14 @@ fn selftest<'a>(records: &'a [CellRecord], test: &'a str, program: &'a str) -> S
         .iter()
         .map(|record| mark(record, of_cell(record)))
         .collect();
-    let mut texts: Vec<Text> = Vec::new();
+    let mut texts: Vec<SharedText> = Vec::new();
     for (number, record) in (1..).zip(records) {
         let Some(text) = of_cell(record).and_then(|outcome| outcome.text.as_deref()) else {
             continue;
         };
         match texts.iter_mut().find(|known| known.text == text) {
             Some(known) => known.cells.push(number),
-            None => texts.push(Text {
+            None => texts.push(SharedText {
                 cells: vec![number],
                 text,
             }),
@@ -455,7 +455,7 @@ fn selftest<'a>(records: &'a [CellRecord], test: &'a str, program: &'a str) -> S
         id: id("selftest", test),
         test,
         program,
-        passed: marks.iter().all(|mark| mark.state != State::Failed),
+        passed: marks.iter().all(|mark| mark.state != CellState::Failed),
         marks,
         texts,
     }
@@ -463,10 +463,10 @@ fn selftest<'a>(records: &'a [CellRecord], test: &'a str, program: &'a str) -> S
 
 fn mark<'a>(record: &CellRecord, test: Option<&'a TestOutcome>) -> Mark<'a> {
     let state = match test {
-        Some(test) if test.failed() => State::Failed,
-        Some(test) if test.left_out() => State::LeftOut,
-        Some(_) => State::Passed,
-        None => State::Absent,
+        Some(test) if test.failed() => CellState::Failed,
+        Some(test) if test.left_out() => CellState::LeftOut,
+        Some(_) => CellState::Passed,
+        None => CellState::Absent,
     };
     let bytes = |bytes: Option<usize>| bytes.map_or_else(|| "–".to_owned(), |n| n.to_string());
     Mark {

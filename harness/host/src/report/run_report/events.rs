@@ -18,7 +18,7 @@ use super::Report;
 
 /// Something of the kernel's in the stderr of a test.
 #[derive(Serialize)]
-struct Event<'a> {
+struct ReportEvent<'a> {
     test: &'a str,
     #[serde(flatten)]
     item: &'a Item,
@@ -43,7 +43,7 @@ pub(super) fn of(lines: &[&[u8]], report: &Report) -> Result<Vec<u8>> {
 fn add(out: &mut Vec<u8>, test: &str, report: &Report) -> Result<()> {
     let result = report.tests.iter().find(|result| result.name == test);
     for item in result.iter().flat_map(|result| &result.kernel) {
-        serde_json::to_writer(&mut *out, &Event { test, item })?;
+        serde_json::to_writer(&mut *out, &ReportEvent { test, item })?;
         out.write_all(b"\n")?;
     }
     Ok(())

@@ -8,19 +8,19 @@
 
 use anyhow::Result;
 
-use super::selection::{Selection, Standing};
-use super::{Bench, Findings};
+use super::selection::{PatchState, Selection};
+use super::{ArchBuild, Findings};
 use crate::cmd::check::{SERIES, change, targets};
 use crate::env::cache_key::Digest;
 use crate::queue::series::{Patch, Series};
 
-impl Bench<'_> {
+impl ArchBuild<'_> {
     /// Compiles the changed patches and the end of the series.
     pub fn changed_patches(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
-        let place = self.place;
+        let checkout = self.checkout;
         let states = self.states(series)?;
-        let known = place.has_passed(&self.key_of_comparison());
-        let standings: Result<Vec<Standing>> = series
+        let known = checkout.has_passed(&self.key_of_comparison());
+        let standings: Result<Vec<PatchState>> = series
             .patches
             .iter()
             .zip(&states)
@@ -36,13 +36,13 @@ impl Bench<'_> {
             let [before, after] = &states[at];
             let what = format!("{} on {arch}", series.patches[at].name);
             let key = self.key_of_patch("patch", before, after)?;
-            if !place.once(&key, findings, || self.patch(before, after, &what))? {
+            if !checkout.once(&key, findings, || self.patch(before, after, &what))? {
                 return Ok(());
             }
         }
         let what = format!("the end of the series on {arch}");
         let key = self.key_of_end()?;
-        if place.once(&key, findings, || self.patch("base", SERIES, &what))? {
+        if checkout.once(&key, findings, || self.patch("base", SERIES, &what))? {
             self.remember_changes(series, &selection.beyond)?;
         }
         Ok(())
@@ -53,24 +53,24 @@ impl Bench<'_> {
     pub fn remember_changes(&self, series: &Series, without: &[usize]) -> Result<()> {
         for (at, patch) in series.patches.iter().enumerate() {
             match self.key_of_change(patch) {
-                Some(key) if !without.contains(&at) => self.place.remember(&key)?,
+                Some(key) if !without.contains(&at) => self.checkout.remember(&key)?,
                 _ => {}
             }
         }
-        self.place.remember(&self.key_of_comparison())
+        self.checkout.remember(&self.key_of_comparison())
     }
 
-    fn standing(&self, patch: &Patch, before: &str, after: &str) -> Result<Standing> {
+    fn standing(&self, patch: &Patch, before: &str, after: &str) -> Result<PatchState> {
         let Some(change) = self.key_of_change(patch) else {
-            return Ok(Standing::NotCompiled);
+            return Ok(PatchState::NotCompiled);
         };
         let compiled = self.key_of_patch("patch", before, after)?;
-        Ok(if self.place.has_passed(&compiled) {
-            Standing::Passed
-        } else if self.place.has_passed(&change) {
-            Standing::Unchanged
+        Ok(if self.checkout.has_passed(&compiled) {
+            PatchState::Passed
+        } else if self.checkout.has_passed(&change) {
+            PatchState::Unchanged
         } else {
-            Standing::Changed
+            PatchState::Changed
         })
     }
 

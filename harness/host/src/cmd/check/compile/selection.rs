@@ -9,7 +9,7 @@ pub const MOST: usize = 12;
 
 /// What the cache knows of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PatchState {
     /// Nothing that it touches is compiled.
     NotCompiled,
     /// It was compiled between the same files as now.
@@ -37,16 +37,18 @@ pub struct Selection {
 
 impl Selection {
     /// Chooses from `patches`; `compared` says whether a series has passed here before.
-    pub fn of(patches: &[Standing], compared: bool) -> Selection {
+    pub fn of(patches: &[PatchState], compared: bool) -> Selection {
         let mut selection = Selection::default();
         for (at, standing) in patches.iter().enumerate() {
             match standing {
-                Standing::NotCompiled => {}
-                Standing::Passed => selection.passed += 1,
+                PatchState::NotCompiled => {}
+                PatchState::Passed => selection.passed += 1,
                 _ if !compared => selection.unknown.push(at),
-                Standing::Unchanged => selection.unchanged.push(at),
-                Standing::Changed if selection.compiled.len() < MOST => selection.compiled.push(at),
-                Standing::Changed => selection.beyond.push(at),
+                PatchState::Unchanged => selection.unchanged.push(at),
+                PatchState::Changed if selection.compiled.len() < MOST => {
+                    selection.compiled.push(at)
+                }
+                PatchState::Changed => selection.beyond.push(at),
             }
         }
         selection
@@ -87,7 +89,7 @@ impl Selection {
 
 #[cfg(test)]
 mod tests {
-    use super::Standing::{Changed, NotCompiled, Passed, Unchanged};
+    use super::PatchState::{Changed, NotCompiled, Passed, Unchanged};
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::report::bench::history::{self, Night};
 use crate::report::bench::plot::{self, Plot};
-use crate::report::bench::{Bench, Row, line, ratio, shown, units};
+use crate::report::bench::{Bench, Measurement, line, ratio, shown, units};
 
 /// A cell's figures.
 #[derive(Debug)]
@@ -14,20 +14,20 @@ pub struct Measured<'a> {
     pub cell: usize,
     /// What they were taken on.
     pub lines: Vec<String>,
-    pub tables: Vec<Table<'a>>,
+    pub tables: Vec<UnitTable<'a>>,
     pub plots: Vec<Plot>,
 }
 
 /// The figures of a unit.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub struct UnitTable<'a> {
     pub unit: &'a str,
-    pub rows: Vec<Line>,
+    pub rows: Vec<FigureRow>,
 }
 
 /// A figure.
 #[derive(Debug, PartialEq)]
-pub struct Line {
+pub struct FigureRow {
     pub name: String,
     pub ours: String,
     pub mainline: String,
@@ -39,14 +39,14 @@ impl<'a> Measured<'a> {
     /// Of the cell with this number and name.
     pub fn of(cell: usize, name: &str, bench: &'a Bench, history: &[Night]) -> Result<Self> {
         let before = history::before(history, name, &bench.ours.environment.date);
-        let table = |unit: &'a str| Table {
+        let table = |unit: &'a str| UnitTable {
             unit,
             rows: bench
                 .ours
                 .rows
                 .iter()
                 .filter(|row| row.unit == unit)
-                .map(|row| Line::of(row, bench, before))
+                .map(|row| FigureRow::of(row, bench, before))
                 .collect(),
         };
         Ok(Self {
@@ -62,8 +62,8 @@ impl<'a> Measured<'a> {
     }
 }
 
-impl Line {
-    fn of(row: &Row, bench: &Bench, before: Option<&Night>) -> Self {
+impl FigureRow {
+    fn of(row: &Measurement, bench: &Bench, before: Option<&Night>) -> Self {
         let none = || "–".to_owned();
         let mainline = bench.mainline.as_ref().and_then(|all| all.like(row));
         let ratio = mainline.and_then(|other| ratio(row, other));
@@ -107,7 +107,7 @@ mod tests {
             let mut measured = Measured::of(1, cell, bench, &history).unwrap();
             measured.tables.remove(0).rows.remove(0)
         };
-        let expected = Line {
+        let expected = FigureRow {
             name: "a__x".to_owned(),
             ours: "500".to_owned(),
             mainline: "1000".to_owned(),

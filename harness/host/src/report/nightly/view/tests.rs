@@ -64,8 +64,11 @@ fn texts_that_are_the_same_are_shown_once() {
     };
     assert_eq!(cells(x), [[1], [2]]);
     assert_eq!(cells(y), [[1, 2, 3]]);
-    let states: Vec<State> = x.marks.iter().map(|mark| mark.state).collect();
-    assert_eq!(states, [State::Passed, State::Passed, State::Absent]);
+    let states: Vec<CellState> = x.marks.iter().map(|mark| mark.state).collect();
+    assert_eq!(
+        states,
+        [CellState::Passed, CellState::Passed, CellState::Absent]
+    );
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn what_was_left_out_is_no_failure_and_is_counted() {
     let mark = &view.files[0].selftests[1].marks[0];
     assert_eq!(
         (mark.state, mark.why.as_deref()),
-        (State::LeftOut, Some("needs fault_injection"))
+        (CellState::LeftOut, Some("needs fault_injection"))
     );
 }
 
