@@ -104,7 +104,7 @@ fn a_night_that_fails_says_so_everywhere() {
     let output = file(clone.path(), "cells/v0-x86_64-plain.log");
     assert!(output.contains("error: "), "{output}");
     let page = file(clone.path(), "index.html");
-    assert!(page.contains("Last ") && page.contains("of what boot-test said"));
+    assert!(page.contains("Last ") && page.contains("lines of the output of boot-test"));
     let left: Vec<_> = clone
         .path()
         .join("build/report")

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a run amounts to: a pure function over what was recorded of it.
+//! The verdict on a run: a pure function of the recorded channel and console.
 //!
-//! A run is good if the guest wrote exactly one start, every announced test exactly once and in
-//! its turn, exactly one end with the right count, and no other line; if it is the kernel that was
-//! to be tested; if its console is free of splats and its memory, where it was searched, of leaks;
-//! and if it was not stopped from outside. Whatever is missing is a [`Fault`]: nothing that is absent
-//! counts as success, and no exit code counts at all. Whether a test did the right thing is for its
-//! snapshot to say, not for this module.
+//! A run has no fault if the guest wrote exactly one start line, every announced test once and in its
+//! turn, one end line with the right count, and no other line; if it ran the expected kernel; if the
+//! console has no splat and the leak scan found nothing; and if the guest powered off by itself.
+//! Everything else is a [`Fault`]. Exit codes do not count. `per_test` compares the tests with their
+//! snapshots.
 
 use serde::Deserialize;
 use wire::{FromGuest, Outcome, PROTOCOL, TestReport};
@@ -18,46 +17,46 @@ mod fault;
 
 pub use fault::Fault;
 
-/// What was recorded of a run.
+/// The record of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// Lines as they came over the channel, each with its `\n` if it had one.
+    /// Lines of the channel, each with its `\n` if it had one.
     pub lines: &'a [&'a [u8]],
-    /// Everything that came over the console.
+    /// The whole console.
     pub console: &'a [u8],
-    /// Why the guest was stopped from outside, where it did not end by itself.
+    /// Why the guest was stopped, where it did not power off by itself.
     pub stopped: Option<&'a str>,
 }
 
-/// What the run was to be.
+/// What the run should be.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// `uname -r` of the kernel that was built; `None` where a kernel was given whose release
-    /// cannot be known before it runs.
+    /// `uname -r` of the kernel that was built; `None` for an external kernel, whose release is unknown
+    /// before it runs.
     pub release: Option<&'a str>,
     /// `uname -m` of the guest.
     pub machine: &'a str,
-    /// The selection of tests, where there was one.
+    /// The regular expression that selects tests, if there is one.
     pub filter: Option<&'a str>,
-    /// Features that the kernel was built to have: no test that needs one may be left out.
+    /// Features that the kernel was built with: no test that needs one may be skipped.
     pub features: &'a [&'a str],
 }
 
-/// What a run amounts to.
+/// The verdict on a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// What is wrong with the run as a whole; a run with any of these has failed.
+    /// The faults of the run as a whole; a run with a fault has failed.
     pub faults: Vec<Fault>,
-    /// `uname -r` as the guest said it.
+    /// `uname -r` as the guest reported it.
     pub kernel: Option<String>,
-    /// The tests that were announced, in their order.
+    /// The announced tests, in their order.
     pub announced: Vec<String>,
     /// The first report of each announced test.
     pub reports: Vec<TestReport>,
 }
 
 impl Verdict {
-    /// What was reported of a test.
+    /// The report of a test.
     #[must_use]
     pub fn report(&self, test: &str) -> Option<&TestReport> {
         self.reports.iter().find(|report| report.test == test)
@@ -73,8 +72,7 @@ pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
     }
     let open = reader.open.clone();
     let mut verdict = reader.finish();
-    // The cause before its consequences: what the kernel said, why the guest was stopped, and
-    // then what is missing because of it.
+    // Causes come before consequences: splats, why the guest was stopped, and then what is missing.
     let mut faults: Vec<Fault> = console::splats(evidence.console)
         .into_iter()
         .map(|splat| Fault::Splat {
@@ -91,7 +89,7 @@ pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
     verdict
 }
 
-/// Where in the order of lines the guest is.
+/// The position in the sequence of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     BeforeStart,
@@ -99,13 +97,13 @@ enum Phase {
     AfterEnd,
 }
 
-/// Reads the guest's lines one by one and notes what is wrong with them.
+/// Checks the guest's lines one by one.
 struct LineJudge<'a> {
     expected: &'a Expected<'a>,
     phase: Phase,
-    /// The test that has begun and not been reported.
+    /// The test that has begun and is not reported yet.
     open: Option<String>,
-    /// Reports of announced tests, also those that came again.
+    /// Number of reports of announced tests, repeated ones included.
     reported: usize,
     verdict: Verdict,
 }
@@ -303,14 +301,14 @@ impl<'a> LineJudge<'a> {
     }
 }
 
-/// What a start line says in every version of the protocol.
+/// The fields of a start line in every version of the protocol.
 #[derive(Deserialize)]
 struct AnyStart {
     event: String,
     protocol: u32,
 }
 
-/// The beginning of a line as printable text.
+/// The beginning of a line, as printable text.
 fn excerpt(line: &[u8]) -> String {
     const LONGEST: usize = 160;
     let shown = line[..line.len().min(LONGEST)].escape_ascii();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Ours beside mainline: two runs of the same selftests, test by test.
+//! Compares a run of the series with a run of mainline, test by test.
 //!
-//! What mainline does otherwise has a reason in the test's own file (`__not_in_mainline`); a
-//! difference without one is a finding.
+//! A difference needs a reason in the file of the test (`__not_in_mainline`); one without a reason
+//! fails.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,26 +10,26 @@ use std::fmt::Write;
 use crate::env::diff;
 use crate::report::run_report::{RunResult, TestOutcome};
 
-/// How mainline's text of a test stands to ours.
+/// How the text of a test in mainline relates to that of the series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// To the letter.
+    /// Equal texts.
     Same,
-    /// It was run there and did otherwise; with the reason, where its file gives one.
+    /// The test ran in mainline with a different text; with the reason, if its file has one.
     Different(Option<String>),
-    /// What it is about is not in mainline; with the reason, where its file gives one.
+    /// Mainline lacks what the test uses; with the reason, if its file has one.
     NotThere(Option<String>),
-    /// One of the two was not run: a feature is missing, or a run does not know the test.
+    /// One of the two did not run: a feature or the test is missing.
     NotCompared(&'static str),
 }
 
 impl Relation {
     fn of(ours: Option<&TestOutcome>, mainline: Option<&TestOutcome>) -> Relation {
         let (Some(ours), Some(mainline)) = (ours, mainline) else {
-            return Relation::NotCompared("one of the runs does not know it");
+            return Relation::NotCompared("one of the runs lacks the test");
         };
         if ours.skipped.is_some() || mainline.skipped.is_some() {
-            return Relation::NotCompared("a guest lacks what it needs");
+            return Relation::NotCompared("a guest lacks a feature that the test needs");
         }
         let why = mainline.not_in_mainline.clone();
         match (&ours.text, &mainline.text) {
@@ -39,43 +39,43 @@ impl Relation {
         }
     }
 
-    /// Whether nobody has said why.
+    /// Whether there is a difference without a reason.
     #[must_use]
     pub fn is_unexplained(&self) -> bool {
         matches!(self, Relation::Different(None) | Relation::NotThere(None))
     }
 
-    /// How it stands, and why, in words.
+    /// The relation and its reason, in words.
     #[must_use]
     pub fn words(&self) -> (&'static str, &str) {
-        const NOBODY: &str = "NOBODY HAS SAID WHY: mend it, or say __not_in_mainline(\"…\")";
+        const NO_REASON: &str = "NO REASON: correct the series, or add __not_in_mainline(\"…\")";
         match self {
             Relation::Same => ("same", ""),
-            Relation::Different(why) => ("different", why.as_deref().unwrap_or(NOBODY)),
-            Relation::NotThere(why) => ("not there", why.as_deref().unwrap_or(NOBODY)),
+            Relation::Different(why) => ("different", why.as_deref().unwrap_or(NO_REASON)),
+            Relation::NotThere(why) => ("not there", why.as_deref().unwrap_or(NO_REASON)),
             Relation::NotCompared(why) => ("not compared", why),
         }
     }
 }
 
-/// Whether the program was loaded and did something.
+/// Whether the program was loaded and ran.
 fn ran(test: &TestOutcome) -> bool {
     let outcome = test.outcome.as_deref().unwrap_or_default();
     outcome.starts_with("returned") || outcome == "triggered"
 }
 
-/// A test beside itself.
+/// A test in both runs.
 #[derive(Clone, Debug)]
 pub struct TestDiff<'a> {
     /// `<file>__<program>`.
     pub name: &'a str,
-    /// How the two stand.
+    /// The relation of the two texts.
     pub relation: Relation,
     ours: Option<&'a str>,
     mainline: Option<&'a str>,
 }
 
-/// Every test of either run, in the order of their names.
+/// Every test of either run, ordered by name.
 #[must_use]
 pub fn rows<'a>(ours: &'a RunResult, mainline: &'a RunResult) -> Vec<TestDiff<'a>> {
     let all = ours.tests.iter().chain(&mainline.tests);
@@ -93,7 +93,7 @@ pub fn rows<'a>(ours: &'a RunResult, mainline: &'a RunResult) -> Vec<TestDiff<'a
     names.into_iter().map(row).collect()
 }
 
-/// The table, a line a test.
+/// The table, one line per test.
 #[must_use]
 pub fn table(rows: &[TestDiff<'_>]) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
@@ -107,7 +107,7 @@ pub fn table(rows: &[TestDiff<'_>]) -> String {
     out
 }
 
-/// What differs in the text of each test, ours (`-`) and mainline's (`+`).
+/// The differences of the texts, series (`-`) and mainline (`+`).
 #[must_use]
 pub fn differences(rows: &[TestDiff<'_>]) -> String {
     const AROUND: usize = 3;
@@ -119,7 +119,7 @@ pub fn differences(rows: &[TestDiff<'_>]) -> String {
         let lines = diff::lines(ours, mainline, AROUND);
         let _ = write!(
             out,
-            "\n{}: - ours, + mainline\n{}",
+            "\n{}: - series, + mainline\n{}",
             row.name,
             diff::text(&lines)
         );
@@ -127,14 +127,14 @@ pub fn differences(rows: &[TestDiff<'_>]) -> String {
     out
 }
 
-/// How many tests stand how, in a line.
+/// The number of tests in each relation, in one line.
 #[must_use]
 pub fn counts(rows: &[TestDiff<'_>]) -> String {
     let count =
         |which: fn(&Relation) -> bool| rows.iter().filter(|row| which(&row.relation)).count();
     let unexplained = match count(Relation::is_unexplained) {
         0 => String::new(),
-        some => format!("; {some} of these nobody has explained"),
+        some => format!("; {some} without a reason"),
     };
     format!(
         "{} the same, {} different, {} not there, {} not compared{unexplained}",
@@ -194,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn other_words_of_the_verifier_are_a_difference() {
+    fn another_message_of_the_verifier_is_a_difference() {
         let ours = test("a__x", "rejected -EINVAL", "words");
         let mainline = test("a__x", "rejected -EINVAL", "other words");
         assert_eq!(relation(ours, mainline), Relation::Different(None));
     }
 
     #[test]
-    fn what_one_run_does_not_know_is_not_compared() {
+    fn a_test_that_one_run_lacks_is_not_compared() {
         let (one, two) = (run(vec![test("a__x", "returned 0", "")]), run(Vec::new()));
         let rows = rows(&one, &two);
         assert!(matches!(rows[0].relation, Relation::NotCompared(_)));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_nobody_has_explained_and_the_difference_shows_it() {
+    fn a_difference_without_a_reason_is_marked_and_shown() {
         let ours = run(vec![
             test("a__x", "returned 0", "one\ntwo\n"),
             test("a__y", "returned 0", "same\n"),
@@ -220,7 +220,7 @@ mod tests {
         ]);
         let rows = rows(&ours, &mainline);
         let table = table(&rows);
-        assert!(table.contains("a__x  different     NOBODY"), "{table}");
+        assert!(table.contains("a__x  different     NO REASON"), "{table}");
         assert!(table.ends_with("a__y  same\n"), "{table}");
         let shown = differences(&rows);
         assert!(

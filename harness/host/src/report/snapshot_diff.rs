@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The snapshots that a branch changes, before and after, for who reviews it.
+//! The snapshots that a branch changes, before and after, for its review.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,29 +14,29 @@ use crate::env::diff;
 use crate::env::markdown::{code, fence};
 use crate::judge::snapshot::text_of;
 
-/// Where the snapshots lie in a clone.
+/// The folder of the snapshots in a clone.
 const FOLDER: &str = "harness/host/tests/snapshots";
 
-/// More lines than a snapshot has.
+/// More context lines than any snapshot has.
 const ALL: usize = 1 << 20;
 
-/// What became of one snapshot.
+/// The change of one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotChange {
-    /// The test, and the variant behind an `@` where it is one.
+    /// `<file>__<program>`, with `@<variant>` where it is a variant.
     pub name: String,
-    /// The text before; none where the snapshot is new.
+    /// The old text; none where the snapshot is new.
     pub before: Option<String>,
-    /// The text after; none where the snapshot was removed.
+    /// The new text; none where the snapshot was removed.
     pub after: Option<String>,
 }
 
-/// The snapshots of the clone `repo` whose text is not what it was where the branch left `since`.
-/// What no commit has yet counts too.
+/// The snapshots of the clone `repo` whose text differs from that in the merge base with `since`,
+/// uncommitted changes included.
 ///
 /// # Errors
 ///
-/// Where git cannot tell, as where `since` is no commit.
+/// Where git fails, for example because `since` is not a commit.
 pub fn since(repo: &Path, since: &str) -> Result<Vec<SnapshotChange>> {
     let fork = git(repo, &["merge-base", since, "HEAD"]).with_context(|| {
         format!(
@@ -79,7 +79,7 @@ pub fn since(repo: &Path, since: &str) -> Result<Vec<SnapshotChange>> {
     Ok(changes)
 }
 
-/// None where only the metadata is other than it was.
+/// The change of one file; none where only the metadata differs.
 fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<SnapshotChange>> {
     let listed = git(repo, &["ls-tree", "--name-only", fork, "--", path])?;
     let before = match listed.is_empty() {
@@ -114,11 +114,11 @@ fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
     output(command(&sh, "git").args(arguments))
 }
 
-/// The changes in Markdown.
+/// The changes, in Markdown.
 ///
 /// # Errors
 ///
-/// Where the template cannot be filled.
+/// Where the template cannot be rendered.
 pub fn render(changes: &[SnapshotChange]) -> Result<String> {
     let page = ChangedPage { changes };
     page.render().context("cannot write the changed snapshots")
@@ -140,8 +140,8 @@ impl SnapshotChange {
         }
     }
 
-    /// The text where there is one, both where there are two: every line of them, since a snapshot
-    /// is no longer than a screen or two and is read as a whole.
+    /// The text, or the difference of both texts with every line: snapshots are short and read as a
+    /// whole.
     fn text(&self) -> String {
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => {
@@ -158,8 +158,8 @@ impl SnapshotChange {
 mod tests {
     use super::*;
 
-    /// A clone with one snapshot that is changed, one that is removed, one of which only the
-    /// metadata changes, and one that is new and not even committed.
+    /// A clone with a changed snapshot, a removed one, one with changed metadata only, and a new
+    /// uncommitted one.
     fn clone() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let repo = dir.path();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_branch_changes_is_told_before_and_after() {
+    fn changes_of_a_branch_are_shown_before_and_after() {
         let dir = clone();
         let changes = since(dir.path(), "main").unwrap();
         let names: Vec<(&str, &str)> = changes
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changed_is_said() {
+    fn no_change_has_a_headline() {
         let dir = clone();
         git(dir.path(), &["clean", "-qfd"]).unwrap();
         let changes = since(dir.path(), "HEAD").unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_not_there_is_an_error_that_says_what_to_do() {
+    fn an_unknown_commit_is_an_error_with_the_next_step() {
         let dir = clone();
         let said = since(dir.path(), "origin/none").unwrap_err().to_string();
         assert!(said.contains("`origin/none` (SINCE=)"), "{said}");

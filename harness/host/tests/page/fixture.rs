@@ -111,7 +111,7 @@ fn caught() -> CellRecord {
     for test in &mut tests[3..] {
         *test = TestOutcome {
             test: test.test.clone(),
-            failure: Some("it was never reported".to_owned()),
+            failure: Some("the guest never reported it".to_owned()),
             ..TestOutcome::default()
         };
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The kernel boots after every patch that changes it: up to the guest agent, which says its word
-//! and powers off, with nothing on the console that must not stand there.
+//! Boots the kernel after every patch that changes it: the guest agent must report and power off,
+//! without a splat on the console.
 //!
-//! That a program does what it should is for boot-test, at the end of the series.
+//! boot-test runs the tests, at the end of the series.
 
 use std::fs;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::judge::verdict::{self, Evidence, Expected, Fault};
 use crate::queue::series::Series;
 use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
 
-/// Boots after every patch, on the architecture that was asked for.
+/// Boots after every patch, on the selected architecture.
 pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
     let ctx = checkout.ctx;
     let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
@@ -38,14 +38,14 @@ pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) 
             patched(checkout, ctx, &requests, &patch.name)
         })?;
         if !passed {
-            // what follows would fail for the same reason
+            // later patches would fail for the same reason
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Builds and boots what is checked out, and returns what is wrong with it.
+/// Builds and boots the checked-out tree, and returns the findings.
 fn patched(
     checkout: &Checkout<'_>,
     ctx: &Context,
@@ -101,7 +101,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         features: &[],
     };
     let mut faults = verdict::judge(&evidence, &expected).faults;
-    // none was given
+    // the run has no tests
     faults.retain(|fault| !matches!(fault, Fault::NoTests { .. }));
     if faults.is_empty() {
         stage.done(format!("{name} boots"));

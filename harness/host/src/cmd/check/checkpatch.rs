@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `scripts/checkpatch.pl --strict` of the tree, and what of it does not hold here.
+//! `scripts/checkpatch.pl --strict` of the tree, with exceptions.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -9,17 +9,17 @@ use crate::env::command::{capture, command, shell_in};
 use crate::env::tools::python;
 use crate::queue::series::{Patch, Series};
 
-/// Where a type of complaint does not hold.
+/// An exception from checkpatch.
 struct Exception {
-    /// Files whose path begins so.
+    /// The prefix of the files' paths.
     files: &'static str,
-    /// The types of checkpatch's.
+    /// The types of messages.
     types: &'static [&'static str],
-    /// Why they do not hold there.
+    /// The reason.
     reason: &'static str,
 }
 
-/// What checkpatch says and does not hold. A reason that nobody would defend is no entry.
+/// The exceptions. Each needs a reason that holds in a review.
 const EXCEPTIONS: &[Exception] = &[
     Exception {
         files: "",
@@ -98,9 +98,9 @@ const EXCEPTIONS: &[Exception] = &[
     },
 ];
 
-/// Runs checkpatch over every patch.
+/// Runs checkpatch on every patch.
 pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
-    // checkpatch is the last patch's: one that adds a type to it is checked by it, too
+    // checkpatch is that of the last patch, so the patch that adds a type is checked for it, too
     checkout.tree.check_out(super::SERIES)?;
     let version = checkout.tree.run([
         "rev-parse",
@@ -146,7 +146,7 @@ fn run(checkout: &Checkout<'_>, patch: &Patch) -> Result<Vec<String>> {
             stderr.trim_end()
         );
     }
-    // 0: nothing said, 1: something said; anything else is no answer
+    // 0: no message, 1: messages; other values are failures
     out.status
         .code()
         .filter(|code| [0, 1].contains(code))

@@ -49,7 +49,7 @@ pub fn check(
     Ok(())
 }
 
-/// Where the patches are built for an architecture.
+/// The builds of the patches for an architecture.
 struct ArchBuild<'a> {
     checkout: &'a Checkout<'a>,
     ctx: &'a Context,
@@ -91,7 +91,7 @@ impl<'a> ArchBuild<'a> {
             let key = self.key_of_patch("patch and sparse", &before, &after)?;
             let passed = checkout.once(&key, findings, || self.patch(&before, &after, &what))?;
             if !passed {
-                // what follows would fail for the same reason
+                // later patches would fail for the same reason
                 return Ok(());
             }
             // the whole holds the quick look

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The whole series builds without the features that it belongs to.
+//! The whole series builds without the features that it extends.
 
 use anyhow::Result;
 
@@ -11,15 +11,15 @@ use crate::env::context::Context;
 
 /// A build without a feature.
 struct Without {
-    /// What its folder is called.
+    /// The name of its folder.
     name: &'static str,
-    /// The option that is off.
+    /// The disabled option.
     option: &'static str,
-    /// The architectures that it can be off on.
+    /// The architectures on which the option can be disabled.
     arches: &'static [Arch],
 }
 
-/// The builds that leave out what the series is about. They are compiled and linked, not booted.
+/// The builds. They are compiled and linked, not booted.
 const WITHOUT: [Without; 3] = [
     Without {
         name: "no-bpf-syscall",
@@ -34,18 +34,18 @@ const WITHOUT: [Without; 3] = [
     Without {
         name: "no-smp",
         option: "CONFIG_SMP",
-        // arm64 has no kernel without it
+        // arm64 requires SMP
         arches: &[Arch::X86_64],
     },
 ];
 
-/// What is not needed of a kernel that is not booted.
+/// Options that a kernel without a boot does not need.
 const NO_DEBUG_INFO: [(&str, &str); 2] = [
     ("CONFIG_DEBUG_INFO_DWARF4", "n"),
     ("CONFIG_DEBUG_INFO_NONE", "y"),
 ];
 
-/// Builds them, on every architecture.
+/// Builds each, on every architecture.
 pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     for arch in Arch::buildable_here() {
         let ctx = checkout.context(arch);
@@ -71,7 +71,7 @@ fn build(
     let stage = ctx.progress.stage("check", format!("building {name}"));
     let build = Build::named(ctx, checkout.tree.dir(), &name);
     let config = build.resolve(requests)?;
-    // much of what is asked for depends on the feature; that it is off has to hold
+    // many requested options depend on the feature; only its own value is checked
     let off = [(without.option, "n")];
     Requests::default().with(&off).ensure_granted(&config)?;
     if let Err(error) = build.make(&["vmlinux"], &stage) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The documentation that the series touches can be read: sphinx has nothing new to say of its folders
-//! (`make htmldocs SPHINXDIRS=…`), and rst2man nothing at all of bpftool's manual pages.
+//! The documentation that the series touches builds: sphinx has no new warning in its folders (`make
+//! htmldocs SPHINXDIRS=…`), and rst2man none in bpftool's manual pages.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,20 +13,20 @@ use crate::build::kernel::Build;
 use crate::env::cache_key::Digest;
 use crate::env::command::{capture, command, shell_in, told};
 
-/// Where the kernel's documentation is.
+/// The folder of the kernel's documentation.
 const DOCUMENTATION: &str = "Documentation/";
 
-/// Where bpftool's manual pages are.
+/// The folder of bpftool's manual pages.
 const MANUAL: &str = "tools/bpf/bpftool/Documentation";
 
-/// What sphinx begins its complaints with, and `kernel-doc`, which reads the comments in sources.
+/// The marks of warnings of sphinx and of `kernel-doc`, which reads comments in sources.
 const MARKS: [&str; 4] = [" WARNING: ", " ERROR: ", " CRITICAL: ", " warning: "];
 
-/// Renders what the series touches.
+/// Builds the documentation that the series touches.
 pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     let touched = checkout.touched("base", super::SERIES)?;
     let folders = folders(&touched);
-    // comments of any source can be in it
+    // the documentation may include comments of any source
     let mut key = Digest::default();
     key.add("rendered", MARKS.concat());
     for state in ["base", super::SERIES] {
@@ -46,7 +46,7 @@ pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// The folders of what is touched, as sphinx takes them: none that lies in another.
+/// The touched folders for sphinx, without folders inside of others.
 fn folders(touched: &BTreeSet<String>) -> BTreeSet<&str> {
     let all: BTreeSet<&str> = touched
         .iter()
@@ -72,7 +72,7 @@ fn html(checkout: &Checkout<'_>, folders: &BTreeSet<&str>) -> Result<Vec<String>
     })
 }
 
-/// What sphinx says of `folders` in `commit`, or what kept it from it.
+/// The warnings of sphinx for `folders` in `commit`, or why it failed.
 fn sphinx(
     checkout: &Checkout<'_>,
     commit: &str,
@@ -81,7 +81,7 @@ fn sphinx(
     checkout.tree.check_out(commit)?;
     let tree = checkout.tree.dir();
     let build = Build::named(checkout.ctx, tree, "html");
-    // what it has read before it says nothing of
+    // sphinx repeats no warning for files that it has read earlier
     build.remove()?;
     fs::create_dir_all(build.out())
         .with_context(|| format!("cannot create {}", build.out().display()))?;
@@ -96,7 +96,7 @@ fn sphinx(
     }
     let log =
         fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
-    // without sphinx the kernel's make says that it skips this, and succeeds
+    // without sphinx, the kernel's make skips the target and succeeds
     let output = build.out().join("Documentation/output");
     for folder in folders {
         let index = output.join(folder).join("index.html");
@@ -113,7 +113,7 @@ fn sphinx(
     Ok(Ok(warnings::read(&said, &MARKS)))
 }
 
-/// Writes bpftool's manual pages; a warning is a failure.
+/// Builds bpftool's manual pages; a warning is a failure.
 fn manual_pages(checkout: &Checkout<'_>) -> Result<Vec<String>> {
     checkout.tree.check_out(super::SERIES)?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;

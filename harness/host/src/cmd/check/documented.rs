@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the series adds to the kernel's interfaces is named where people look for it.
+//! Additions to the kernel's interfaces are documented.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use anyhow::Result;
 use super::{Checkout, Findings};
 use crate::env::command::{capture, told};
 
-/// Where the commands of bpf(2) are listed.
+/// The header with the commands of bpf(2).
 const UAPI: &str = "include/uapi/linux/bpf.h";
 
-/// Where libbpf's functions are listed, and where they are described.
+/// The symbol map of libbpf, and the headers that describe its functions.
 const LIBBPF_MAP: &str = "tools/lib/bpf/libbpf.map";
 const LIBBPF_HEADERS: [&str; 3] = [
     "tools/lib/bpf/bpf.h",
@@ -19,7 +19,7 @@ const LIBBPF_HEADERS: [&str; 3] = [
     "tools/lib/bpf/btf.h",
 ];
 
-/// Holds the names that are new against the texts that should hold them.
+/// Checks that the documentation has every new name.
 pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     let mut kernel = new_names(checkout, UAPI, commands)?;
     for file in checkout.touched("base", super::SERIES)? {
@@ -33,7 +33,7 @@ pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
         let grep = ["grep", "--quiet", "--word-regexp", "--fixed-strings", name];
         let grep = checkout.tree.git(grep).arg(super::SERIES);
         let out = capture(grep.args(["--", "Documentation"]))?;
-        // 1: it is nowhere
+        // 1: no match
         match out.status.code() {
             Some(0) => {}
             Some(1) => findings.wrong.push(format!(
@@ -57,7 +57,7 @@ pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// The names that `read` finds in `file` after the series, and not before.
+/// The names that `read` finds in `file` after the series, but not before.
 fn new_names(
     checkout: &Checkout<'_>,
     file: &str,
@@ -77,7 +77,7 @@ fn commands(header: &str) -> BTreeSet<String> {
         .take_while(|line| !line.starts_with('}'));
     lines
         .map(|line| line.trim().split([',', ' ']).next().unwrap_or_default())
-        // the last one counts the others
+        // the last member is the number of the others
         .filter(|name| name.starts_with("BPF_"))
         .map(str::to_owned)
         .collect()

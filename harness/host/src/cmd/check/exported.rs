@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What `make export` writes is taken by the tools that it is for, and gives the tree of the series.
+//! Tools accept what `make export` writes, and the result is the tree of the series.
 //!
-//! They see the files of the base that the series touches and no others: none of them looks at more.
+//! The tools get only the files of the base that the series touches, since they read no others.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::queue::export::{self, Exported};
 use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
 
-/// Tries the export of `series`.
+/// Checks the export of `series`.
 pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
     let mut key = Digest::default();
     key.add("exported", checkout.tree.run(["rev-parse", "base^{tree}"])?);
@@ -68,7 +68,7 @@ fn try_all(checkout: &Checkout<'_>, series: &Series) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Puts an export onto a tree; what comes back is why it could not.
+/// Applies an export to a tree; returns why that failed.
 type Taker = fn(&Exported, &Path) -> Result<Option<String>>;
 
 fn quilt(exported: &Exported, tree: &Path) -> Result<Option<String>> {
@@ -116,13 +116,13 @@ fn git_am(exported: &Exported, tree: &Path) -> Result<Option<String>> {
     refused(git.git_as_user(["am", "--quiet"])?.arg(&exported.mbox))
 }
 
-/// Runs `cmd`; what comes back is what it said where it failed.
+/// Runs `cmd`; returns its output where it failed.
 fn refused(cmd: Cmd<'_>) -> Result<Option<String>> {
     let out = capture(cmd)?;
     Ok((!out.status.success()).then(|| told(&out)))
 }
 
-/// Every file of `tree` and what it holds; what the tools keep for themselves is left out.
+/// Every file of `tree` with its content, without the state of the tools.
 fn files(tree: &Path) -> Result<BTreeSet<(String, Vec<u8>)>> {
     const OWN: [&str; 2] = [".git", ".pc"];
     let mut files = BTreeSet::new();

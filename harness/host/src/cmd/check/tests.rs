@@ -131,7 +131,7 @@ impl Fake {
 }
 
 #[test]
-fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
+fn the_quick_check_builds_for_one_architecture_and_is_part_of_the_full_check() {
     let fake = fake();
     let patches = [patch("kernel/bpf/a.c", GOOD, "extern int two;")];
     let (checkout, series) = fake.checkout(&patches);
@@ -170,7 +170,7 @@ fn four(third: &str) -> [String; 4] {
 }
 
 #[test]
-fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
+fn the_quick_check_without_a_passed_series_says_so_and_compiles_the_end() {
     let fake = fake();
     // it does not build alone, which the end of the series does not show
     let findings = fake.glanced(&four("extern int broken"));
@@ -192,7 +192,7 @@ fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
 }
 
 #[test]
-fn a_quick_look_finds_what_is_wrong_with_the_end() {
+fn the_quick_check_finds_faults_of_the_end() {
     for (planted, told) in [
         ("static int two;", "new warning: kernel/bpf/b.c: "),
         ("extern int two", "does not compile"),
@@ -212,7 +212,7 @@ fn a_quick_look_finds_what_is_wrong_with_the_end() {
 }
 
 #[test]
-fn a_quick_look_knows_the_warnings_of_the_base() {
+fn the_quick_check_ignores_warnings_of_the_base() {
     let fake = fake();
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
     let first = [patch("kernel/bpf/b.c", GOOD, "extern int two;")];
@@ -223,7 +223,7 @@ fn a_quick_look_knows_the_warnings_of_the_base() {
 }
 
 #[test]
-fn a_quick_look_compiles_the_patch_that_has_changed() {
+fn the_quick_check_compiles_the_changed_patch() {
     let fake = fake();
     fake.glanced(&four("extern int more;"));
     let same = fake.glanced(&four("extern int more;"));
@@ -253,7 +253,7 @@ fn a_quick_look_compiles_the_patch_that_has_changed() {
 }
 
 #[test]
-fn after_the_whole_check_a_quick_look_leaves_nothing_out() {
+fn after_the_full_check_the_quick_check_skips_nothing() {
     let fake = fake();
     fake.built(&four("extern int more;"));
     let findings = fake.glanced(&four("extern int more;"));
@@ -268,7 +268,7 @@ fn only(findings: &Findings) -> &str {
 }
 
 #[test]
-fn a_clean_series_passes_and_is_remembered() {
+fn a_clean_series_passes_and_is_cached() {
     let fake = fake();
     let patches = [
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
@@ -288,7 +288,7 @@ fn a_clean_series_passes_and_is_remembered() {
 }
 
 #[test]
-fn a_document_that_is_mended_builds_nothing() {
+fn a_changed_document_builds_nothing() {
     let fake = fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
     let series = |text| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make bench`: what each operation costs in guest instructions, and what several CPUs come to, ours
-//! beside mainline.
+//! `make bench`: measures operations in guest instructions, and the throughput of several CPUs, for the
+//! series and mainline.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use crate::report::bench::{self, Bench, Figures};
 use crate::report::generated;
 use crate::report::run_report::Environment;
 
-/// Lines of the console that are shown of a run that failed.
+/// Lines of the console that are printed for a failed run.
 const LAST_LINES: usize = 30;
 
-/// What `make bench` takes.
+/// Flags of `make bench`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Measure only the tests whose name matches this regular expression
@@ -41,7 +41,7 @@ pub struct Args {
     pub json: Option<PathBuf>,
 }
 
-/// Runs the task. It succeeds if every figure could be taken and is what `ci/bench.toml` says.
+/// Runs the task. It passes if there is every figure and each satisfies `ci/bench.toml`.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let aims = Aims::of_repo(&ctx.repo)?;
     let bench = take(ctx, args)?;
@@ -75,7 +75,7 @@ fn is_documented(ctx: &Context, args: &Args) -> bool {
     complete && ctx.kernel.is_none() && ctx.config == PLAIN && !ctx.ci
 }
 
-/// Ours and mainline's by turns, so that a change of the machine's load meets both.
+/// Measures the series and mainline alternately, so that the load of the machine affects both.
 fn take(ctx: &Context, args: &Args) -> Result<Bench> {
     let filter = args.test.as_deref();
     let mainline = (!args.alone && ctx.base != REFERENCE).then(|| Context {
@@ -98,7 +98,7 @@ fn take(ctx: &Context, args: &Args) -> Result<Bench> {
     Ok(bench)
 }
 
-/// Takes the figures of one run in.
+/// Adds the figures of one run.
 fn add(ctx: &Context, plan: &RunPlan<'_>, figures: &mut Figures) -> Result<()> {
     let run = pipeline::run(ctx, plan)?;
     if !run.verdict.faults.is_empty() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make demo`: programs go wrong, and what the kernel says of that on their stderr is shown, as
-//! `bpftool prog tracelog` shows it in the guest.
+//! `make demo`: runs programs that go wrong and shows the kernel's reports, as printed by `bpftool prog
+//! tracelog` in the guest.
 
 use std::process::ExitCode;
 
@@ -13,11 +13,10 @@ use crate::judge::console;
 use crate::judge::snapshot;
 use crate::vm::machine::Reader;
 
-/// What is run unless another test is named: a fault on an arena, the same in the callback of a timer,
-/// and a loop that does not end.
+/// The default tests: an arena fault, an arena fault in a timer callback, and an endless loop.
 const TEST: &str = "^(arena_frames__subprogram|arena_async__timer_callback|may_goto__subprogram)$";
 
-/// What `make demo` takes.
+/// Flags of `make demo`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Show the tests whose name matches this regular expression
@@ -37,14 +36,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     Ok(exit::verdict(run.verdict.faults.is_empty()))
 }
 
-/// What the programs printed, as it came; and what went wrong, if something did.
+/// The raw output of the programs, and the faults of the run.
 fn text(run: &PipelineRun) -> String {
     let mut out = String::new();
-    let kernel = run
-        .verdict
-        .kernel
-        .as_deref()
-        .unwrap_or("a kernel that did not speak");
+    let kernel = run.verdict.kernel.as_deref().unwrap_or("an unknown kernel");
     for report in &run.verdict.reports {
         let (file, _) = snapshot::split(&report.test);
         out.push_str(&format!(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The table of what varies.
+//! The table of normalisation rules.
 
 use std::sync::LazyLock;
 
@@ -7,8 +7,8 @@ use regex::{Captures, Regex};
 
 use super::names::Placeholders;
 
-/// One thing that varies. Each named group of `pattern` is replaced by a name of that kind; what
-/// the pattern matches around the groups stays.
+/// One kind of varying text. Each named group of `pattern` is replaced by a placeholder of that kind;
+/// the rest of the match stays.
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "reasons and examples are for readers and tests")
@@ -16,16 +16,16 @@ use super::names::Placeholders;
 pub(super) struct Rule {
     name: &'static str,
     why: &'static str,
-    /// In the `regex` crate's syntax, with `m` and `x` set: `^` and `$` are a line's, blanks are
-    /// written `\x20`.
+    /// In the syntax of the `regex` crate, with the flags `m` and `x`: `^` and `$` match at lines,
+    /// blanks are written `\x20`.
     pattern: &'static str,
-    /// What the rule makes of a text on its own; at least one a rule.
+    /// Texts before and after this rule alone; at least one per rule.
     changes: &'static [(&'static str, &'static str)],
-    /// What the rule must not touch; at least one a rule.
+    /// Texts that the rule must not change; at least one per rule.
     leaves: &'static [&'static str],
 }
 
-/// Applied from the first to the last, each to what the one before has left.
+/// The rules, applied in this order, each to the result of the previous one.
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "lock addresses",
@@ -247,19 +247,19 @@ impl Compiled {
             .into_owned()
     }
 
-    /// The text of one match with each group replaced by its name.
+    /// One match with each group replaced by its placeholder.
     fn name_groups(&self, found: &Captures, names: &mut Placeholders) -> String {
         let whole = found.get_match();
         let mut out = whole.as_str().to_owned();
-        // From the last group to the first, so that the offsets of those before stay true; but
-        // names are given in reading order.
+        // Groups are replaced from the last to the first, so that earlier offsets stay valid;
+        // placeholders are numbered in reading order.
         let groups = self
             .kinds
             .iter()
             .filter_map(|kind| Some((kind, found.name(kind)?)));
         let named: Vec<_> = groups
             .map(|(kind, group)| {
-                // An offset says something only within its symbol.
+                // An offset identifies a place only together with its symbol.
                 let value = if kind == "off" {
                     whole.as_str()
                 } else {
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_rule_does_what_its_table_says() {
+    fn each_rule_changes_its_examples_as_stated() {
         for rule in RULES {
             assert!(
                 !rule.changes.is_empty() && !rule.leaves.is_empty() && !rule.why.is_empty(),

@@ -165,10 +165,10 @@ fn within(test: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// Lines of kmemleak's list that a message shows: several objects with their stacks.
+/// Lines of kmemleak's report in a message: several objects with their stacks.
 const LEAKS_SHOWN: usize = 60;
 
-/// The first lines of a text, each on a line of its own under the message.
+/// The first lines of a text, indented below the message.
 fn indented(text: &str, most: usize) -> String {
     let mut out: String = text
         .lines()
@@ -182,7 +182,7 @@ fn indented(text: &str, most: usize) -> String {
     out
 }
 
-/// The first few names, and how many more there are.
+/// The first names, and the number of further ones.
 fn list(tests: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = tests

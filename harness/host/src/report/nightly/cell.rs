@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs one cell: `boot-test`, and `bench` where it is to be, each as a process of its own, so that
-//! nothing it does, not even its death, keeps the next cell from running.
+//! Runs one cell: `boot-test` and, if planned, `bench`, each in a process of its own, so that a crash
+//! does not stop the next cell.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
 use crate::vm::machine::group::Group;
 
-/// Lines that a report shows of what a failed cell said.
+/// Lines of a failed cell's output in the report.
 const OUTPUT_LINES: usize = 100;
 
 /// How cells run.
@@ -32,16 +32,16 @@ pub struct CellPlan {
     pub accel: AccelChoice,
 }
 
-/// The program that knows `boot-test`.
+/// The program that runs the tasks of a cell.
 #[derive(Clone, Debug)]
 pub struct Program(pub PathBuf);
 
 impl Program {
-    /// This very program.
+    /// This program.
     ///
     /// # Errors
     ///
-    /// Where the system does not say which that is.
+    /// Where the path of this program cannot be found.
     pub fn this() -> Result<Self> {
         std::env::current_exe()
             .map(Self)
@@ -49,9 +49,8 @@ impl Program {
     }
 }
 
-/// Runs a cell, and its benchmark where `bench` says so, and tells what came of it; keeps what it said
-/// in `cells/<cell>.log`. A cell that cannot be run has failed like any other: the rest of the matrix is
-/// still to be run.
+/// Runs a cell as planned and returns its record; the output goes to `cells/<cell>.log`. A cell that
+/// cannot be run is a failed cell, so the rest of the matrix still runs.
 pub fn run(program: &Program, cell: &Cell, folder: &Folder, plan: &CellPlan) -> CellRecord {
     let begun = Instant::now();
     let mut record = CellRecord {
@@ -63,7 +62,7 @@ pub fn run(program: &Program, cell: &Cell, folder: &Folder, plan: &CellPlan) -> 
         false => boot_test(program, cell, folder, plan, &mut record),
     });
     if let Err(error) = outcome {
-        record.trouble = Some(format!("it could not be run: {error:#}"));
+        record.trouble = Some(format!("the cell could not be run: {error:#}"));
     }
     if plan.measure && record.trouble.is_none() {
         match task::<Bench>(program, cell, folder, plan, &["bench"]) {
@@ -95,7 +94,7 @@ fn boot_test(
     Ok(())
 }
 
-/// The whole check: its exit status is its result, as it has no selftests.
+/// Runs the whole check of the series; its exit status is the result.
 fn check_series(
     program: &Program,
     cell: &Cell,
@@ -114,13 +113,13 @@ fn check_series(
     record.checked = status.success();
     if !record.checked {
         record.trouble = Some(format!(
-            "make check-series failed ({status}); what is wrong stands in what it said"
+            "make check-series failed ({status}); see its output"
         ));
     }
     Ok(())
 }
 
-/// Runs a task of the cell to its end and reads what it has left as JSON; none where it ended before.
+/// Runs a task of the cell and reads its JSON result; none where the task wrote none.
 fn task<T: DeserializeOwned>(
     program: &Program,
     cell: &Cell,
@@ -137,7 +136,7 @@ fn task<T: DeserializeOwned>(
     Ok((status, read(&result, words[0])?))
 }
 
-/// Runs the program with `words` for a cell, to its end; what it says goes to the cell's log.
+/// Runs the program with `words` for a cell; the output goes to the cell's log.
 fn run_task(
     program: &Program,
     cell: &Cell,
@@ -155,7 +154,7 @@ fn run_task(
     let same_log = log
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
-    // when this process is killed, what it has started must not run on
+    // the task must not outlive this process
     let group = Group::new(scratch.path())?;
     let mut command = Command::new(&program.0);
     command
@@ -163,7 +162,7 @@ fn run_task(
         .args(["--base", &cell.base])
         .args(["--arch", &cell.arch])
         .args(["--accel", accel_name(plan.accel)])
-        // nobody is there to review, and one cell's new text must not be taken for another's
+        // no cell may write texts for review: a text of one cell would replace that of another
         .env("CI", "true")
         .stdin(Stdio::null())
         .stdout(log)
@@ -184,30 +183,29 @@ fn accel_name(accel: AccelChoice) -> &'static str {
     }
 }
 
-/// What a task has written; none where it ended before.
+/// The JSON result of a task; none where the task wrote none.
 fn read<T: DeserializeOwned>(path: &Path, task: &str) -> Result<Option<T>> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
-            .with_context(|| format!("{} is no result of {task}", path.display())),
+            .with_context(|| format!("{} is not a result of {task}", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
 }
 
-/// Why a cell's figures are not to be relied on, or not what they are to be: what is wrong with each
-/// stands in what `bench` said.
+/// Why the benchmark of a cell failed; the output of `bench` has the details.
 fn bench_trouble(status: ExitStatus, bench: Option<&Bench>) -> Option<String> {
     match bench {
         None => Some(format!("make bench ended without figures ({status})")),
         Some(_) if !status.success() => {
-            Some("make bench failed; the lines that say WRONG stand in what it said".to_owned())
+            Some("make bench failed; see the lines with WRONG in its output".to_owned())
         }
         Some(_) => None,
     }
 }
 
-/// Why a result is not to be relied on: exit status and result must say the same of this cell.
+/// Why a result is invalid: exit status and result must agree, and belong to this cell.
 fn trouble(cell: &Cell, status: ExitStatus, result: Option<&RunResult>) -> Option<String> {
     let Some(result) = result else {
         return Some(format!("it ended without a result ({status})"));
@@ -223,9 +221,7 @@ fn trouble(cell: &Cell, status: ExitStatus, result: Option<&RunResult>) -> Optio
     }
     if status.success() != result.passed {
         let said = if result.passed { "passed" } else { "failed" };
-        return Some(format!(
-            "its result says {said}, but it ended with {status}"
-        ));
+        return Some(format!("its result is `{said}`, but its exit is {status}"));
     }
     None
 }
@@ -277,12 +273,12 @@ mod tests {
         serde_json::to_string(&result).unwrap()
     }
 
-    /// What comes of a cell whose boot-test is this script; `$json` is where its result goes.
+    /// The record of a cell whose boot-test is this script; `$json` is the path of its result.
     fn of(script: &str) -> CellRecord {
         with_bench(script, false)
     }
 
-    /// The same; `bench`, too, is this script.
+    /// The same, where `bench` is this script, too.
     fn with_bench(script: &str, bench: bool) -> CellRecord {
         of_cell(&cell(), script, bench)
     }
@@ -300,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cell_of_a_series_checks_all_of_it() {
+    fn the_cell_of_a_series_runs_the_whole_check() {
         let series = Cell {
             config: "series".to_owned(),
             ..cell()
@@ -315,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_passes_if_its_result_and_its_exit_status_say_so() {
+    fn a_cell_passes_if_result_and_exit_status_agree() {
         let write = |passed| format!("echo '{}' >\"$json\"", result(passed));
         assert!(of(&write(true)).passed());
         let failed = of(&format!("{}; exit 1", write(false)));
@@ -323,17 +319,17 @@ mod tests {
         let torn = of(&format!("{}; exit 1", write(true)));
         assert!(
             torn.trouble
-                .is_some_and(|text| text.contains("says passed"))
+                .is_some_and(|text| text.contains("is `passed`"))
         );
         let torn = of(&write(false));
         assert!(
             torn.trouble
-                .is_some_and(|text| text.contains("says failed"))
+                .is_some_and(|text| text.contains("is `failed`"))
         );
     }
 
     #[test]
-    fn a_cell_that_ends_without_a_result_shows_what_it_said() {
+    fn a_cell_without_a_result_shows_its_output() {
         let record = of("echo \"error: no space\" >&2; exit 1");
         assert_eq!(
             record.trouble.as_deref(),
@@ -350,12 +346,12 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_is_garbage_or_another_cells_is_trouble() {
+    fn an_invalid_result_or_one_of_another_cell_is_trouble() {
         let record = of("echo '{\"passed\":' >\"$json\"");
         assert!(
             record
                 .trouble
-                .is_some_and(|text| text.contains("is no result of boot-test"))
+                .is_some_and(|text| text.contains("is not a result of boot-test"))
         );
         let other = result(true).replace("debug", "plain");
         let record = of(&format!("echo '{other}' >\"$json\""));
@@ -366,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_missing_is_trouble_of_the_cell() {
+    fn a_missing_program_is_trouble_of_the_cell() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::at(dir.path().join("report")).unwrap();
         let program = Program(dir.path().join("none"));
@@ -379,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_told_what_it_is_and_nothing_else() {
+    fn a_cell_gets_its_flags_and_ci() {
         let record = of("echo \"$@\"; echo \"CI=$CI\"; exit 3");
         let [arguments, ci] = &record.output[..] else {
             panic!("{record:?}");

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The quick look: what the kernel that `make boot-test` builds anyway does not show.
+//! The quick check: what the kernel build of `make boot-test` does not cover.
 //!
-//! That kernel shows that the whole series compiles, but not with `W=1`, and nothing of the states
-//! between its patches. So the end of the series is compiled with `W=1` where the series touches
-//! something, and of the patches those that make a change that is new on this machine: one that has
-//! not passed here, in whichever place, as a part of a series.
+//! That build shows that the whole series compiles, but not with `W=1`, and not between its patches. So
+//! the quick check compiles the touched files at the end of the series with `W=1`, and the patches
+//! whose change is new: it has not passed on this machine as part of a series.
 
 use anyhow::Result;
 
@@ -48,8 +47,8 @@ impl ArchBuild<'_> {
         Ok(())
     }
 
-    /// Notes that the series has passed, with the changes that its patches make; `without` are those
-    /// that are still to be compiled.
+    /// Stores that the series has passed, with the changes of its patches; `without` are patches that
+    /// are not compiled yet.
     pub fn remember_changes(&self, series: &Series, without: &[usize]) -> Result<()> {
         for (at, patch) in series.patches.iter().enumerate() {
             match self.key_of_change(patch) {
@@ -74,7 +73,7 @@ impl ArchBuild<'_> {
         })
     }
 
-    /// Key of the change that a patch makes; none where nothing that it touches is compiled.
+    /// The key of the change of a patch; none where it touches no compiled file.
     fn key_of_change(&self, patch: &Patch) -> Option<Digest> {
         let arch = self.ctx.arch;
         let compiled = |file: &str| targets::is_kernel(file, arch) || targets::is_tool(file);
@@ -84,7 +83,7 @@ impl ArchBuild<'_> {
         Some(key)
     }
 
-    /// Key of there being something to compare with: a series for this base has passed.
+    /// The key that a series for this base has passed.
     fn key_of_comparison(&self) -> Digest {
         let mut key = Digest::default();
         key.add("passed", &self.ctx.base);

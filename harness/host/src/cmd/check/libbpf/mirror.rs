@@ -50,7 +50,7 @@ impl Mirror {
         let said =
             output(command(&sh, &cargo).args(["metadata", "--locked", "--format-version=1"]))?;
         let metadata: Metadata =
-            serde_json::from_str(&said).context("cannot understand what `cargo metadata` says")?;
+            serde_json::from_str(&said).context("cannot parse the output of `cargo metadata`")?;
         let package = metadata
             .packages
             .into_iter()

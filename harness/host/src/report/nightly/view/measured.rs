@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A cell's figures as a reader wants them: a table for each unit, with what has changed since the
-//! night before, and the plots.
+//! The figures of a cell for the templates: a table per unit, with the change since the previous night,
+//! and the plots.
 
 use anyhow::Result;
 
@@ -8,11 +8,11 @@ use crate::report::bench::history::{self, Night};
 use crate::report::bench::plot::{self, Plot};
 use crate::report::bench::{Bench, Measurement, line, ratio, shown, units};
 
-/// A cell's figures.
+/// The figures of a cell.
 #[derive(Debug)]
 pub struct Measured<'a> {
     pub cell: usize,
-    /// What they were taken on.
+    /// Kernels, machine and date of the measurement.
     pub lines: Vec<String>,
     pub tables: Vec<UnitTable<'a>>,
     pub plots: Vec<Plot>,
@@ -25,7 +25,7 @@ pub struct UnitTable<'a> {
     pub rows: Vec<FigureRow>,
 }
 
-/// A figure.
+/// One figure.
 #[derive(Debug, PartialEq)]
 pub struct FigureRow {
     pub name: String,
@@ -36,7 +36,7 @@ pub struct FigureRow {
 }
 
 impl<'a> Measured<'a> {
-    /// Of the cell with this number and name.
+    /// The figures of the cell with this number and name.
     pub fn of(cell: usize, name: &str, bench: &'a Bench, history: &[Night]) -> Result<Self> {
         let before = history::before(history, name, &bench.ours.environment.date);
         let table = |unit: &'a str| UnitTable {
@@ -79,7 +79,7 @@ impl FigureRow {
     }
 }
 
-/// How much more or less it is than it was; nothing where that does not show.
+/// The change in percent; empty where it rounds to nothing.
 fn change(old: u64, new: u64) -> String {
     let percent = (new as f64 - old as f64) / (old.max(1) as f64) * 100.0;
     match percent {
@@ -94,7 +94,7 @@ mod tests {
     use crate::report::bench::tests::bench;
 
     #[test]
-    fn a_figure_stands_beside_mainlines_and_its_own_of_the_night_before() {
+    fn a_figure_is_shown_with_mainline_and_the_previous_night() {
         let taken = |ours: &str, date: &str| {
             let mut bench = bench(&[("a__x", &[ours])], &[("a__x", &["1000000 instructions"])]);
             bench.ours.environment.date = date.to_owned();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn no_change_is_nothing_to_read() {
+    fn no_change_is_empty() {
         assert_eq!(change(100_000, 100_000), "");
         assert_eq!(change(100_000, 99_000), "-1.0 %");
         assert_eq!(change(0, 0), "");
