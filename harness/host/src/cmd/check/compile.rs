@@ -7,11 +7,11 @@
 //! configuration, at the end of the series; boot-test links and boots the one that is used.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::{Checkout, Depth, Findings, sparse, targets, warnings};
@@ -227,7 +227,7 @@ impl<'a> ArchBuild<'a> {
             None => self.ask_base(&build)?,
         };
         let text = serde_json::to_vec(&known)?;
-        fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
+        fs::write(&memory, text)?;
         Ok(self.known.insert(known).clone())
     }
 
@@ -286,25 +286,23 @@ impl<'a> ArchBuild<'a> {
         Ok(known)
     }
 
-    /// Marks the folder as one whose last build has not passed. What make has compiled there it
-    /// will not compile again, and so would say nothing of it a second time: such a folder is
-    /// begun anew.
+    /// Marks the folder as one with an unfinished build. make does not compile a file again, so it
+    /// would not repeat its warnings: the next build removes a marked folder.
     fn begin(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         if mark.exists() {
             build.remove()?;
         }
-        fs::create_dir_all(build.out())
-            .and_then(|()| fs::write(&mark, ""))
-            .with_context(|| format!("cannot write {}", mark.display()))
+        fs::create_dir_all(build.out())?;
+        Ok(fs::write(&mark, "")?)
     }
 
     fn end(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         match fs::remove_file(&mark) {
-            // the base was compiled there since
+            // a build of the base removed the mark
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            removed => removed.with_context(|| format!("cannot remove {}", mark.display())),
+            removed => Ok(removed?),
         }
     }
 }

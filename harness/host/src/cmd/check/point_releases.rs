@@ -4,10 +4,10 @@
 //! Each is fetched once and kept as a commit in the tree of the checks, which costs little: most of
 //! its files are those of the base.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
@@ -87,7 +87,7 @@ fn remove_leftovers(dir: &Path) -> Result<()> {
     for entry in dir.read_dir().into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNPACKING) {
             let old = entry.path();
-            fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
+            fs::remove_dir_all(&old)?;
         }
     }
     Ok(())
@@ -118,7 +118,7 @@ fn fetch(
     let top = source::unpack_deb(scratch.path(), &deb, package)?;
     stage.update(format!("putting {what} under git"));
     checkout.tree.take_in(&top, name)?;
-    fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
+    fs::remove_dir_all(&top)?;
     stage.done(what);
     Ok(())
 }

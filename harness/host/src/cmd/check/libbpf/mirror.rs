@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! libbpf's mirror, with the sources of another tree.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use serde::Deserialize;
 
 use super::super::{Checkout, SERIES};
@@ -105,11 +105,11 @@ impl Mirror {
     }
 }
 
-/// Every file of the mirror's sources but its Makefile becomes the kernel's.
+/// Replaces the mirror's sources, except its Makefile, by those of the kernel.
 fn replace_sources(from: &Path, to: &Path) -> Result<()> {
     for path in files(to)? {
         if !path.ends_with("Makefile") {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            fs::remove_file(&path)?;
         }
     }
     for path in files(from)? {
@@ -117,13 +117,12 @@ fn replace_sources(from: &Path, to: &Path) -> Result<()> {
             continue;
         }
         let name = path.file_name().unwrap_or_default();
-        fs::copy(&path, to.join(name))
-            .with_context(|| format!("cannot copy {} to {}", path.display(), to.display()))?;
+        fs::copy(&path, to.join(name))?;
     }
     Ok(())
 }
 
-/// The kernel's headers that the mirror has, as they are installed for user space.
+/// Replaces the mirror's headers by those of the kernel, in the form for user space.
 fn replace_headers(from: &Path, to: &Path) -> Result<()> {
     for path in files(to)? {
         let text = read(&from.join(path.file_name().unwrap_or_default()))?;
@@ -132,7 +131,7 @@ fn replace_headers(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A header without what only the kernel's own build needs.
+/// A header without the parts for the kernel's own build.
 fn for_user_space(header: &str) -> String {
     header
         .replace("_UAPI__LINUX", "__LINUX")
@@ -140,8 +139,7 @@ fn for_user_space(header: &str) -> String {
         .replace("#include <linux/compiler_types.h>", "")
 }
 
-/// What the mirror's Makefile, which belongs to another version, says otherwise: the version, and
-/// the objects.
+/// The variables that differ from the mirror's Makefile, which belongs to another version.
 fn variables(version: &str, build: &str) -> Result<Vec<String>> {
     let number = |part: &str| {
         let begins = format!("#define LIBBPF_{part}_VERSION ");
@@ -164,10 +162,9 @@ fn variables(version: &str, build: &str) -> Result<Vec<String>> {
 }
 
 fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let what = || format!("cannot read {}", dir.display());
     let mut files = Vec::new();
-    for entry in dir.read_dir().with_context(what)? {
-        let path = entry.with_context(what)?.path();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         if path.is_file() {
             files.push(path);
         }
@@ -176,11 +173,11 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    Ok(fs::read_to_string(path)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    Ok(fs::write(path, text)?)
 }
 
 #[cfg(test)]
