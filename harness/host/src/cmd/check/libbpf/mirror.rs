@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! libbpf's mirror, with the sources of another tree.
+//! libbpf's mirror with the sources of the patched tree.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,16 @@ use super::super::{Checkout, SERIES};
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::Context;
 
-/// The crate that the mirror comes with.
+/// The crate that contains the mirror.
 const CRATE: &str = "libbpf-sys";
 
-/// Where a kernel's tree has libbpf.
+/// The folder of libbpf in a kernel's tree.
 const LIBBPF: &str = "tools/lib/bpf";
 
-/// What is taken from the kernel's tree.
+/// The files that are taken from the kernel's tree.
 pub const TAKEN: [&str; 3] = [LIBBPF, "include/uapi/linux", "scripts/bpf_doc.py"];
 
-/// Files of the kernel's libbpf that the mirror has not.
+/// Files of the kernel's libbpf that the mirror lacks.
 const KERNELS_OWN: [&str; 3] = ["Makefile", "Build", ".gitignore"];
 
 /// libbpf's mirror.
@@ -29,7 +29,7 @@ pub struct Mirror {
     version: String,
 }
 
-/// What is read of `cargo metadata`.
+/// The used part of `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<CargoPackage>,
@@ -69,13 +69,13 @@ impl Mirror {
         })
     }
 
-    /// Which mirror it is.
+    /// The version of the mirror.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Fills `dir` with the mirror, its sources being those of the series. What comes back is what
-    /// its Makefile has to be told of them.
+    /// Fills `dir` with the mirror and the sources of the series. Returns the variables for its
+    /// Makefile.
     pub fn fill(&self, checkout: &Checkout<'_>, dir: &Path) -> Result<Vec<String>> {
         let sh = shell_in(dir)?;
         for name in ["src", "include"] {
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_makefile_is_told_version_and_objects() {
+    fn the_makefile_gets_version_and_objects() {
         let version = "#define LIBBPF_MAJOR_VERSION 1\n#define LIBBPF_MINOR_VERSION 6\n";
         let build = "libbpf-y := libbpf.o bpf.o \\\n\t    zip.o\n";
         assert_eq!(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_become_those_of_user_space() {
+    fn headers_are_converted_for_user_space() {
         assert_eq!(
             for_user_space("#ifndef _UAPI__LINUX_BPF_H__\n#ifndef _UAPI_LINUX_FCNTL_H\n"),
             "#ifndef __LINUX_BPF_H__\n#ifndef _LINUX_FCNTL_H\n"
