@@ -20,7 +20,7 @@ mod external;
 mod store;
 
 pub use build::Build;
-pub use external::{is_kernel_tree, is_to_be_built};
+pub use external::is_to_be_built;
 use store::Store;
 
 /// A built kernel.

@@ -10,9 +10,8 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use crate::build::kernel::is_kernel_tree;
 use crate::env::progress::Progress;
-use crate::queue::gittree::{Committer, GitTree, is_git_tree};
+use crate::queue::gittree::{Committer, GitTree, is_git_tree, is_kernel_tree};
 use crate::queue::series::Series;
 
 mod commits;

@@ -188,6 +188,13 @@ impl GitTree {
     }
 }
 
+/// Whether `dir` is the top of a kernel tree.
+pub fn is_kernel_tree(dir: &Path) -> bool {
+    ["Kconfig", "Makefile", "MAINTAINERS", "kernel/bpf"]
+        .iter()
+        .all(|name| dir.join(name).exists())
+}
+
 /// Whether `dir` is the top of a git work tree.
 pub fn is_git_tree(dir: &Path) -> bool {
     // a file where it is a linked work tree

@@ -13,6 +13,7 @@ use crate::env::arch::Arch;
 use crate::env::context::Context;
 use crate::env::lock;
 use crate::env::paths;
+use crate::queue::gittree::is_kernel_tree;
 
 /// The kernel at `path`:
 ///
@@ -85,13 +86,6 @@ fn with_source(mut kernel: Kernel, has_apt: bool) -> Result<Kernel> {
 /// far as can be seen.
 pub fn is_to_be_built(path: &Path, arch: Arch) -> bool {
     is_kernel_tree(path) && from_build_folder(path, arch).is_err()
-}
-
-/// Whether `dir` is the top of a kernel tree.
-pub fn is_kernel_tree(dir: &Path) -> bool {
-    ["Kconfig", "Makefile", "MAINTAINERS", "kernel/bpf"]
-        .iter()
-        .all(|name| dir.join(name).exists())
 }
 
 /// The kernel that was built in `dir`: by the kernel's make, or by this harness, which calls the

@@ -11,10 +11,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::build::kernel;
 use crate::env::arch::Arch;
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::Context;
+use crate::queue::gittree::is_kernel_tree;
 use crate::queue::series::Series;
 use crate::queue::source;
 
@@ -41,11 +41,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 
 /// The script, of the tree that the kernel was built from.
 fn script_text(ctx: &Context) -> Result<String> {
-    if let Some(tree) = ctx
-        .kernel
-        .as_ref()
-        .filter(|path| kernel::is_kernel_tree(path))
-    {
+    if let Some(tree) = ctx.kernel.as_ref().filter(|path| is_kernel_tree(path)) {
         let path = tree.join(SCRIPT);
         return fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()));
