@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::env::arch::Arch;
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, command, last_lines, output, shell_in};
 use crate::env::context::Context;
 use crate::env::lock;
 
@@ -169,7 +169,7 @@ impl Compiler {
         Ok(if said.status.success() {
             Ok(())
         } else {
-            Err(told(&said))
+            Err(last_lines(&said))
         })
     }
 

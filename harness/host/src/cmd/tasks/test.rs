@@ -10,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::{boot_test, check_series, decode, tree_tests};
 use crate::cmd::workflows;
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, command, last_lines, output, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::progress::seconds;
 
@@ -113,7 +113,7 @@ fn cargo(ctx: &Context, args: &[&str]) -> Result<()> {
     if !out.status.success() {
         // tests tell what is wrong on standard output, cargo itself on standard error
         print!("{}", String::from_utf8_lossy(&out.stdout));
-        bail!("`{line}` failed ({}){}", out.status, told(&out));
+        bail!("`{line}` failed ({}){}", out.status, last_lines(&out));
     }
     Ok(())
 }

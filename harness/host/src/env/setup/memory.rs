@@ -138,7 +138,7 @@ mod tests {
         assert!(!memory(dir.path(), &tools[1..]).holds());
         let newer = Tool {
             minimum: Some(Version(999, 0)),
-            ..*tools[0]
+            ..tools[0].clone()
         };
         let mut others = tools.clone();
         others[0] = &newer;

@@ -31,7 +31,7 @@ fn proposal(packages: &[&str], split: Split) -> Proposal<'static> {
     let mut tools: BTreeMap<&'static str, Wanting<'static>> = BTreeMap::new();
     for package in packages {
         let tool = tool(package);
-        tools.insert(tool.package, vec![(tool, State::Missing)]);
+        tools.insert(tool.package.as_str(), vec![(tool, ToolState::Missing)]);
     }
     Proposal { tools, split }
 }
@@ -107,13 +107,16 @@ fn a_library_is_not_unpacked() {
 fn what_is_wrong_with_a_tool_is_described_with_its_path_and_reason() {
     let old = Tool {
         minimum: Some(Version(1, 22)),
-        ..*tool("dwarves")
+        ..tool("dwarves").clone()
     };
-    let broken = State::Broken("/usr/bin/python3: no module named git".to_owned());
+    let broken = ToolState::Broken("/usr/bin/python3: no module named git".to_owned());
     let wanting = [
-        (&old, State::TooOld("/opt/pahole".into(), Version(1, 20))),
+        (
+            &old,
+            ToolState::TooOld("/opt/pahole".into(), Version(1, 20)),
+        ),
         (tool("python3-git"), broken),
-        (tool("bc"), State::Missing),
+        (tool("bc"), ToolState::Missing),
     ];
     let text = described(&wanting);
     for part in [
@@ -131,7 +134,7 @@ fn packages_are_named_once() {
     let twice: Wanting<'_> = tools
         .iter()
         .chain(&tools)
-        .map(|tool| (*tool, State::Missing))
+        .map(|tool| (*tool, ToolState::Missing))
         .collect();
     assert_eq!(
         packages(&twice).len(),
@@ -182,17 +185,17 @@ fn an_unpacked_program_stands_in_for_one_that_the_machine_lacks() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path());
     let missing = Tool {
-        name: "no-such-program-here",
-        ..*tool("rsync")
+        name: "no-such-program-here".to_owned(),
+        ..tool("rsync").clone()
     };
     let (wanting, _) = check(&ctx, &[&missing]).unwrap();
     assert_eq!(wanting.len(), 1);
-    let file = unpack(&ctx, missing.name);
+    let file = unpack(&ctx, &missing.name);
     let (wanting, files) = check(&ctx, &[&missing]).unwrap();
     assert!(wanting.is_empty(), "{wanting:?}");
     // the answer ends when the program or the package that it is from goes
     assert!(files.contains(&file));
-    assert!(files.contains(&unpacked::stamp(&ctx.cache, missing.package)));
+    assert!(files.contains(&unpacked::stamp(&ctx.cache, &missing.package)));
 }
 
 #[test]
@@ -200,10 +203,10 @@ fn a_program_of_the_machine_that_works_is_used_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path());
     let machines = Tool {
-        name: "true",
-        ..*tool("rsync")
+        name: "true".to_owned(),
+        ..tool("rsync").clone()
     };
-    let file = unpack(&ctx, machines.name);
+    let file = unpack(&ctx, &machines.name);
     let (wanting, files) = check(&ctx, &[&machines]).unwrap();
     assert!(wanting.is_empty() && !files.contains(&file));
     assert!(
@@ -217,8 +220,8 @@ fn tools_that_are_good_are_not_asked_again() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path());
     let good = Tool {
-        name: "true",
-        ..*tool("rsync")
+        name: "true".to_owned(),
+        ..tool("rsync").clone()
     };
     ensure(&ctx, &[&good]).unwrap();
     assert!(Memory::new(&ctx, &[&good]).unwrap().holds());

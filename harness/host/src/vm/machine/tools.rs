@@ -111,7 +111,7 @@ fn install(ctx: &Context, venv: &Path) -> Result<()> {
     if !made.status.success() {
         bail!(
             "python3 -m venv failed; install the package python3-venv{}",
-            crate::env::command::told(&made)
+            crate::env::command::last_lines(&made)
         );
     }
     let pip = venv.join("bin/pip");
