@@ -6,6 +6,7 @@ pub mod progress;
 
 pub(crate) mod apt;
 pub(crate) mod arch;
+pub(crate) mod atomic;
 pub(crate) mod cache_key;
 pub(crate) mod command;
 pub(crate) mod diff;

@@ -115,7 +115,7 @@ fn fetch(
     stage.update(format!("unpacking {what}"));
     let top = source::unpack_deb(scratch.path(), &deb, package)?;
     stage.update(format!("putting {what} under git"));
-    place.tree.take_in(&top, name)?;
+    place.tree.import_folder(&top, name)?;
     fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
     stage.done(what);
     Ok(())

@@ -53,7 +53,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         .cloned()
         .collect();
     if !wrong.is_empty() {
-        println!("\nthere, and not good:{}", setup::described(&wrong));
+        println!("\nthere, and not good:{}", setup::describe(&wrong));
     }
     advise(&wanting)?;
     Ok(ExitCode::FAILURE)
@@ -93,7 +93,7 @@ fn row(tool: &Tool, state: &ToolState) -> String {
     let needed = tool.minimum.map_or("any".to_owned(), |v| format!(">= {v}"));
     format!(
         "{mark:<8} {:<24} {found:>6} {needed:>8}  {:<26} {}",
-        setup::called(tool),
+        setup::display_name(tool),
         tool.package,
         tool.why
     )

@@ -5,7 +5,7 @@
 //! guest must say a word first; what came of it is remembered for the machine as it is now.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::group::Group;

@@ -3,11 +3,11 @@
 //!
 //! It boots a second faster than the host's own root, and is the same on every machine.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use fs_err::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::{RunSpec, Userland};
 
@@ -50,11 +50,11 @@ pub const TEST_PROGS: &str = "/bin/test_progs";
 pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     for folder in FOLDERS {
         let folder = root.join(folder);
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder)?;
     }
     for (file, text) in FILES {
         let file = root.join(file);
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        fs::write(&file, text)?;
     }
     fill_tools(root, &spec.tools.userland)?;
     copy(&spec.agent, &root.join(AGENT.trim_start_matches('/')))?;
@@ -79,9 +79,7 @@ fn copy_objects(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .map(drop)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+    Ok(fs::copy(from, to).map(drop)?)
 }
 
 fn fill_tools(root: &Path, userland: &Userland) -> Result<()> {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! One run: boot, follow, record.
 
-use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::events::{self, Event, Port};
 use super::group::Group;

@@ -213,8 +213,7 @@ struct Log {
 
 impl Log {
     fn create(path: PathBuf) -> Result<Log> {
-        let file =
-            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        let file = File::create(&path)?;
         Ok(Log { path, file })
     }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The programs that boot a guest: QEMU of the machine, virtme-ng pinned in a venv of the cache.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
 
 use super::Userland;
 use crate::env::command::{capture, command, find, output, shell_in};
@@ -127,7 +127,7 @@ fn install(ctx: &Context, venv: &Path) -> Result<()> {
         )
     })?;
     let stamp = venv.join("stamp");
-    fs::write(&stamp, VIRTME_NG).with_context(|| format!("cannot write {}", stamp.display()))?;
+    fs::write(&stamp, VIRTME_NG)?;
     stage.done(format!("virtme-ng {VIRTME_NG}"));
     Ok(())
 }
