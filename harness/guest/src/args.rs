@@ -11,13 +11,13 @@ use regex_lite::Regex;
 use crate::settings::Settings;
 
 const USAGE: &str = "\
-usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--patience N] [--stress SECONDS] [--bpftool]
+usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--timeout-scale N] [--stress SECONDS] [--bpftool]
                          [--list]
        bpf-streams-guest --test-progs PROGRAM
 
   --objects DIR   folder of the *.bpf.o files (default: /objects)
   --filter REGEX  only the tests whose name matches
-  --patience N    how many times longer than in a plain kernel everything may take (default: 1)
+  --timeout-scale N  factor for time limits, relative to a plain kernel (default: 1)
   --stress SECONDS  how long a stress test goes on (default: 1)
   --bpftool       read the streams by bpftool where a test is only run and read
   --list          print the names of the tests instead of running them
@@ -51,7 +51,7 @@ pub fn parse() -> Result<Args> {
         match arg {
             Arg::Long("objects") => args.objects = parser.value()?.into(),
             Arg::Long("filter") => args.filter = Some(regex(&parser.value()?.string()?)?),
-            Arg::Long("patience") => args.settings.patience = parser.value()?.parse()?,
+            Arg::Long("timeout-scale") => args.settings.patience = parser.value()?.parse()?,
             Arg::Long("stress") => {
                 args.settings.stress = Duration::from_secs(parser.value()?.parse()?);
             }

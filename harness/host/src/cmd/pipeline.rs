@@ -19,7 +19,7 @@ use crate::judge::feature;
 use crate::judge::verdict::{self, Evidence, Expected, Verdict};
 use crate::report::matrix::Matrix;
 use crate::report::run_report::{Environment, RunFolder};
-use crate::vm::machine::{self, Reader, RunRecord, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunRecord, RunSpec, StreamReader, Timeouts, Tools};
 
 /// What is known of a run when its guest is gone.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub struct Plan<'a> {
     /// Whether the guest's clock is to count instructions.
     pub icount: bool,
     /// Who reads the streams of a test that is only run and read.
-    pub reader: Reader,
+    pub reader: StreamReader,
 }
 
 impl<'a> Plan<'a> {
@@ -76,7 +76,7 @@ impl<'a> Plan<'a> {
             stress: machine::STRESS,
             cpus: machine::CPUS,
             icount: false,
-            reader: Reader::Agent,
+            reader: StreamReader::Agent,
         }
     }
 
@@ -140,7 +140,7 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         cpus: plan.cpus,
         icount: plan.icount,
         timeouts: Timeouts::of(patience, plan.stress),
-        patience,
+        timeout_scale: patience,
         stress: plan.stress,
         reader: plan.reader,
         tools: Tools::find(ctx)?,

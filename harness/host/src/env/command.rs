@@ -3,7 +3,7 @@
 //! [`output`] and [`capture`] run the command, and an error shows the command and its last lines.
 //!
 //! `std::process::Command` is used only for what xshell cannot do: a process group of its own
-//! (`vm/machine/group.rs`), output that is read while the command runs (`build/kernel/build.rs`), and
+//! (`vm/machine/process_group.rs`), output that is read while the command runs (`build/kernel/build.rs`), and
 //! programs that take over the terminal (`sudo -v`, the shell in a guest).
 
 use std::ffi::{OsStr, OsString};

@@ -10,7 +10,7 @@ use crate::cmd::pipeline::{self, Plan, Trial};
 use crate::env::context::Context;
 use crate::judge::console;
 use crate::judge::snapshot;
-use crate::vm::machine::Reader;
+use crate::vm::machine::StreamReader;
 
 /// What is run unless another test is named: a fault on an arena, the same in the callback of a timer,
 /// and a loop that does not end.
@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
     let plan = Plan {
-        reader: Reader::Bpftool,
+        reader: StreamReader::Bpftool,
         ..Plan::selftests(ctx, Some(filter.unwrap_or(TEST)))
     };
     let trial = pipeline::run(ctx, &plan)?;

@@ -16,7 +16,7 @@ use crate::env::context::PLAIN;
 use crate::report::bench::Bench;
 use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
-use crate::vm::machine::group::Group;
+use crate::vm::machine::process_group::ProcessGroup;
 
 /// Lines that a report shows of what a failed cell said.
 const OUTPUT_LINES: usize = 100;
@@ -153,7 +153,7 @@ fn carry_out(
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
     // when this process is killed, what it has started must not run on
-    let group = Group::new(scratch.path())?;
+    let group = ProcessGroup::new(scratch.path())?;
     let mut command = Command::new(&program.0);
     command
         .args(words)
