@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The host side of the harness: from a kernel's source to the verdict over a guest's run.
+//! The host side of the harness: from the kernel's source to the verdict on a run.
 //!
-//! The modules stand in the order in which the work flows; each knows only what comes before it.
+//! The modules are in the order of the data flow; each one uses only those before it.
 
 pub mod build;
 pub mod cmd;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads the command line and hands over to the task.
+//! Parses the command line and runs the task.
 
 use std::process::ExitCode;
 

@@ -286,7 +286,7 @@ time.sleep(1000)
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let report = dir.path().join("told");
+    let report = dir.path().join("report");
     let mut harness = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", NAME])
         .env(CHILD, &report)

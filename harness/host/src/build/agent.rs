@@ -152,7 +152,7 @@ fn variable(arch: Arch) -> String {
 
 /// Ensures that Rust's standard library for guests of `ctx` is installed. With rustup it is installed if
 /// it is missing.
-pub fn ensure_standard_library(ctx: &Context) -> Result<()> {
+pub(crate) fn ensure_standard_library(ctx: &Context) -> Result<()> {
     let target = ctx.arch.names().rust;
     let sh = &shell_in(&ctx.repo)?;
     let is_installed = || -> Result<bool> {

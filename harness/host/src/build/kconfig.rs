@@ -223,8 +223,8 @@ mod tests {
         let read = variables("# why\n\nKCSAN_SANITIZE=n\nKCSAN_SANITIZE_a.o=y\n").unwrap();
         assert_eq!(read, ["KCSAN_SANITIZE=n", "KCSAN_SANITIZE_a.o=y"]);
         for wrong in ["all", "=y", "A B=y"] {
-            let said = variables(wrong).unwrap_err().to_string();
-            assert!(said.contains(wrong), "{said}");
+            let error = variables(wrong).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
         }
     }
 

@@ -19,8 +19,8 @@ mod build;
 mod external;
 mod store;
 
-pub use build::Build;
-pub use external::is_to_be_built;
+pub(crate) use build::Build;
+pub(crate) use external::is_to_be_built;
 use store::KernelStore;
 
 /// A built kernel.
@@ -56,7 +56,7 @@ pub fn build(ctx: &Context) -> Result<Kernel> {
 }
 
 /// The cache key of the kernel of `ctx`.
-pub fn key(ctx: &Context) -> Result<String> {
+pub(crate) fn key(ctx: &Context) -> Result<String> {
     Ok(Inputs::of(ctx)?.store.key().to_owned())
 }
 

@@ -94,7 +94,7 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn scale(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
         Plan {
-            cpus: machine::MOST_CPUS,
+            cpus: machine::MAX_CPUS,
             ..Plan::of_folder(ctx, "scale", filter)
         }
     }

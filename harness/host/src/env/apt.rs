@@ -56,14 +56,14 @@ impl Rights {
     }
 }
 
-/// Whether the machine has apt.
-pub fn is_here() -> bool {
+/// Whether apt is installed.
+pub fn is_installed() -> bool {
     command::find("apt-get").is_some()
 }
 
 /// Whether this process can install packages.
 pub fn can_install() -> bool {
-    is_here() && Rights::of_this_process() != Rights::None
+    is_installed() && Rights::of_this_process() != Rights::None
 }
 
 /// The command line with which the user installs `packages`.

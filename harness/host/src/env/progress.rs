@@ -94,7 +94,7 @@ impl Drop for ProgressStage {
 }
 
 /// A rounded time: `0.4 s`, `12 s`, `5 min 02 s`.
-pub fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
     match whole {
         0..10 => format!("{:.1} s", time.as_secs_f64()),

@@ -190,36 +190,15 @@ impl Proposal<'_> {
 
 /// Installs or unpacks the tools, with `apt-get update` where necessary.
 fn get(ctx: &Context, bad_tools: &[(&Tool, ToolState)]) -> Result<()> {
-    if !apt::is_here() {
+    if !apt::is_installed() {
         bail!(
-            "tools are missing, and this machine has no apt-get; install them as your distribution \
-             does:{}",
+            "tools are missing, and this machine has no apt-get; install them with your distribution's \
+             package manager:{}",
             describe(bad_tools)
         );
     }
-    let packages = packages(bad_tools);
     let rights = Rights::of_this_process();
-    if !apt::unknown(&packages)?.is_empty() {
-        if rights == Rights::None {
-            bail!(
-                "tools are missing, and apt has no package lists, or the lists lack their packages:{}\n  \
-                 install them as root:\n  {}",
-                describe(bad_tools),
-                apt::line(&packages)
-            );
-        }
-        rights.claim()?;
-        update(ctx)?;
-    }
-    let unknown = apt::unknown(&packages)?;
-    if !unknown.is_empty() {
-        bail!(
-            "apt has no package {}; its sources must contain the main component of Debian 12 or newer. \
-             These tools are missing:{}",
-            unknown.join(", "),
-            describe(bad_tools)
-        );
-    }
+    ensure_known(ctx, bad_tools, rights)?;
     let proposal = propose(bad_tools);
     for line in proposal.lines() {
         ctx.progress.note(line);
@@ -244,6 +223,33 @@ fn get(ctx: &Context, bad_tools: &[(&Tool, ToolState)]) -> Result<()> {
     proposal.ensure_possible()?;
     install(ctx, &proposal, rights)
         .with_context(|| format!("cannot install the missing tools:{}", describe(bad_tools)))
+}
+
+/// Ensures that apt's lists have the packages of `bad_tools`; updates the lists if they lack one.
+fn ensure_known(ctx: &Context, bad_tools: &[(&Tool, ToolState)], rights: Rights) -> Result<()> {
+    let packages = packages(bad_tools);
+    if !apt::unknown(&packages)?.is_empty() {
+        if rights == Rights::None {
+            bail!(
+                "tools are missing, and apt has no package lists, or the lists lack their packages:{}\n  \
+                 install them as root:\n  {}",
+                describe(bad_tools),
+                apt::line(&packages)
+            );
+        }
+        rights.claim()?;
+        update(ctx)?;
+    }
+    let unknown = apt::unknown(&packages)?;
+    if !unknown.is_empty() {
+        bail!(
+            "apt has no package {}; its sources must contain the main component of Debian 12 or newer. \
+             These tools are missing:{}",
+            unknown.join(", "),
+            describe(bad_tools)
+        );
+    }
+    Ok(())
 }
 
 fn update(ctx: &Context) -> Result<()> {
@@ -306,7 +312,7 @@ pub fn describe(bad_tools: &[(&Tool, ToolState)]) -> String {
                     "{} is {version}, expected {minimum} or newer",
                     path.display()
                 ),
-                (ToolState::Broken(said), _) => said.clone(),
+                (ToolState::Broken(message), _) => message.clone(),
                 _ => "is missing".to_owned(),
             };
             format!("\n  {}: {fault} ({})", display_name(tool), tool.why)

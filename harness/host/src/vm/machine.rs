@@ -87,7 +87,7 @@ pub enum StreamReader {
 pub const CPUS: u32 = 2;
 
 /// `CONFIG_NR_CPUS` of `kernel-config/base.config`.
-pub const MOST_CPUS: u32 = 8;
+pub(crate) const MAX_CPUS: u32 = 8;
 
 /// Default duration of a stress test.
 pub const STRESS: Duration = Duration::from_secs(1);

@@ -27,7 +27,7 @@ pub fn find_or_build(ctx: &Context, path: &Path) -> Result<Kernel> {
         .with_context(|| format!("KERNEL={}: there is no such file", path.display()))?;
     if path.is_dir() {
         if let Ok(kernel) = from_build_folder(&path, ctx.arch) {
-            return with_source(kernel, apt::is_here());
+            return with_source(kernel, apt::is_installed());
         }
         if is_kernel_tree(&path) {
             return build_tree(ctx, &path);
@@ -51,7 +51,7 @@ pub fn find_or_build(ctx: &Context, path: &Path) -> Result<Kernel> {
             )
         })?;
     kernel.image = path;
-    with_source(kernel, apt::is_here())
+    with_source(kernel, apt::is_installed())
 }
 
 /// Without apt, Debian's source package is not available: sets [`Kernel::source`] to the tree from which

@@ -31,7 +31,7 @@ pub struct Args {
     pub stress: Option<u64>,
     /// How many CPUs the guest has, at most 8 [default: 2]
     #[arg(long, env = "CPUS", value_name = "NUMBER",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MOST_CPUS)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MAX_CPUS)))]
     pub cpus: Option<u32>,
     /// Write the result as JSON to this file
     #[arg(long, env = "JSON", value_name = "FILE")]

@@ -62,7 +62,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
 /// Says how to get what is not good.
 fn advise(wanting: &[(&Tool, ToolState)]) -> Result<()> {
     let packages = setup::packages(wanting);
-    if !apt::is_here() {
+    if !apt::is_installed() {
         println!(
             "\nthis machine has no apt-get; install them as your distribution does. The packages of \
              Debian are called:\n  {}",

@@ -164,10 +164,10 @@ fn a_tool_is_missing_or_too_old_or_good() {
 fn a_program_that_does_not_run_is_broken_with_or_without_a_minimum() {
     let (_dir, path) = folder_with("tool", "echo it is broken >&2; exit 3");
     for minimum in [None, Some(Version(1, 0))] {
-        let ToolState::Broken(said) = program("tool", minimum).check_in(&path).state else {
+        let ToolState::Broken(message) = program("tool", minimum).check_in(&path).state else {
             panic!("a program that fails is good");
         };
-        assert!(said.contains("it is broken"), "{said}");
+        assert!(message.contains("it is broken"), "{message}");
     }
 }
 
@@ -180,10 +180,10 @@ fn a_program_that_prints_a_wrong_result_is_broken() {
         output: "42".to_owned(),
     };
     let tool = tool("tool", proof);
-    let ToolState::Broken(said) = tool.check_in(&path).state else {
+    let ToolState::Broken(message) = tool.check_in(&path).state else {
         panic!("a wrong result is good");
     };
-    assert!(said.contains("\"43\", expected \"42\""), "{said}");
+    assert!(message.contains("\"43\", expected \"42\""), "{message}");
 }
 
 #[test]
@@ -192,10 +192,10 @@ fn a_dynamic_program_is_not_a_static_one() {
         is_static: true,
         ..program("sh", None)
     };
-    let ToolState::Broken(said) = tool.check().state else {
+    let ToolState::Broken(message) = tool.check().state else {
         panic!("the machine's sh is static");
     };
-    assert!(said.ends_with("sh is not static"), "{said}");
+    assert!(message.ends_with("sh is not static"), "{message}");
 }
 
 #[test]
@@ -207,16 +207,16 @@ fn a_library_is_linked_by_the_compiler() {
     assert!(has("stdio.h") && has("gcc"), "{:?}", good.files);
 
     let header = "#include <no_such_header.h>\nint main(void) { return 0; }\n";
-    let ToolState::Broken(said) = library(header, &[]).check().state else {
+    let ToolState::Broken(message) = library(header, &[]).check().state else {
         panic!("a missing header is found");
     };
-    assert!(said.contains("no_such_header.h"), "{said}");
+    assert!(message.contains("no_such_header.h"), "{message}");
 
     let main = "int main(void) { return 0; }\n";
-    let ToolState::Broken(said) = library(main, &["-lno_such_library"]).check().state else {
+    let ToolState::Broken(message) = library(main, &["-lno_such_library"]).check().state else {
         panic!("a missing library is found");
     };
-    assert!(said.contains("no_such_library"), "{said}");
+    assert!(message.contains("no_such_library"), "{message}");
 }
 
 #[test]
@@ -236,16 +236,16 @@ fn a_module_is_imported_by_its_interpreter() {
             .iter()
             .any(|file| file.ends_with("json/__init__.py"))
     );
-    let ToolState::Broken(said) = module("no_such_module").state else {
+    let ToolState::Broken(message) = module("no_such_module").state else {
         panic!("a missing module is imported");
     };
-    assert!(said.contains("no_such_module"), "{said}");
+    assert!(message.contains("no_such_module"), "{message}");
 }
 
 #[test]
 fn paths_are_parsed_from_the_output_of_compiler_and_linker() {
     let own = std::env::current_exe().unwrap();
     let own = own.to_string_lossy();
-    let said = format!(".. {own}\n({own})member.o\nMultiple include guards\n/no/such/file\n");
-    assert_eq!(absolute_paths(&said), [PathBuf::from(&*own)]);
+    let printed = format!(".. {own}\n({own})member.o\nMultiple include guards\n/no/such/file\n");
+    assert_eq!(absolute_paths(&printed), [PathBuf::from(&*own)]);
 }

@@ -8,7 +8,7 @@ use fs_err as fs;
 
 use crate::queue::series::Series;
 
-/// Heads of changes that only git knows. `patch` would leave them out without a word.
+/// Headers of changes that only git supports; `patch` ignores them silently.
 const ONLY_GIT: &[&str] = &[
     "rename from ",
     "copy from ",

@@ -48,18 +48,18 @@ impl HowEnded {
 impl fmt::Display for HowEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HowEnded::PoweredOff => f.write_str("it powered itself off"),
-            HowEnded::Reset => f.write_str("it reset itself, as the kernel does after a panic"),
+            HowEnded::PoweredOff => f.write_str("it powered off"),
+            HowEnded::Reset => f.write_str("it rebooted, as the kernel does after a panic"),
             HowEnded::QemuGone { status } => {
                 write!(
                     f,
-                    "QEMU was killed, died or never started (virtme-ng: {status})"
+                    "QEMU was killed, crashed or did not start (virtme-ng: {status})"
                 )
             }
             HowEnded::TimedOut { stage, after } => {
                 write!(
                     f,
-                    "it said nothing for {} {stage}, and was killed",
+                    "it sent no line for {} {stage}, and was killed",
                     seconds(*after)
                 )
             }

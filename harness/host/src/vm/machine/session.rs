@@ -143,7 +143,7 @@ impl<'a> Session<'a> {
         self.clock.elapsed()
     }
 
-    /// How the guest ended, and what was recorded.
+    /// How the guest ended, and the recorded data.
     pub fn finish(mut self) -> (HowEnded, Recorded) {
         self.recorded.lines.extend(self.channel.rest());
         let end = match (self.stopped, self.shutdown.as_deref()) {
