@@ -136,6 +136,11 @@ pub fn shell_in(dir: impl AsRef<Path>) -> Result<Shell> {
     Ok(sh)
 }
 
+/// Quotes a word for the shell.
+pub fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Runs `cmd` and returns its standard output without the final newlines. If `cmd` fails, the error
 /// has the command line and the last lines of its output.
 pub fn output(cmd: Cmd<'_>) -> Result<String> {
@@ -184,6 +189,18 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("sh -c"), "{text}");
         assert!(text.ends_with("exit status: 3)\n  | why"), "{text}");
+    }
+
+    #[test]
+    fn words_are_quoted_joined_and_may_be_empty() {
+        let sh = shell_in("/").unwrap();
+        let (value, list) = ("c d", ["e", "f g"]);
+        let format = "[%s]";
+        let printed = output(cmd!(sh, "printf {format} 'a '{value}/b '' {list...}")).unwrap();
+        assert_eq!(printed, "[a c d/b][][e][f g]");
+        let word = quote("it's");
+        let script = format!("printf {word}");
+        assert_eq!(output(cmd!(sh, "sh -c {script}")).unwrap(), "it's");
     }
 
     #[test]

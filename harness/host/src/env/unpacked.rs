@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
 use crate::env::atomic;
-use crate::env::command::{cmd, output, shell_in};
+use crate::env::command::{cmd, output, quote, shell_in};
 use crate::env::context::Context;
 use crate::env::disk;
 use crate::env::elf::{self, Linkage};
@@ -234,11 +234,6 @@ fn loader_in(root: &Path, dir: &Path) -> Option<PathBuf> {
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("ld-linux"))
         .find_map(|entry| resolve(root, &entry.path()))
-}
-
-/// Quotes a word for the shell.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

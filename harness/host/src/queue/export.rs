@@ -7,13 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
 use crate::env::atomic;
-use crate::queue::series::Series;
+use crate::queue::series::{COVER_LETTER, Series};
 
 mod mails;
 mod quilt;
-
-/// File name of the cover letter.
-const COVER_LETTER: &str = "0000-cover-letter.patch";
 
 /// The files of an export.
 #[derive(Clone, Debug)]

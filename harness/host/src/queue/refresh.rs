@@ -10,7 +10,7 @@ use fs_err as fs;
 use crate::env::atomic;
 use crate::env::command;
 use crate::queue::gittree::GitTree;
-use crate::queue::series::{Listing, Patch, Series, number, patch_files};
+use crate::queue::series::{COVER_LETTER, Listing, Patch, Series, number, patch_files};
 
 /// What [`write_back`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,9 +22,6 @@ pub struct RefreshCounts {
     /// Unchanged patches.
     pub kept: usize,
 }
-
-/// File name of the cover letter.
-const COVER_LETTER: &str = "0000-cover-letter.patch";
 
 /// File name and contents of a patch.
 type Formatted = (String, Vec<u8>);

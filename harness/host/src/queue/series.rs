@@ -13,6 +13,9 @@ mod listing;
 
 pub use listing::Listing;
 
+/// File name of the cover letter, which `series` does not list.
+pub const COVER_LETTER: &str = "0000-cover-letter.patch";
+
 /// A series of patches.
 #[derive(Clone, Debug)]
 pub struct Series {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 
-use crate::queue::series::Series;
+use crate::queue::series::{COVER_LETTER, Series};
 
 /// A mail and its file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub fn thread(cover: &[u8], series: &Series, base: &str) -> Result<Vec<Mail>> {
         )
     };
     let mut mails = vec![Mail {
-        name: super::COVER_LETTER.to_owned(),
+        name: COVER_LETTER.to_owned(),
         text: with_fields(cover, &format!("Message-ID: {}\n", id(0)))
             .context("the cover letter is not a mail")?,
         is_cover: true,

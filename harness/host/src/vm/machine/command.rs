@@ -9,6 +9,7 @@ use super::board::{Board, Init};
 use super::root;
 use super::scratch::Scratch;
 use super::{RunSpec, StreamReader, Tools};
+use crate::env::command::quote;
 
 /// Enough for several streams of maximum length; and with KASAN for arenas, each of which has 512 MiB of
 /// shadow memory for its 4 GiB of addresses, freed some time after the arena. The host allocates only
@@ -103,7 +104,7 @@ fn script(spec: &RunSpec) -> String {
         script.push_str(&format!(" --test-progs {}", root::TEST_PROGS));
     }
     if let Some(filter) = &spec.filter {
-        script.push_str(&format!(" --filter {}", quote_shell(filter)));
+        script.push_str(&format!(" --filter {}", quote(filter)));
     }
     script
 }
@@ -111,11 +112,6 @@ fn script(spec: &RunSpec) -> String {
 /// Quotes a value of a QEMU option.
 fn quote_option(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
-}
-
-/// Quotes a word for the shell.
-fn quote_shell(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn add(args: &mut Vec<OsString>, more: &[&str]) {
