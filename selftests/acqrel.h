@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Load-acquire and store-release for programs: clang 19 and its assembler do not know them yet, so
- * they are put together here from their numbers.
+ * Load-acquire and store-release for programs. clang 19 does not support them, so the instructions are
+ * assembled here from their numbers.
  */
 #ifndef __ACQREL_H
 #define __ACQREL_H
@@ -21,8 +21,8 @@
 	 (__u64)(__u16)(off) << 16 | (__u64)(op) << 32)
 
 /*
- * One atomic instruction, with the registers as their numbers. What it does to registers that the
- * compiler uses is the caller's business.
+ * One atomic instruction, with the numbers of its registers. The caller must tell the compiler which
+ * registers it changes.
  */
 #define atomic_insn(type, op, dst, src, off)                            \
 	asm volatile(".8byte %[insn];"                                  \
@@ -30,7 +30,7 @@
 		     : [insn] "i"(ATOMIC_INSN(type, op, dst, src, off)) \
 		     : "r0", "memory")
 
-/* The value of that type at base + off; off is a constant. */
+/* Loads a value of this type from base + off; off is a constant. */
 #define load_acquire(type, base, off)                                             \
 	({                                                                        \
 		__u64 __value;                                                    \
@@ -44,7 +44,7 @@
 		__value;                                                          \
 	})
 
-/* Stores as that type at base + off; off is a constant. */
+/* Stores a value of this type to base + off; off is a constant. */
 #define store_release(type, base, off, value)                              \
 	asm volatile("r1 = %[to];"                                         \
 		     "r0 = %[what];"                                       \

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Load-acquire and store-release, also on arena memory": what may not load, of programs that have
- * an arena. They stand alone, as each test makes the maps of its file, and an arena is the one that
- * costs: seconds where KASAN watches its 4 GiB.
+ * "Load-acquire and store-release, also on arena memory": programs with an arena that must not load. In a
+ * file of their own, as each test creates the maps of its file, and an arena is expensive: it takes seconds
+ * where KASAN shadows its 4 GiB.
  */
 #include "selftest.h"
 #include "acqrel.h"
 
-/* One instruction that is rewritten for an arena, and for another pointer it must not be. */
+/* One instruction that is rewritten for an arena, which must not also be used for another pointer. */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARENA);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Load-acquire and store-release, also on arena memory": what is not there is reported as a READ
- * of the one and a WRITE of the other, and the load leaves 0 in its destination.
+ * "Load-acquire and store-release, also on arena memory": a fault is reported as a READ or a WRITE, and a
+ * load that faults leaves 0 in its destination.
  */
 #include "arena.h"
 #include "acqrel.h"
 
-/* R1 has the address, R2 the value; `into` is where the load goes. */
+/* R1 is the address, R2 the value; `into` is the destination of the load. */
 #define acquire(type, into, place, offset)						\
 	({										\
 		void *pointer = in_arena(place);					\
@@ -78,13 +78,13 @@ int offsets(void *ctx)
 	release(u64, PAGE(4), - 8);
 	release(u64, PAGE(4), + 32760);
 	release(u8, PAGE(10), - 32768);
-	/* below the 4 GiB of the arena and above them, into the pages that guard them */
+	/* below and above the 4 GiB of the arena, in its guard pages */
 	acquire(u64, 2, 0ULL, - 8);
 	release(u64, 0xfffffff8ULL, + 8);
 	return 0;
 }
 
-/* On a page that is there, the value comes through, and nothing is reported. */
+/* On a mapped page, the value is stored and loaded, and nothing is reported. */
 SEC("syscall")
 int mapped(void *ctx)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Values of maps that are not aligned to 8 bytes: that of an LPM trie follows the key, whose length
- * is not rounded up, and that of a devmap is a field behind a 32-bit one.
+ * Map values that are not aligned to 8 bytes: the value of an LPM trie follows the key, whose length is not
+ * rounded up, and that of a devmap follows a 32-bit field.
  */
 #include "selftest.h"
 #include "acqrel.h"
@@ -33,7 +33,7 @@ struct {
 	__type(value, __u64);
 } hash SEC(".maps");
 
-/* Must be rejected: the value begins three bytes behind an aligned address. */
+/* Must be rejected: the value begins three bytes after an aligned address. */
 SEC("tc")
 int load_from_trie(struct __sk_buff *skb)
 {
@@ -67,7 +67,7 @@ int load_from_devmap(struct xdp_md *ctx)
 	return found && load_acquire(u64, found, 0) ? XDP_PASS : XDP_DROP;
 }
 
-/* A hash rounds the length of its keys up. */
+/* A hash map rounds up the length of its keys. */
 SEC("syscall")
 int load_and_store_in_hash(void *ctx)
 {

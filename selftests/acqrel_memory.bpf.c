@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Load-acquire and store-release on every kind of memory that is known to be aligned. Each program stores,
- * loads what it stored, and returns it. acqrel_unaligned.bpf.c has the memory that is not.
+ * Load-acquire and store-release on every kind of memory that the verifier knows to be aligned. Each
+ * program stores a value, loads it, and returns it. acqrel_unaligned.bpf.c tests unaligned memory.
  */
 #include "released.h"
 #include "acqrel.h"
@@ -26,7 +26,7 @@ extern void bpf_percpu_obj_drop(void *p__alloc) __weak __ksym;
 		__type(value, value_type);             \
 	} name SEC(".maps")
 
-/* Seven bytes: the value does not follow the key at once. */
+/* Seven bytes, so that the value does not follow the key immediately. */
 struct odd_key {
 	__u8 bytes[7];
 };
@@ -235,7 +235,7 @@ int stack_of_caller_in_callback(struct __sk_buff *skb)
 	return number;
 }
 
-/* A global function may return the number, but not do it: see acqrel_unaligned.bpf.c. */
+/* A global function may return the number, but not use it: see acqrel_unaligned.bpf.c. */
 __noinline int number_of(int x)
 {
 	return x + 1;

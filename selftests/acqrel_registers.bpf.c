@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Load-acquire and store-release with every register as the pointer and every register as the
- * value, in every size, on the stack and in an arena: what a JIT can get wrong is the encoding of
- * one of them. A test returns 1 where a load was wrong, 2 where a store was, 3 for both.
+ * Load-acquire and store-release with every register as the pointer and every register as the value, in
+ * every size, on the stack and in an arena, as a JIT may encode a single register wrong. A test returns 1
+ * if a load was wrong, 2 if a store was wrong, 3 for both.
  */
 #include "selftest.h"
 
@@ -17,12 +17,12 @@ struct {
 	__uint(max_entries, 1);
 } arena SEC(".maps");
 
-/* Every bit pattern of a byte differs, and all of them have the sign. */
+/* All bytes differ, and each has its sign bit set. */
 #define PATTERN "0x8182838485868788"
 
 /*
- * A function's own stack: at -8 its pointer, at -16 what a value of the size ought to be, at -24
- * every bit that was wrong so far, at -32 the value to compare, at -40 the pattern.
+ * The function's stack: -8 the pointer, -16 the expected value of this size, -24 all bits that were wrong
+ * so far, -32 the value to compare, -40 the pattern.
  */
 #define COMPARE(value)                      \
 	"*(u64 *)(r10 - 32) = r" #value ";" \
@@ -33,7 +33,7 @@ struct {
 	"r0 |= r1;"                         \
 	"*(u64 *)(r10 - 24) = r0;"
 
-/* rV = load_acquire(rP + 8): what was in rV must be gone. */
+/* rV = load_acquire(rP + 8): must replace all of rV. */
 #define LOAD(code, V, P)                                                         \
 	"r" #V " = -1;"                                                          \
 	"r" #P " = *(u64 *)(r10 - 8);"                                           \
@@ -46,7 +46,7 @@ struct {
 	".8byte " #code " | " #V " << 8 | 10 << 12 | 0xffd8 << 16 | 0x100 << 32;" \
 	COMPARE(V)
 
-/* store_release(rP - 8, rV), where nothing but the value may change */
+/* store_release(rP - 8, rV) must change only the value */
 #define STORE(code, V, P)                                                             \
 	"r" #P " = *(u64 *)(r10 - 8);"                                                \
 	"r" #V " = 0;"                                                                \
@@ -60,7 +60,7 @@ struct {
 	op(code, V, 0) op(code, V, 1) op(code, V, 2) op(code, V, 3) op(code, V, 4) \
 	op(code, V, 5) op(code, V, 6) op(code, V, 7) op(code, V, 8) op(code, V, 9)
 
-/* A register that holds the pointer cannot hold the number that is stored, too. */
+/* The register of the pointer cannot also hold the value to store. */
 #define OTHER_POINTERS(op, code, V, a, b, c, d, e, f, g, h, i)                     \
 	op(code, V, a) op(code, V, b) op(code, V, c) op(code, V, d) op(code, V, e) \
 	op(code, V, f) op(code, V, g) op(code, V, h) op(code, V, i)
@@ -79,13 +79,13 @@ struct {
 	"r0 = *(u64 *)(r10 - 24);" \
 	"exit;"
 
-/* Nothing is printed, so that these run without a JIT, too. */
+/* These print nothing, so that they also run without a JIT. */
 static __always_inline int result_of(__u64 wrong_of_loads, __u64 wrong_of_stores)
 {
 	return (wrong_of_loads ? 1 : 0) | (wrong_of_stores ? 2 : 0);
 }
 
-/* Each returns the bits that were wrong, of a pointer. r6 to r9 are saved by the call. */
+/* Each returns the wrong bits for one pointer register. r6 to r9 are saved by the call. */
 #define FUNCTIONS(bits, code, expected)                                                    \
 	static __attribute__((naked, used)) __u64 loads_##bits(void)                       \
 	{                                                                                  \

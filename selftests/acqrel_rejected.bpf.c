@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Load-acquire and store-release": each of these programs breaks one rule that a load or a store
- * has to keep, or one that an atomic has to keep. None of them may load.
+ * "Load-acquire and store-release": each of these programs violates one rule for loads, stores or atomics.
+ * None may load.
  *
- * They are all tc or syscall programs where any type would do.
+ * They are tc or syscall programs where any type would do.
  */
 #include "selftest.h"
 #include <bpf/bpf_core_read.h>
@@ -26,7 +26,7 @@ static __always_inline void *value(void)
 	return bpf_map_lookup_elem(&values, &(__u32){ 0 });
 }
 
-/* What the operation and its registers can be. */
+/* Invalid operations and registers. */
 
 SEC("syscall")
 int eight_bits_read_modify_write(void *ctx)
@@ -131,8 +131,8 @@ int store_to_number(void *ctx)
 }
 
 /*
- * Memory that atomics are refused, as an access to it becomes another one. (Packets begin two bytes
- * behind a multiple of four.)
+ * Memory on which atomics are rejected, as accesses to it are rewritten. (Packets begin two bytes after a
+ * multiple of four.)
  */
 
 SEC("tc")
@@ -141,7 +141,7 @@ int load_from_context(struct __sk_buff *skb)
 	return load_acquire(u32, skb, 0);
 }
 
-/* The load replaces the pointer that decides if it is allowed. */
+/* The load overwrites the pointer on which the permission depends. */
 SEC("tc")
 int load_over_its_context(struct __sk_buff *skb)
 {
@@ -201,7 +201,7 @@ int load_from_socket(struct __sk_buff *skb)
 	return load_acquire(u32, sk, 4 /* family */);
 }
 
-/* A load that may fault: a plain one is given an entry in the exception table. */
+/* A load that may fault: plain loads get an entry in the exception table. */
 SEC("syscall")
 int load_through_untrusted_pointer(void *ctx)
 {
@@ -210,7 +210,7 @@ int load_through_untrusted_pointer(void *ctx)
 	return load_acquire(u64, task->mm, 0);
 }
 
-/* Held, but a plain load is one that may fault, too: of an array without a bound at the end. */
+/* Trusted memory, but plain loads of it may fault too: it is a flexible array. */
 SEC("syscall") __not_in_mainline("it takes load-acquires and store-releases on more kinds of memory")
 int load_through_acquired_pointer(void *ctx)
 {
@@ -232,7 +232,7 @@ int load_through_cast_pointer(void *ctx)
 	return load_acquire(u32, task, 0);
 }
 
-/* What is not there to be written, or not to be read. */
+/* Memory that may not be written, or not be read. */
 
 SEC("syscall")
 int store_to_task(void *ctx)
@@ -366,7 +366,7 @@ int load_before_value(void *ctx)
 	return at ? load_acquire(u16, at, -2) : 0;
 }
 
-/* 16 bits are loaded: not more than 65535, but that is more than the value has. */
+/* Loads 16 bits: up to 65535, which is more than the size of the value. */
 SEC("syscall")
 int index_of_sixteen_bits(void *ctx)
 {
@@ -420,9 +420,9 @@ int load_misaligned_on_stack(void *ctx)
 	return load_acquire(u64, on_stack, 4);
 }
 
-/* A store must be seen by what the verifier knows about the stack, and so must a load. */
+/* The verifier's model of the stack must include these stores and loads. */
 
-/* The pointer on the stack is a number from then on. */
+/* After the store the pointer on the stack is a number. */
 SEC("syscall")
 int number_stored_over_pointer(void *ctx)
 {
@@ -486,9 +486,9 @@ int dynptr_overwritten(void *ctx)
 }
 
 /*
- * Two paths meet, with the index 0 and with 100, and only the first is fine. It is walked first,
- * and the verifier remembers where they meet. It must not take the second for as good, though
- * only what is stored or loaded tells them apart. (It remembers no place too near to another.)
+ * Two paths meet, with index 0 and with index 100, and only the first is valid. The verifier checks the
+ * first path first and stores the state where they meet. It must not prune the second path, although the
+ * states differ only in what was stored or loaded. (The verifier stores no states close to each other.)
  */
 #define TWO_PATHS(with_100, with_0, then)                                 \
 	"call %[random];"                                                 \
@@ -535,8 +535,8 @@ int bad_number_loaded_on_second_path(void *ctx)
 }
 
 /*
- * What a program without CAP_PERFMON may not do in addition: let an address out, or read what it
- * has not written. With the capability each of these is accepted.
+ * Forbidden without CAP_PERFMON: leaking an address, or reading uninitialised stack. With the capability
+ * each of these programs is accepted.
  */
 
 SEC("tc")
@@ -550,7 +550,7 @@ int address_stored_into_map(struct __sk_buff *skb)
 	return 0;
 }
 
-/* BTF has no names for the arguments of a naked function, and takes none without. */
+/* BTF has no parameter names for naked functions, and requires them. */
 SEC("tc")
 __scenario(without_perfmon)
 __attribute__((naked)) int address_loaded_and_returned(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory behind a dynptr begins at any address: here at an offset of 13, which the verifier does
- * not compare with the size of the access. arm64 faults on a misaligned LDAR or STLR, and the
- * kernel with it, so that none of these programs may load.
+ * Memory behind a dynptr may begin at any address: here at offset 13, which the verifier does not compare
+ * with the size of the access. On arm64 a misaligned LDAR or STLR faults in the kernel, so none of these
+ * programs may load.
  */
 #include "selftest.h"
 #include "acqrel.h"

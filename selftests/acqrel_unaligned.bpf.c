@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Load-acquire and store-release fault on arm64 where the address is not aligned, and the kernel with
- * them. The verifier compares offsets with the size of an access, and knows of some memory only that it
- * begins somewhere: none of these programs may load. acqrel_memory.bpf.c has the memory that is aligned;
- * acqrel_slices.bpf.c and acqrel_rejected.bpf.c have dynptrs, packets and contexts.
+ * On arm64, misaligned load-acquire and store-release instructions fault in the kernel. The verifier
+ * compares offsets with the size of an access, but does not know the alignment of some memory: none of
+ * these programs may load. acqrel_memory.bpf.c tests aligned memory; acqrel_slices.bpf.c and
+ * acqrel_rejected.bpf.c test dynptrs, packets and contexts.
  */
 #include "released.h"
 #include "acqrel.h"
@@ -26,7 +26,7 @@ static __always_inline void *value(void)
 	return bpf_map_lookup_elem(&values, &(__u32){ 0 });
 }
 
-/* --- arguments of global functions: their callers may pass any address */
+/* --- arguments of global functions, whose callers may pass any address */
 
 __noinline int load_argument(__u64 *from)
 {
@@ -152,7 +152,7 @@ int store_to_slice_of_record(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The memory of another program, whose positions its producer chose. */
+/* Memory of another program, which chose the positions in it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_USER_RINGBUF);
 	__uint(max_entries, 4096);
@@ -171,7 +171,7 @@ int load_from_sample(struct __sk_buff *skb)
 	return bpf_user_ringbuf_drain(&user_ringbuf, load_sample, NULL, 0);
 }
 
-/* --- values of maps that do not align them */
+/* --- values of maps that do not align their values */
 
 struct lpm_key {
 	__u32 prefixlen;
@@ -221,7 +221,7 @@ int load_from_devmap(struct xdp_md *xdp)
 	return from && load_acquire(u64, from, 0) ? XDP_PASS : XDP_DROP;
 }
 
-/* --- what kfuncs and helpers return, and contexts give */
+/* --- memory from kfuncs, helpers and contexts */
 
 SEC("tc") __not_in_mainline(MORE_KINDS_LATER)
 int load_from_number_of_iterator(struct __sk_buff *skb)
@@ -251,7 +251,7 @@ int load_from_percpu_number(struct __sk_buff *skb)
 	return load_acquire(u32, bpf_this_cpu_ptr(&bpf_prog_active), 0);
 }
 
-/* --- offsets, where the memory itself is aligned */
+/* --- offsets into aligned memory */
 
 SEC("tc") __not_in_mainline("it writes the offset of a misaligned access otherwise")
 int load_from_record_at_odd_offset(struct __sk_buff *skb)

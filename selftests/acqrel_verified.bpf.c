@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the verifier knows after a load-acquire or a store-release, by programs that could not be
- * loaded if it did not: the counterpart of acqrel_rejected.
+ * The verifier's knowledge after a load-acquire or a store-release: each program loads only if the verifier
+ * has it. The counterpart of acqrel_rejected.
  */
 #include "selftest.h"
 #include "acqrel.h"
@@ -20,7 +20,7 @@ static __always_inline __u8 *value(void)
 	return bpf_map_lookup_elem(&values, &(__u32){ 0 });
 }
 
-/* Eight bits index 256 bytes. */
+/* An 8-bit value is a valid index into 256 bytes. */
 SEC("syscall")
 int index_of_eight_bits(void *ctx)
 {
@@ -36,7 +36,7 @@ int index_of_eight_bits(void *ctx)
 	return 0;
 }
 
-/* Whatever the register held before: an index beyond 32 bits would be none. */
+/* The load replaces all of the register: a remaining upper half would make the index invalid. */
 SEC("syscall")
 int upper_half_is_zero(void *ctx)
 {
@@ -58,7 +58,7 @@ int upper_half_is_zero(void *ctx)
 	return 0;
 }
 
-/* A pointer keeps its type and its bounds on its way over the stack. */
+/* A pointer keeps its type and bounds when spilled to the stack. */
 SEC("syscall")
 int pointer_over_stack(void *ctx)
 {
@@ -74,7 +74,7 @@ int pointer_over_stack(void *ctx)
 	return 0;
 }
 
-/* So does a number: 255 is an index, which an unknown number is not. */
+/* A number keeps its value: 255 is a valid index, an unknown number is not. */
 SEC("syscall")
 int number_over_stack(void *ctx)
 {
@@ -90,7 +90,7 @@ int number_over_stack(void *ctx)
 	return 0;
 }
 
-/* The load reads a constant, and so there is no bad access behind the comparison. */
+/* The load reads a constant, so the bad access after the comparison is unreachable. */
 static const __u32 constant = 7;
 
 SEC("syscall")
@@ -108,7 +108,7 @@ int constant_of_read_only_map(void *ctx)
 	return 0;
 }
 
-/* Trusted memory of the kernel is there. */
+/* A trusted pointer is not NULL. */
 SEC("syscall")
 int field_of_trusted_task(void *ctx)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An arena, of which no page is there unless a program allocates it, and accesses to it: one
- * instruction each, which is the one that its caller's line names. A program that uses any of these
- * has the arena.
+ * An arena whose pages are unmapped until a program allocates them, and accesses to it. Each access is
+ * one instruction, on the source line of its caller. A program that uses any of these macros has the
+ * arena.
  *
- * Each access says in stdout at which address of user space it is, so that the address in the
- * report can be held against it; the arena lies where the programs know it to lie.
+ * Each access prints the accessed user-space address to stdout, so that the address in the report can be
+ * compared with it; the arena's address is fixed by the programs.
  */
 #ifndef __ARENA_H
 #define __ARENA_H
@@ -16,9 +16,9 @@
 
 #define PAGE_SIZE 4096ULL
 /*
- * The 4 GiB of user space that hold the arena: free in every process, and within the addresses of
- * any of our architectures. The arena's 16 pages begin 1 GiB into them, so that the low half of its
- * start is not 0. A place is an offset into the 4 GiB.
+ * The 4 GiB of user space for the arena: unused in every process, and within the address range of all
+ * architectures. The arena's 16 pages begin 1 GiB into them, so that the low half of its start is not 0. A
+ * place is an offset into the 4 GiB.
  */
 #define ARENA_4GIB (1ULL << 36)
 #define PAGE(number) ((1ULL << 30) + (number) * PAGE_SIZE)
@@ -34,7 +34,7 @@ extern void __arena *bpf_arena_alloc_pages(void *map, void __arena *addr, __u32 
 					   int node_id, __u64 flags) __weak __ksym;
 extern void bpf_arena_free_pages(void *map, void __arena *ptr, __u32 page_cnt) __weak __ksym;
 
-/* A pointer to a place, of which the compiler knows nothing. */
+/* A pointer to a place, opaque to the compiler. */
 static __always_inline void *in_arena(__u64 place)
 {
 	void *pointer = (void *)(void __arena *)(ARENA_4GIB + place);
@@ -56,10 +56,10 @@ static __always_inline void unmap_page(__u64 place)
 	bpf_arena_free_pages(&arena, (void __arena *)(ARENA_4GIB + place), 1);
 }
 
-/* What a register holds that nothing has been loaded into. */
+/* Value of a register before the load. */
 #define LEFT_OVER 0x123456789abcdef0ULL
 
-/* A place that an offset leads out of the 4 GiB wraps. */
+/* An offset beyond the 4 GiB wraps around. */
 #define announce(what, place)							\
 	bpf_stream_printk(BPF_STDOUT, what " at arena address 0x%llx\n",	\
 			  ARENA_4GIB + (__u32)(place))
@@ -79,7 +79,7 @@ static __always_inline void unmap_page(__u64 place)
 		tell(value);							\
 	})
 
-/* The same into the register that holds the address. */
+/* As above, into the register that holds the address. */
 #define load_into_address(type, place, offset)				\
 	({								\
 		void *pointer = in_arena(place);			\
@@ -115,13 +115,13 @@ static __always_inline void unmap_page(__u64 place)
 			     : "memory");				\
 	})
 
-/* One store, for the tests that are about where it happens. */
+/* One store, for tests of where it happens. */
 #define touch(pointer) \
 	asm volatile("*(u64 *)(%[at] + 0) = 42" : : [at] "r"(pointer) : "memory")
 
 /*
- * An instruction between a call and an access: without, an architecture may have the address to
- * which the call returns for the one that faults, and another not.
+ * Separates a call from an access: without an instruction between them, the return address may equal the
+ * address of the faulting instruction on some architectures.
  */
 #define pass(value) asm volatile("%[it] += 0" : [it] "+r"(value))
 

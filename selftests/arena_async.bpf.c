@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "The report lands in the stream of the closest BPF program on the stack; from a timer callback
- * too", and from every other context that programs run in.
+ * "The report lands in the stream of the closest BPF program on the stack; from a timer callback too", and
+ * from every other context in which programs run.
  */
 #include "arena.h"
 #include "workqueue.h"
@@ -35,8 +35,8 @@ static int expired(void *map, __u32 *key, struct timer_element *element)
 }
 
 /*
- * Starts the timer and stays on its CPU until it has been interrupted there, so that the report
- * names this process. It is one line of its caller, wherever it is interrupted.
+ * Starts the timer and stays on its CPU until the timer has interrupted it, so that the report names this
+ * process. On one source line of the caller, wherever the interrupt hits.
  */
 #define start_and_wait(timer)									\
 	({											\
@@ -107,7 +107,7 @@ int work_callback(void *ctx)
 
 static struct bpf_spin_lock lock SEC(".data.lock");
 
-/* Interrupts are off while the lock is held. */
+/* Interrupts are off while a lock is held. */
 SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int under_spin_lock(struct __sk_buff *skb)
 {
@@ -122,8 +122,8 @@ int under_spin_lock(struct __sk_buff *skb)
 static __u32 seen;
 
 /*
- * Of the process that the timer's interrupt meets nothing is known beforehand, so the scenario
- * counts the reports by what is.
+ * The process that the timer interrupts is unknown, so the scenario only counts the reports by
+ * kind.
  */
 SEC("tp_btf/hrtimer_expire_entry") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __scenario(reports)
@@ -139,7 +139,7 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 	return 0;
 }
 
-/* The scenario has the host inject an NMI, and counts the reports, too. */
+/* The scenario makes the host inject an NMI, and counts the reports. */
 SEC("tp_btf/nmi_handler") __not_in_mainline("it names the line before the faulting one, where a line begins with the fault")
 __requires(injected_nmi)
 __scenario(nmi_reports)
@@ -155,10 +155,10 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 	return 0;
 }
 
-/* And as contexts.bpf.c does it where a cycle counter interrupts. */
+/* As in contexts.bpf.c, on an overflow of the cycle counter. */
 SEC("perf_event")
 __requires(cycle_counter)
-__scenario(cycles_reports)
+__scenario(cycle_counter_reports)
 int cycle_counter(struct bpf_perf_event_data *ctx)
 {
 	void *pointer = in_arena(PAGE(1));

@@ -6,8 +6,8 @@
 #include "arena.h"
 
 /*
- * `type` as in "u32", `ctype` of the value, "r" for a whole register or "w" for the lower half of
- * it
+ * `type` as in "u32", `ctype` of the value, "r" for a whole register or "w" for its lower
+ * half
  */
 #define atomic(type, ctype, reg, operator, place)					\
 	({										\
@@ -47,7 +47,7 @@
 		tell(value);						\
 	})
 
-/* Compares with 7; the old value goes to R0, which is `r0` or `w0`. */
+/* Compares with 7; the old value is left in R0, named `r0` or `w0`. */
 #define compare_exchange(name, r0, ctype, reg, place)				\
 	({									\
 		void *pointer = in_arena(place);				\
@@ -109,7 +109,7 @@ int fetching(void *ctx)
 	return 0;
 }
 
-/* 6.12 has these on arenas for arm64 only. */
+/* 6.12 supports these on arenas for arm64 only. */
 SEC("syscall")
 __requires(arena_bitwise_fetch)
 int bitwise_fetching(void *ctx)
@@ -138,7 +138,7 @@ int offsets(void *ctx)
 	return 0;
 }
 
-/* On a page that is there they do what they are for, and nothing is reported. */
+/* On a mapped page they succeed, and nothing is reported. */
 SEC("syscall")
 int mapped(void *ctx)
 {

@@ -21,7 +21,7 @@ int subprogram(void *ctx)
 	return static_function(pointer);
 }
 
-/* Verified by itself, so it makes the pointer itself. */
+/* Verified separately, so it creates its own pointer. */
 __noinline int global_function(int number)
 {
 	void *pointer = in_arena(PAGE(number & 7));
@@ -36,7 +36,7 @@ int global_subprogram(void *ctx)
 	return global_function(2);
 }
 
-/* As deep as calls may be nested. */
+/* The maximum depth of calls. */
 static __noinline int eighth(void *pointer)
 {
 	touch(pointer);
@@ -117,8 +117,8 @@ int element_callback(void *ctx)
 }
 
 /*
- * Each line below is one instruction. The one that faults is the first of its line, so whoever
- * takes its address for a return address names the line before.
+ * Each line below is one instruction. The instruction that faults is the first of its line, so code that
+ * takes its address for a return address reports the line before.
  */
 SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int first_of_its_line(void *ctx)
@@ -134,7 +134,7 @@ int first_of_its_line(void *ctx)
 	return value;
 }
 
-/* The line is one of the header's. */
+/* The source line is in the header. */
 SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int inlined(void *ctx)
 {
@@ -159,7 +159,7 @@ int inlined_in_subprogram(void *ctx)
 	return inlined_deeper(pointer);
 }
 
-/* What a program prints itself stays where it was printed. */
+/* Text that a program prints goes to the stream that it names. */
 SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int between_texts(void *ctx)
 {

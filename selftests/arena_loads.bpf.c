@@ -19,7 +19,7 @@ int widths(void *ctx)
 	return 0;
 }
 
-/* The address is gone when the register has been cleared: the report knows it all the same. */
+/* The load overwrites the register with the address, but the report must still have it. */
 SEC("syscall")
 int into_address(void *ctx)
 {
@@ -37,7 +37,7 @@ int offsets(void *ctx)
 	load("u8", PAGE(3), + 32767);
 	load("u8", PAGE(10), - 32768);
 	load_into_address("u64", PAGE(10), - 4096);
-	/* below the 4 GiB of the arena and above them, into the pages that guard them */
+	/* below and above the 4 GiB of the arena, in its guard pages */
 	load("u64", 0ULL, - 8);
 	load("u64", 0xfffffff8ULL, + 8);
 	/* beyond its 16 pages */
@@ -46,7 +46,7 @@ int offsets(void *ctx)
 }
 
 /*
- * It begins on a page that is there: what is told is the address of the access, not of the fault.
+ * The access begins on a mapped page: the report has the address of the access, not of the fault.
  */
 SEC("syscall")
 int across_pages(void *ctx)
@@ -59,7 +59,7 @@ int across_pages(void *ctx)
 	return 0;
 }
 
-/* A load that faults elsewhere gives 0, too, and is none of the arena's business. */
+/* A load that faults elsewhere also returns 0, but is not reported. */
 SEC("syscall")
 int elsewhere(void *ctx)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "The report lands in the stream of the closest BPF program on the stack": where several programs
- * are on it, in the one's that made the access. The scenarios note what the others' streams hold.
+ * "The report lands in the stream of the closest BPF program on the stack": with several programs on the
+ * stack, the one that made the access. The scenarios note the streams of the others.
  */
 #include "arena.h"
 
-/* Runs where the function of the kernel is called that bpf_get_prandom_u32() is. */
+/* Attached to the kernel function of bpf_get_prandom_u32(). */
 SEC("fentry/bpf_user_rnd_u32")
 __auxiliary
 int BPF_PROG(tracing)
@@ -32,7 +32,7 @@ int traced(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A program whose function `replaceable` the extension replaces. */
+/* A program whose function `replaceable` is replaced by the extension. */
 __noinline int replaceable(int value)
 {
 	asm volatile("" : "+r"(value));
@@ -53,10 +53,10 @@ int extended(void *ctx)
 	return ret;
 }
 
-/* The scenario loads the program that it extends first, runs that, and notes its streams. */
+/* The scenario loads and runs the extended program, and notes its streams. */
 SEC("freplace/replaceable") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension(int value)
 {
 	void *pointer = in_arena(PAGE(1));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loads from an arena that extend the sign, as compilers emit them for signed types with -mcpu=v4.
- * They are reported as other loads are, and leave 0 behind when they fault.
+ * Sign-extending loads from an arena, as compilers emit them for signed types with -mcpu=v4. They are
+ * reported like other loads, and return 0 when they fault.
  */
 #include "arena.h"
 
@@ -29,7 +29,7 @@ int faults(void *ctx)
 		bpf_stream_printk(BPF_STDOUT, type ": %lld\n", value);		\
 	})
 
-/* Of LEFT_OVER, the lower half is negative in each width, and the upper half is not. */
+/* The lower half of LEFT_OVER is negative in each width, and its upper half is not. */
 SEC("syscall")
 int values(void *ctx)
 {
@@ -46,8 +46,8 @@ int values(void *ctx)
 }
 
 /*
- * rV = *(type *)(rP + 8) of a word that has all bits set, where the register that is loaded into had
- * none: what is not -1 then is noted at r10 - 16. The pointer is at r10 - 8.
+ * rV = *(type *)(rP + 8) of a word with all bits set, into a register with no bits set: a result other than
+ * -1 is recorded at r10 - 16. The pointer is at r10 - 8.
  */
 #define LOAD(type, V, P)                        \
 	"r" #V " = 0;"                          \
@@ -60,7 +60,7 @@ int values(void *ctx)
 	"r0 |= r1;"                             \
 	"*(u64 *)(r10 - 16) = r0;"
 
-/* Each register is loaded into, and each has the pointer: a JIT encodes the two apart. */
+/* Tests each register as destination and as pointer, which a JIT encodes separately. */
 #define ALL_REGISTERS(type)                                                   \
 	LOAD(type, 0, 1) LOAD(type, 1, 1) LOAD(type, 2, 1) LOAD(type, 3, 1)   \
 	LOAD(type, 4, 1) LOAD(type, 5, 1) LOAD(type, 6, 1) LOAD(type, 7, 1)   \
@@ -68,7 +68,7 @@ int values(void *ctx)
 	LOAD(type, 0, 3) LOAD(type, 0, 4) LOAD(type, 0, 5) LOAD(type, 0, 6)   \
 	LOAD(type, 0, 7) LOAD(type, 0, 8) LOAD(type, 0, 9) LOAD(type, 9, 9)
 
-/* Returns the bits that were wrong, of a pointer. r6 to r9 are saved by the call. */
+/* Returns the wrong bits for one pointer register. r6 to r9 are saved by the call. */
 static __attribute__((naked, used)) __u64 wrong_bits(void)
 {
 	asm volatile("*(u64 *)(r10 - 8) = r1;"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The spin lock in arena memory of arena_spin_lock.h: what it excludes, and that every wait for it
- * ends. Where the scenario runs a program on all CPUs, that returns how often it failed to get a lock
- * with a report.
+ * The arena spin lock of arena_spin_lock.h: mutual exclusion and bounded waiting. Programs
+ * that the scenario runs on all CPUs return how often acquiring a lock failed with a
+ * report.
  */
 #include "arena_spin_lock.h"
 
 #define MILLISECOND (1000 * 1000)
 
-/* What lies at the begin of the arena, next to each other: a lock, and what it guards. */
+/* Adjacent at the start of the arena: a lock, and the data that it protects. */
 struct guarded {
 	struct arena_spin_lock lock;
 	__u64 count;
@@ -16,10 +16,10 @@ struct guarded {
 
 #define guarded(number) ((struct guarded __arena *)in_arena(PAGE(0)) + (number))
 
-/* As many as there are; the agent sets this before the object is loaded. */
+/* The number of CPUs; the agent sets it before the object is loaded. */
 const volatile __u32 cpus;
 
-/* Programs that have come here, and those that are through. */
+/* Numbers of programs that have started, and that have ended. */
 static volatile __u32 arrived, through;
 
 static __always_inline __u32 arrive(volatile __u32 *at)
@@ -89,7 +89,7 @@ int trylock(void *ctx)
 	return 0;
 }
 
-/* This CPU has the lock already: known at once, and no report, as nothing has waited. */
+/* This CPU already has the lock: detected at once and not reported, as nothing waited. */
 SEC("syscall")
 int aa(void *ctx)
 {
@@ -116,8 +116,8 @@ int aa(void *ctx)
 }
 
 /*
- * A word that says that somebody has the lock, who never had it, as user space can write it: the
- * wait ends.
+ * A word that says that the lock is held, although nobody holds it, as user space may write it: the wait
+ * must end.
  */
 SEC("syscall")
 int spoilt(void *ctx)
@@ -142,14 +142,14 @@ int spoilt(void *ctx)
 
 /* --- several CPUs */
 
-/* Bound by time, as CPUs that wait for others that do not run take their time. */
+/* Bounded by time, as waiting for CPUs that are not running takes long. */
 #define ROUNDS 10000
 #define TIME (300 * MILLISECOND)
 
-/* The rounds in which the lock was held. */
+/* Rounds in which the lock was acquired. */
 static volatile __u32 held;
 
-/* Not atomic, and slow, so that others come in between: only the lock makes the count right. */
+/* Not atomic, and slow, so that others interfere: only the lock makes the count right. */
 static __always_inline void count(struct guarded __arena *it)
 {
 	__u64 before = *(volatile __u64 __arena *)&it->count;
@@ -161,7 +161,7 @@ static __always_inline void count(struct guarded __arena *it)
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int exclusion(void *ctx)
 {
 	struct guarded __arena *it;
@@ -195,7 +195,7 @@ int exclusion(void *ctx)
 
 static volatile bool gave_up;
 
-/* One holds the lock until the other has failed to get it. */
+/* One CPU holds the lock until the other has failed to acquire it. */
 SEC("syscall")
 __requires(two_cpus)
 __scenario(each_cpu)
@@ -230,10 +230,10 @@ int timeout(void *ctx)
 	return err != 0;
 }
 
-/* Each of two has a lock and wants the other's: who fails first lets the other go on. */
+/* Each of two CPUs has a lock and wants the other's: the first to fail releases its own. */
 SEC("syscall")
 __requires(two_cpus)
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int abba(void *ctx)
 {
 	__u32 own = arrive(&arrived);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A spin lock in arena memory, which ends every wait: acquiring it can fail.
+ * A spin lock in arena memory with bounded waiting: acquiring it can fail.
  *
  *	struct arena_spin_lock __arena *lock;
  *
@@ -9,38 +9,38 @@
  *	...
  *	arena_spin_unlock(lock);
  *
- * A struct bpf_res_spin_lock cannot lie in an arena, as user space writes there and the kernel must
- * not believe what it reads. So this lock is made of BPF instructions, and the kernel's two means
- * against waiting for ever carry it:
+ * A struct bpf_res_spin_lock cannot be in an arena: user space can write there, and the kernel must
+ * not trust it. So this lock consists of BPF instructions and relies on two bounded waits of the
+ * kernel:
  *
- * - Who waits for the lock's word spins in a loop with may_goto. That ends after 250 ms, with a
+ * - The waiter for the lock's word spins in a loop with may_goto, which ends after 250 ms with a
  *   report to the program's stderr.
- * - Only one spins on the word. The others wait for a bpf_res_spin_lock, the gate, which has them in
- *   a fair queue and gives up by itself. A gate stands in a map that user space cannot write to; there
- *   are a few, and a lock's address says which is its own. Two locks that share one cost each other
- *   time, nothing else.
+ * - Only one waiter spins on the word. The others wait for a bpf_res_spin_lock, the gate, which queues
+ *   them fairly and has its own time limit. The gates are in a map that user space cannot write to;
+ *   there are a few of them, and a lock's address selects its gate. Two locks that share a gate only
+ *   slow each other down.
  *
- * The word. Its lowest byte is 1 while the lock is held. The rest counts those who wait, at the gate
- * or past it. A lock is taken at once only if the whole word is 0, so nobody passes those who wait.
+ * The word: its lowest byte is 1 while the lock is held, the other bits count the waiters, at the gate or
+ * past it. A lock is taken at once only if the whole word is 0, so that nobody overtakes a waiter.
  *
  *	0 -> LOCKED			taken at once
  *	+ WAITER			before waiting
- *	w, not locked -> w - WAITER + LOCKED	taken by who is past the gate
- *	- WAITER			given up
- *	lowest byte = 0			released; a byte, so that those who come to wait are no matter
+ *	w, not locked -> w - WAITER + LOCKED	taken by the waiter that is past the gate
+ *	- WAITER			waiter has given up
+ *	lowest byte = 0			released; a byte store, so that new waiters do not interfere
  *
- * Memory that user space has spoilt, or freed, can make acquiring fail, or succeed for two; it can
- * hang nobody.
+ * Memory corrupted or freed by user space can make acquiring fail, or succeed for two CPUs; it cannot make
+ * any CPU hang.
  *
- * Order. The atomics are full barriers. What was written under the lock comes before the
- * store-release that releases it, which pairs with the cmpxchg that takes it.
+ * Ordering: the atomics are full barriers. Writes under the lock come before the store-release that
+ * releases it (A), which pairs with the cmpxchg that takes it (B).
  *
- * Preemption is off while the lock is held or waited for: a holder that does not run would keep all
- * others waiting. That is also how a program can know that the CPU has the lock already, as what it
- * interrupted, or by a mistake of its own: `holder` names the CPU, and is true if it names this one.
+ * Preemption is off while the lock is held or waited for, as a holder that is not running would block all
+ * others. This also makes AA deadlocks detectable: `holder` is the CPU that has the lock, so a program that
+ * finds its own CPU there must not wait.
  *
- * Each of the functions here has a frame of its own, as the 250 ms of may_goto count for a frame: a
- * caller that takes locks in a loop would use them up otherwise.
+ * Each function has its own frame, as may_goto counts its 250 ms per frame: otherwise a caller that takes
+ * locks in a loop would use them up.
  */
 #ifndef __ARENA_SPIN_LOCK_H
 #define __ARENA_SPIN_LOCK_H
@@ -51,7 +51,7 @@
 extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
 
-/* All zeros: nobody holds it. */
+/* All zeros: not held. */
 struct arena_spin_lock {
 	__u32 word;
 	__u32 holder; /* the CPU that holds it, plus 1; written by that CPU only */
@@ -86,7 +86,7 @@ static __always_inline bool arena_lock_take_if(struct arena_spin_lock __arena *l
 	return true;
 }
 
-/* Wait for the word, of those who wait the only one. Not a call is allowed, with the gate held. */
+/* Wait for the word, as its only waiter. No calls are allowed here, as the gate is held. */
 static __always_inline bool arena_lock_word(struct arena_spin_lock __arena *lock)
 {
 	__u32 old;
@@ -131,9 +131,9 @@ static __noinline int arena_lock_wait(struct arena_spin_lock __arena *lock)
 }
 
 /*
- * 0: the lock is held, and preemption off. Else it is not: -EDEADLK, this CPU has it; -ETIMEDOUT, it
- * stayed held for 250 ms; or what the gate's bpf_res_spin_lock() says. All but a lock that this CPU
- * has is reported to stderr.
+ * Returns 0 with the lock held and preemption off. Errors: -EDEADLK, this CPU already holds it; -ETIMEDOUT,
+ * held by another CPU for 250 ms; or the error of the gate's bpf_res_spin_lock(). All errors but the AA
+ * deadlock are reported to stderr.
  */
 static __noinline int arena_spin_lock(struct arena_spin_lock __arena *lock)
 {
@@ -148,7 +148,7 @@ static __noinline int arena_spin_lock(struct arena_spin_lock __arena *lock)
 	return err;
 }
 
-/* True: the lock is held, and preemption off. It was free, and nobody waited for it. */
+/* Returns true with the lock held and preemption off, if it was free and had no waiters. */
 static __noinline bool arena_spin_trylock(struct arena_spin_lock __arena *lock)
 {
 	bpf_preempt_disable();

@@ -34,7 +34,7 @@ int offsets(void *ctx)
 	store_immediate("u64", PAGE(3), - 8);
 	store_immediate("u8", PAGE(3), + 32767);
 	store_immediate("u8", PAGE(10), - 32768);
-	/* below the 4 GiB of the arena and above them, into the pages that guard them */
+	/* below and above the 4 GiB of the arena, in its guard pages */
 	store("u64", 0ULL, - 8);
 	store_immediate("u64", 0xfffffff8ULL, + 8);
 	/* beyond its 16 pages */
@@ -42,7 +42,7 @@ int offsets(void *ctx)
 	return 0;
 }
 
-/* The value is the address itself; both are in one register. */
+/* Stores the address itself, from the same register. */
 SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int of_the_address(void *ctx)
 {
@@ -53,7 +53,7 @@ int of_the_address(void *ctx)
 	return 0;
 }
 
-/* A page that is there takes a store, and no longer when it has been given back. */
+/* A store to a mapped page succeeds, and faults after the page is freed. */
 SEC("syscall")
 int freed_page(void *ctx)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "The report lands in the stream of the closest BPF program on the stack": a program that is
- * reached by a tail call is a program of its own. The scenario notes what its streams hold.
+ * "The report lands in the stream of the closest BPF program on the stack": the target of a tail call is a
+ * program of its own. The scenario notes its streams.
  */
 #include "arena.h"
 
@@ -24,7 +24,7 @@ struct {
 	.values = { [0] = (void *)&target },
 };
 
-/* The target takes the place of this program on the stack. */
+/* The target replaces this program on the stack. */
 SEC("tc") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 __load_with(target)
 __scenario(other_progs)
@@ -34,13 +34,13 @@ int tail_call(struct __sk_buff *skb)
 	return -1; /* the target was not reached */
 }
 
-/* Here it takes the place of the subprogram only: this program is on the stack, too. */
+/* The target replaces only the subprogram: this program is also on the stack. */
 static __noinline int go_to_target(struct __sk_buff *skb)
 {
 	int ret = -1; /* the target was not reached */
 
 	bpf_tail_call(skb, &targets, 0);
-	/* the compiler knows nothing of what the target returns */
+	/* hide the return value of the target from the compiler */
 	asm volatile("" : "+r"(ret));
 	return ret;
 }

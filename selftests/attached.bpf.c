@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "kfuncs for programs: all program types": every type that runs where it is attached prints to
- * both of its streams. The agent attaches the program, calls getpgid() with its own PID once, and
- * detaches it; the programs are deaf to every other process.
+ * "kfuncs for programs: all program types": every type that is attached to run prints to both of its
+ * streams. The agent attaches the program, calls getpgid() with its own PID once, and detaches it; the
+ * programs ignore all other processes.
  */
 #include "selftest.h"
 
-/* The agent's process; it sets this before the object is loaded. */
+/* The agent's process; the agent sets it before the object is loaded. */
 const volatile __u32 target_tgid;
 
 static bool seen;
@@ -16,7 +16,7 @@ static __always_inline bool from_agent(void)
 	return bpf_get_current_pid_tgid() >> 32 == target_tgid;
 }
 
-/* For events that the agent causes more than once: only the first counts. */
+/* For events that the agent causes more than once: only the first is printed. */
 static __always_inline bool first_from_agent(void)
 {
 	if (seen || !from_agent())
@@ -98,7 +98,7 @@ int BPF_PROG(lsm, struct task_struct *task, int ret)
 	return ret;
 }
 
-/* The agent is linked statically, so the C library's function is one of its own. */
+/* The agent is statically linked, so the C library's function is in the agent. */
 SEC("uprobe//proc/self/exe:getpgid")
 int uprobe(struct pt_regs *ctx)
 {
@@ -107,7 +107,7 @@ int uprobe(struct pt_regs *ctx)
 	return 0;
 }
 
-/* May sleep, as the syscall programs may; no other that is attached does. */
+/* May sleep, like syscall programs; no other attached program may. */
 SEC("uprobe.s//proc/self/exe:getpgid")
 int sleepable_uprobe(struct pt_regs *ctx)
 {
@@ -116,7 +116,7 @@ int sleepable_uprobe(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Read to its end by the agent; runs once a task, and once more at the end. */
+/* The agent reads the iterator to its end: it runs once per task, and once more at the end. */
 SEC("iter/task")
 int iterator(struct bpf_iter__task *ctx)
 {

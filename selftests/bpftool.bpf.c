@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "bpftool prog tracelog { stdout | stderr } PROG: the program's stdout goes to stdout, its stderr
- * to stderr". The programs print, the scenarios call bpftool of the patched tree and note what it
- * said; where they have no notes of its text, stdout and stderr are what bpftool wrote to its own.
+ * "bpftool prog tracelog { stdout | stderr } PROG: the program's stdout goes to stdout, its stderr to
+ * stderr". The programs print, the scenarios call bpftool of the patched tree and note its output; where
+ * the notes have no text, stdout and stderr are those of bpftool.
  */
 #include "selftest.h"
 
@@ -16,7 +16,7 @@ int text(void *ctx)
 	return 0;
 }
 
-/* Zeros, control characters and what is no UTF-8: each byte as it is. */
+/* Zeros, control characters and invalid UTF-8: each byte is copied unchanged. */
 static const char bytes_of_all_kinds[] = "caf\xc3\xa9 \xff\xc3( \x1b[31m\x7f \xf0\x9f\x98\x80";
 
 static __always_inline int print_bytes(void)
@@ -34,7 +34,7 @@ int bytes(void *ctx)
 	return print_bytes();
 }
 
-/* A whole report, on its way through bpftool. */
+/* A complete report, as shown by bpftool. */
 SEC("syscall")
 __scenario(bpftool)
 int report(void *ctx)
@@ -50,9 +50,9 @@ int nothing(void *ctx)
 	return bpf_stream_printk(BPF_STDOUT, "");
 }
 
-/* By id, pin, name and tag; the name is longer than the 15 characters that the kernel keeps. */
+/* By id, pin, name and tag; the name is longer than the 15 characters that the kernel stores. */
 SEC("syscall")
-__scenario(bpftool_names)
+__scenario(bpftool_prog_specs)
 int each_way_to_name_it(void *ctx)
 {
 	print_to_both("line");
@@ -67,9 +67,9 @@ int json(void *ctx)
 	return print_bytes();
 }
 
-/* Words that are wrong; the text is still there afterwards. */
+/* Invalid arguments; the text is still unread afterwards. */
 SEC("syscall") __not_in_mainline("its bpftool answers a bad stream name with its usage, and takes abbreviations")
-__scenario(bpftool_refused)
+__scenario(bpftool_errors)
 int refused(void *ctx)
 {
 	print_to_both("line");
@@ -77,7 +77,7 @@ int refused(void *ctx)
 }
 
 SEC("syscall")
-__scenario(bpftool_gone)
+__scenario(bpftool_freed_prog)
 int gone(void *ctx)
 {
 	print_to_both("line");
@@ -85,16 +85,16 @@ int gone(void *ctx)
 }
 
 SEC("syscall")
-__scenario(bpftool_without_rights)
+__scenario(bpftool_unprivileged)
 int without_rights(void *ctx)
 {
 	print_to_both("line");
 	return 0;
 }
 
-/* Two programs of one name and tag: whose text would it be? */
+/* Two programs with the same name and tag, which is ambiguous. */
 SEC("syscall")
-__scenario(bpftool_several)
+__scenario(bpftool_ambiguous)
 int several(void *ctx)
 {
 	print_to_both("line");
@@ -103,12 +103,12 @@ int several(void *ctx)
 
 __u32 printed;
 
-/* Texts of 908 bytes each. */
+/* Records of 908 bytes each. */
 #define TEXT_908(begin) begin "\n" TEXT_500 TEXT_100 TEXT_100 TEXT_100 TEXT_100
 
 /*
- * It prints on while bpftool reads, more in a run than bpftool reads at once. The first text of a
- * run begins with the number of those before it; a conversion in each would take long.
+ * Prints while bpftool reads, in each run more than bpftool reads at once. The first record of a run begins
+ * with the number of earlier records; numbering all of them would take long.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(bpftool_busy)

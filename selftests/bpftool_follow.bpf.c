@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "bpftool prog tracelog --follow uses poll, ends on Ctrl-C and when the program goes, and prints what
- * was refused". The scenarios run the programs, and note what bpftool said and when it ended.
+ * "bpftool prog tracelog --follow uses poll, ends on Ctrl-C and when the program goes, and prints what was
+ * refused". The scenarios run the programs, and note bpftool's output and exit status.
  */
 #include "selftest.h"
 
@@ -15,15 +15,15 @@ static __always_inline int print_line(void)
 	return 0;
 }
 
-/* Two follow it, one each stream, and neither holds it for the other. */
+/* Followed by two bpftools, one per stream, which must not keep the program alive. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
-__scenario(bpftool_follow_gone)
+__scenario(bpftool_follow_freed_prog)
 int gone(void *ctx)
 {
 	return print_line();
 }
 
-/* Followers end in good order. */
+/* Followers exit cleanly. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_signals)
 int signals(void *ctx)
@@ -31,15 +31,15 @@ int signals(void *ctx)
 	return print_line();
 }
 
-/* Who has no right to open programs by their id. */
+/* A user without the right to open programs by id. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
-__scenario(bpftool_follow_by_pin)
+__scenario(bpftool_follow_pinned)
 int by_pin(void *ctx)
 {
 	return print_line();
 }
 
-/* A batch of commands, the last of which follows a program that goes. */
+/* A batch whose last command follows a program that is freed. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_batch)
 int batch(void *ctx)
@@ -47,7 +47,7 @@ int batch(void *ctx)
 	return print_line();
 }
 
-/* With 4096 bytes of room: four long texts, which end within a line, and three that do not fit. */
+/* With a limit of 4096 bytes: four long texts, which end within a line, and three that are refused. */
 static __always_inline int fill(int stream)
 {
 	int i, refused = 0;
@@ -67,7 +67,7 @@ int counts(void *ctx)
 }
 
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
-__scenario(bpftool_counts_followed)
+__scenario(bpftool_follow_counts)
 int counts_followed(void *ctx)
 {
 	return fill(BPF_STDOUT) + fill(BPF_STDERR);
@@ -76,7 +76,7 @@ int counts_followed(void *ctx)
 #define EURO_20 "€€€€€€€€€€€€€€€€€€€€"
 #define EURO_100 EURO_20 EURO_20 EURO_20 EURO_20 EURO_20
 
-/* 400,000 characters of three bytes in one line: more than is kept until it ends. */
+/* 400,000 characters of three bytes in one line: more than bpftool buffers for a line. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_long_line)
 int long_line(void *ctx)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Prints in bulk, where memory must come without a sleep: 2,000 prints of 54 bytes in a row, and 64
- * KiB with IRQs off, none of them refused. Every line carries its number; the scenario tallies
- * them and says whether they are all there, in order.
+ * Prints in bulk, where memory must be allocated without sleeping: 2,000 prints of 54 bytes in a row, and
+ * 64 KiB with IRQs off, none of them refused. Every line carries its number; the scenario counts them and
+ * checks their order.
  */
 #include "selftest.h"
 
-/* 54 bytes with its newline. */
+/* 54 bytes with the newline. */
 #define LINE "%07d one of two thousand prints of one short line.\n"
 
 _Static_assert(sizeof(LINE) - 1 - sizeof("%07d") + sizeof("1234567") == 54, "see the contract");
@@ -34,7 +34,7 @@ int two_thousand_prints(void *ctx)
 
 static struct bpf_spin_lock lock SEC(".data.lock");
 
-/* 1,214 lines of 54 bytes are 65,556 bytes. No iterator may run under the lock: a plain loop. */
+/* 1,214 lines of 54 bytes are 65,556 bytes. Iterators are forbidden under the lock, so a plain loop. */
 SEC("tc")
 __scenario(line_count)
 int under_spin_lock(struct __sk_buff *skb)
@@ -53,7 +53,7 @@ int under_spin_lock(struct __sk_buff *skb)
 
 static __u32 seen;
 
-/* The same in the timer interrupt; at its end it prints to stderr, which the agent waits for. */
+/* In the timer interrupt; it prints to stderr at its end, which the agent waits for. */
 SEC("tp_btf/hrtimer_expire_entry")
 __scenario(line_count)
 __wait_stderr(34)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * References in callbacks and in the static functions that callbacks call. What a callback acquires
- * it releases itself; what its caller owns it must not release.
+ * References in callbacks and in the static functions that callbacks call. A callback must release what it
+ * acquires, and must not release what its caller owns.
  */
 #include "selftest.h"
 #include <bpf/bpf_core_read.h>
@@ -33,7 +33,7 @@ static int leak_in_callee(__u32 index, void *ctx)
 	return 0;
 }
 
-/* Must be rejected: nobody drops the object that the callback's callee has allocated. */
+/* Must be rejected: nothing drops the object that the callback's callee has allocated. */
 SEC("syscall")
 int acquired_in_callee(void *ctx)
 {
@@ -56,7 +56,7 @@ static int drop_in_callee(__u32 index, struct context *context)
 	return 0;
 }
 
-/* Must be rejected: the object is the caller's, which goes on to use it. */
+/* Must be rejected: the object belongs to the caller, which uses it afterwards. */
 SEC("syscall")
 int released_in_callee(void *ctx)
 {
@@ -97,7 +97,7 @@ static int look(__u32 index, struct context *context)
 	return 0;
 }
 
-/* Must load without a warning: the callback finds out that nothing was acquired. */
+/* Must load without a warning: the callback checks that nothing was acquired. */
 SEC("syscall")
 int checked_for_null_in_callback(void *ctx)
 {

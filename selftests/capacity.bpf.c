@@ -6,14 +6,14 @@
  */
 #include "selftest.h"
 
-/* More than any of the limits that the tests below set. */
+/* More than any limit that the tests below set. */
 #define FOREVER (8 << 20)
 
 static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
 
 _Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print takes");
 
-/* Prints to stdout until that is refused; says how much fitted, and what the refusal was. */
+/* Prints to stdout until a print is refused; prints how much was accepted, and the error. */
 static __noinline int fill_by_byte(void)
 {
 	int i, err = 0, fitted = 0;
@@ -44,8 +44,8 @@ static __noinline int fill_by_kilobyte(void)
 }
 
 /*
- * Nothing is set: 4 MiB. Returns how many bytes stdout took; the scenario reads them all and says
- * how many there were, where the text itself would make a snapshot that nobody can read.
+ * The default limit, 4 MiB. Returns how many bytes stdout accepted; the scenario reads them all and notes
+ * their number, as the text is too long for a snapshot.
  */
 SEC("syscall") __not_in_mainline("a print without arguments may not have NULL for them")
 __scenario(line_count)
@@ -55,9 +55,9 @@ int default_limit(void *ctx)
 }
 
 /*
- * The scenario sets the limit to 4096, runs the program (full, and refused), runs it again (still
- * full), reads 100 bytes and runs it (100 fit), reads all and runs it (4096 fit). Each run returns
- * how many bytes fitted, after prints that fail for other reasons and must not use up any of them.
+ * The scenario sets the limit to 4096 and runs the program (fills it), runs it again (still full), reads
+ * 100 bytes and runs it (100 fit), reads all and runs it (4096 fit). Each run returns how many bytes were
+ * accepted, after prints that fail for other reasons and must not use up room.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(fill_and_drain)
@@ -74,8 +74,8 @@ int fill_and_drain(void *ctx)
 }
 
 /*
- * The same with texts of 55 bytes: of 4096 bytes, 74 texts leave 26. When 100 bytes are read, one
- * text and a part of the next, two more fit, and only one would if the part read did not count.
+ * As above, with texts of 55 bytes: 74 of them leave 26 of 4096 bytes. After reading 100 bytes, one text
+ * and a part of the next, two more fit; only one would fit if the partly read text did not count.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(fill_and_drain)
@@ -93,7 +93,7 @@ int part_of_a_text(void *ctx)
 	return fitted;
 }
 
-/* Refused as a whole: of a text that does not fit, no part is printed. */
+/* Refused as a whole: no part of a text that does not fit is printed. */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(limit_4096)
 int all_or_nothing(void *ctx)
@@ -114,9 +114,9 @@ int all_or_nothing(void *ctx)
 }
 
 /*
- * The scenario runs the program under the default limit (8184 bytes fit), lowers the limit to 4096
- * and runs it again (none fits), reads everything (nothing was dropped), and runs it once more
- * (4092 fit). Each run prints eight texts of 1023 bytes and returns how many bytes fitted.
+ * The scenario runs the program with the default limit (8184 bytes fit), lowers the limit to 4096 and runs
+ * it again (none fits), reads everything (nothing was dropped), and runs it once more (4092 fit). Each run
+ * prints eight texts of 1023 bytes and returns how many bytes were accepted.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(lower_limit)
@@ -130,8 +130,8 @@ int lower_limit(void *ctx)
 }
 
 /*
- * The scenario writes values to the sysctl, good and bad, and notes what the write returned and
- * what the sysctl holds afterwards; the program only lends its name.
+ * The scenario writes valid and invalid values to the sysctl, and notes the results and the values
+ * afterwards; the program is only loaded.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(limit_bounds)
@@ -141,8 +141,8 @@ int limit_bounds(void *ctx)
 }
 
 /*
- * Prints that are refused for their length use nothing up: here more of them, by their length, than
- * the limit would let pass. What comes then is so long that it needs the room of one.
+ * Prints that are refused for their length use no room: here their total length exceeds the limit. The text
+ * after them is so long that it needs the room of one of them.
  */
 SEC("syscall") __not_in_mainline("a print that is too long keeps the room that it asked for")
 int after_too_long_prints(void *ctx)

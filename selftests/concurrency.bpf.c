@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Text arrives in the order it was committed; concurrent readers never see a record twice, torn or
- * lost": the scenarios run a program in several threads, read with several, or read while it
- * prints. Every line names its writer (the thread's id) and its number with that writer, in 16
- * bytes, so a scenario can tell whether each is there once, whole, and in its writer's order.
+ * "Text arrives in the order it was committed; concurrent readers never see a record twice, torn or lost":
+ * the scenarios run a program in several threads, read with several, or read while it prints. Every line
+ * has its writer (a thread id) and its number, in 16 bytes, so that a scenario can check that every line is
+ * read once, complete and in its writer's order.
  */
 #include "selftest.h"
 
@@ -21,7 +21,7 @@ static __noinline int print_lines(void)
 	return 0;
 }
 
-/* One writer, short enough to be looked at. */
+/* One writer, with few lines. */
 SEC("syscall")
 int order(void *ctx)
 {
@@ -34,7 +34,7 @@ int order(void *ctx)
 	return 0;
 }
 
-/* Each run of the program adds to what is unread. */
+/* Each run of the program adds to the unread text. */
 SEC("syscall")
 __repeat(3)
 int order_over_runs(void *ctx)
@@ -53,7 +53,7 @@ int several_writers(void *ctx)
 	return print_lines();
 }
 
-/* The program runs; then four threads read at the same time, 160 bytes at once. */
+/* The program runs; then four threads read at the same time, 160 bytes per read. */
 SEC("syscall")
 __scenario(several_readers)
 int several_readers(void *ctx)
@@ -61,7 +61,7 @@ int several_readers(void *ctx)
 	return print_lines();
 }
 
-/* Two threads run the program while one reads. */
+/* Two threads run the program while one thread reads. */
 SEC("syscall")
 __scenario(read_while_writing)
 int read_while_writing(void *ctx)
@@ -80,7 +80,7 @@ struct {
 	__type(value, struct element);
 } timers SEC(".maps");
 
-/* What a line begins with: who printed it. */
+/* A line begins with its writer. */
 enum { MAIN_PROGRAM, CALLBACK };
 
 #define ENOUGH 20
@@ -99,12 +99,12 @@ static int print_again(void *map, __u32 *key, struct element *element)
 }
 
 /*
- * A print that is interrupted by another to the same stream: the program prints until the callback
- * of its timer, which interrupts it, has printed 20 times, and it has so itself. The scenario checks
- * the lines and keeps their number to itself, as it depends on the clock.
+ * A print that is interrupted by another print to the same stream: the program prints until its timer
+ * callback, which interrupts it, has printed 20 times, and so has the program. The scenario checks the
+ * lines, but does not note their number, which depends on the clock.
  */
 SEC("syscall")
-__scenario(interrupted)
+__scenario(timer_interrupts)
 int interrupted(void *ctx)
 {
 	struct element *element;
@@ -123,7 +123,7 @@ int interrupted(void *ctx)
 		return err;
 
 	bpf_for(i, 0, 100 * 1000) {
-		/* on a busy machine the callback can be first with all of its lines */
+		/* on a busy machine the callback can print all of its lines first */
 		if (callback_lines >= ENOUGH && i >= ENOUGH)
 			break;
 		err = bpf_stream_printk(BPF_STDOUT, "%07d %07d\n", MAIN_PROGRAM, i);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "From any context: process, softirq, hardirq, NMI, under bpf_spin_lock, with preemption or IRQs
- * off": a print from each, which says where it is. The programs look for themselves where they are,
- * so a test cannot pass in another context than its own. (For softirq see timer.bpf.c.)
+ * "From any context: process, softirq, hardirq, NMI, under bpf_spin_lock, with preemption or IRQs off": a
+ * print from each, which names its context. The programs determine the context themselves, so a test cannot
+ * pass in a wrong one. (For softirq see timer.bpf.c.)
  */
 #include "selftest.h"
 
-/* The agent's process; it sets this before the object is loaded. */
+/* The agent's process; the agent sets it before the object is loaded. */
 const volatile __u32 target_tgid;
 
 extern void bpf_preempt_disable(void) __weak __ksym;
@@ -32,7 +32,7 @@ int preemption_off(void *ctx)
 	return 0;
 }
 
-/* The body of a syscall program may sleep; inside an RCU read section it must not. */
+/* Syscall programs may sleep, but not in an RCU read-side section. */
 SEC("syscall")
 int rcu_read_section(void *ctx)
 {
@@ -44,7 +44,7 @@ int rcu_read_section(void *ctx)
 
 static struct bpf_spin_lock lock SEC(".data.lock");
 
-/* IRQs are off while the lock is held, and only calls that are safe there are let in. */
+/* IRQs are off while the lock is held, and only safe calls are allowed. */
 SEC("tc")
 int spin_lock(struct __sk_buff *skb)
 {
@@ -71,7 +71,7 @@ int spin_lock_five_parameters(struct __sk_buff *skb)
 
 static __u32 seen;
 
-/* The timer interrupt, IRQs off, whatever it interrupted. */
+/* In the timer interrupt with IRQs off, whatever it interrupted. */
 SEC("tp_btf/hrtimer_expire_entry")
 __wait_stdout(27)
 __wait_stderr(27)
@@ -85,8 +85,8 @@ int BPF_PROG(hardirq, struct hrtimer *timer, ktime_t *now)
 }
 
 /*
- * The scenario attaches the program and has the host inject NMIs, until the program has printed.
- * QEMU can inject them into guests of x86-64 only, and only there is the tracepoint.
+ * The scenario attaches the program and makes the host inject NMIs until the program has printed. QEMU can
+ * inject them for x86-64 only, and the tracepoint exists only there.
  */
 SEC("tp_btf/nmi_handler")
 __requires(injected_nmi)
@@ -102,13 +102,13 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 }
 
 /*
- * The scenario counts its cycles and waits for the program to run when the counter overflows. That
- * is an NMI on arm64 (a pseudo-NMI of the interrupt controller) and on x86-64, where software
- * emulation has no such counter.
+ * The scenario counts CPU cycles until the program has run on an overflow of the counter, which is an NMI
+ * on arm64 (a pseudo-NMI of the interrupt controller) and on x86-64, where software emulation lacks the
+ * counter.
  */
 SEC("perf_event")
 __requires(cycle_counter)
-__scenario(cycles)
+__scenario(cycle_counter)
 int cycle_counter(struct bpf_perf_event_data *ctx)
 {
 	if (seen)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Formats as bpf_trace_vprintk": every conversion that the kernel's parser of BPF formats takes,
- * with flags and widths, and 12 arguments in one print. The value printed stands on the left.
+ * "Formats as bpf_trace_vprintk": every conversion that the kernel's parser of BPF formats accepts, with
+ * flags and widths, and 12 arguments in one print. The printed value is on the left.
  */
 #include "selftest.h"
 
 #define print(fmt, args...) bpf_stream_printk(BPF_STDOUT, fmt "\n", ##args)
 
-/* A text in the agent's memory, "text of user space"; it sets this before the object is loaded. */
+/* "text of user space" in the agent's memory; the agent sets it before the object is loaded. */
 const volatile __u64 user_text;
 
 SEC("syscall")
@@ -59,7 +59,7 @@ int strings(void *ctx)
 	return 0;
 }
 
-/* What user space holds is read by %pus, and by %s where the kernel can tell it by the address. */
+/* User memory is read by %pus, and by %s where the kernel can tell user addresses apart. */
 SEC("syscall")
 int user_strings(void *ctx)
 {
@@ -90,7 +90,7 @@ int twelve_arguments(void *ctx)
 	return 0;
 }
 
-/* More arguments than the format has conversions for are passed over. */
+/* Excess arguments are ignored. */
 SEC("syscall")
 int unused_arguments(void *ctx)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An element of a stream cannot be kept in a map: its type has no destructor, so that a map's element could
- * not be freed. (A file of its own, as its map is refused with its types.)
+ * A stream element cannot be stored in a map: its type has no destructor, so that deleting the map's value
+ * could not free it. (In a file of its own, as the kernel rejects all of an object's types.)
  */
 #include "released.h"
 
@@ -16,7 +16,7 @@ struct {
 	__type(value, struct keeper);
 } keepers SEC(".maps");
 
-/* Were it one, a dynptr of the element's text would have to end here. */
+/* If it could, a dynptr of the element's text would have to end here. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int element_put_into_map(void *ctx)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "vprintk returns -ENOENT: no such stream id; -EINVAL: len not a multiple of 8, above 12
- * arguments, bad format. A failed print leaves no trace": each program prints to stdout what must
- * fail, so stdout stays empty, and to stderr what was returned.
+ * "vprintk returns -ENOENT: no such stream id; -EINVAL: len not a multiple of 8, above 12 arguments, bad
+ * format. A failed print leaves no trace": each program makes invalid prints to stdout, which stays empty,
+ * and prints the results to stderr.
  */
 #include "selftest.h"
 
@@ -81,7 +81,7 @@ int bad_conversion(void *ctx)
 	return 0;
 }
 
-/* What failed before leaves the next print as it is. */
+/* A failed print does not affect the next one. */
 SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int good_after_bad(void *ctx)
 {

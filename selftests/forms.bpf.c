@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "bpf_stream_vprintk: four parameters: the verifier supplies the program. bpf_stream_vprintk_impl:
- * the five-parameter form that programs built for 6.18 and 6.19 call": both print the same, also
- * in one program, whatever stands in the fifth, and wherever the arguments can be read.
+ * "bpf_stream_vprintk: four parameters: the verifier supplies the program. bpf_stream_vprintk_impl: the
+ * five-parameter form that programs built for 6.18 and 6.19 call": both print the same, also in one
+ * program, with any fifth argument, and with arguments in any readable memory.
  */
 #include "selftest.h"
 
@@ -27,7 +27,7 @@ int five_parameters(void *ctx)
 	return bpf_stream_vprintk_impl(BPF_STDOUT, five, args, sizeof(args), NULL);
 }
 
-/* The fifth is overwritten by the verifier, so nothing that a program puts there can do harm. */
+/* The verifier overwrites the fifth argument, so a program's value has no effect. */
 SEC("syscall") __not_in_mainline("it has the form with four parameters only")
 int fifth_is_ignored(void *ctx)
 {
@@ -49,7 +49,7 @@ int both(void *ctx)
 	return bpf_stream_vprintk_impl(BPF_STDOUT, five, &args[1], sizeof(args[1]), NULL);
 }
 
-/* Arguments in memory that the program itself may not write to. */
+/* Arguments in read-only memory. */
 SEC("syscall") __not_in_mainline("arguments in a read-only map are refused")
 int read_only_arguments(void *ctx)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A program may still be running on another CPU when the last reference to it is gone. A fault in that
- * time is handled and reported like any other, and never to another program.
+ * A program may still run on another CPU after its last reference is dropped. A fault in that time must be
+ * handled and reported as usual, and never to another program.
  *
- * The scenario loads the program, makes it run on one CPU, and removes it on another meanwhile, again and
- * again for a second, or for as long as STRESS says. A program counts its runs, so that the scenario can
- * tell that one was under way when the last reference was gone.
+ * The scenario loads the program, makes it run on one CPU, and removes it on another CPU during the run,
+ * repeatedly for a second or for STRESS seconds. A program counts its runs, so that the scenario can tell
+ * that one was in progress after the last reference was dropped.
  */
 #include "arena.h"
 #include "workqueue.h"
@@ -18,7 +18,7 @@ struct counts {
 	__u64 ended;
 };
 
-/* Read by the scenario, which holds this map longer than the program. */
+/* Read by the scenario, which keeps this map after the program is freed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -27,8 +27,8 @@ struct {
 } counts SEC(".maps");
 
 /*
- * How long a run lasts, without its faults: longer than it takes to remove the program, and longer than
- * a grace period, where the run does not hold that up.
+ * Duration of a run without its faults: longer than removing the program takes, and longer than a grace
+ * period unless the run holds that up.
  */
 #define RUN (50 * 1000 * 1000ULL)
 
@@ -54,10 +54,10 @@ static __always_inline void end(struct counts *count)
 	__sync_fetch_and_add(&count->ended, 1);
 }
 
-/* In a symbol and an exception table of its own. */
+/* A subprogram, with its own symbol and exception table. */
 static __noinline int fault_in_subprogram(void)
 {
-	/* where no address can be mapped: the value of an error */
+	/* never mapped: the value of an error pointer */
 	struct task_struct *nowhere = bpf_core_cast((void *)-8UL, struct task_struct);
 	void *pointer = in_arena(PAGE(2));
 	__u64 value;
@@ -87,24 +87,24 @@ static __always_inline int run_and_fault(void)
 
 SEC("cgroup_skb/egress") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_cgroup)
+__scenario(free_running_cgroup)
 int cgroup_egress(struct __sk_buff *skb)
 {
 	run_and_fault();
 	return 1;
 }
 
-/* On the loopback device, which only has the generic kind. */
+/* The loopback device supports only generic XDP. */
 SEC("xdp") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_xdp)
+__scenario(free_running_xdp)
 int xdp_generic(struct xdp_md *ctx)
 {
 	run_and_fault();
 	return XDP_PASS;
 }
 
-/* Stays attached to the function, so that its trampoline is changed and not taken away. */
+/* Stays attached to the function, so that its trampoline is changed and not freed. */
 SEC("fentry/security_task_getpgid")
 __auxiliary
 int BPF_PROG(fentry_stays)
@@ -116,7 +116,7 @@ int BPF_PROG(fentry_stays)
 SEC("fentry/security_task_getpgid") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(fentry_stays)
-__scenario(freed_attached)
+__scenario(free_running_attached)
 int BPF_PROG(fentry)
 {
 	run_and_fault();
@@ -126,7 +126,7 @@ int BPF_PROG(fentry)
 SEC("fexit/security_task_getpgid") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(fentry_stays)
-__scenario(freed_attached)
+__scenario(free_running_attached)
 int BPF_PROG(fexit)
 {
 	run_and_fault();
@@ -135,14 +135,14 @@ int BPF_PROG(fexit)
 
 SEC("tp/syscalls/sys_enter_getpgid") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_attached)
+__scenario(free_running_attached)
 int tracepoint(void *ctx)
 {
 	run_and_fault();
 	return 0;
 }
 
-/* --- removed with its entry of an array of programs */
+/* --- removed with its entry in a prog array */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -151,7 +151,7 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } targets SEC(".maps");
 
-/* Not at an index that the verifier knows: the kernel waits for runs where it changes a direct jump. */
+/* Not a constant index: the kernel waits for runs when it changes a direct jump. */
 static volatile __u32 first;
 
 static __noinline int call_target(struct __sk_buff *skb)
@@ -163,7 +163,7 @@ static __noinline int call_target(struct __sk_buff *skb)
 	return ret;
 }
 
-/* Is on the stack below the program that it calls, and has a stderr of its own: where nothing belongs. */
+/* On the stack below the program that it calls, with a stderr of its own that must stay empty. */
 SEC("tc")
 __auxiliary
 int caller(struct __sk_buff *skb)
@@ -175,7 +175,7 @@ int caller(struct __sk_buff *skb)
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(caller)
-__scenario(freed_entry)
+__scenario(free_running_prog_array)
 int entry(struct __sk_buff *skb)
 {
 	run_and_fault();
@@ -193,11 +193,11 @@ struct {
 	__type(value, struct locked);
 } locks SEC(".maps");
 
-/* A report whose program is looked for on the stack. The verifier takes the two for different locks. */
+/* A report whose program is searched on the stack. To the verifier these are two locks. */
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(caller)
-__scenario(freed_entry)
+__scenario(free_running_prog_array)
 int entry_deadlocks(struct __sk_buff *skb)
 {
 	struct counts *count = begin();
@@ -219,7 +219,7 @@ int entry_deadlocks(struct __sk_buff *skb)
 
 extern void bpf_throw(__u64 cookie) __weak __ksym;
 
-/* An exception, too, looks for its program on the stack. */
+/* An exception also searches the stack for its program. */
 static __noinline int throw(struct counts *count)
 {
 	end(count);
@@ -231,7 +231,7 @@ static __noinline int throw(struct counts *count)
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __load_with(caller)
-__scenario(freed_entry_silent)
+__scenario(free_running_prog_array_silent)
 int entry_throws(struct __sk_buff *skb)
 {
 	struct counts *count = begin();
@@ -239,7 +239,7 @@ int entry_throws(struct __sk_buff *skb)
 	return count ? throw(count) : 0;
 }
 
-/* --- removed with the map that has its callback */
+/* --- removed with the map of its callback */
 
 struct timer {
 	struct bpf_timer timer;
@@ -261,7 +261,7 @@ static int expired(void *map, __u32 *key, struct timer *timer)
 
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_timer)
+__scenario(free_running_timer)
 int timer_callback(struct __sk_buff *skb)
 {
 	struct timer *timer;
@@ -290,7 +290,7 @@ struct {
 	__type(value, struct work);
 } works SEC(".maps");
 
-/* Far longer than a grace period, which it does not hold up: it may sleep, and the program may not. */
+/* Much longer than a grace period, which it does not hold up: it may sleep, unlike the program. */
 static int work(void *map, int *key, void *value)
 {
 	struct work *self = value;
@@ -302,7 +302,7 @@ static int work(void *map, int *key, void *value)
 
 SEC("tc") __not_run_in_mainline(WHY)
 __requires(two_cpus)
-__scenario(freed_work)
+__scenario(free_running_wq)
 int wq_callback(struct __sk_buff *skb)
 {
 	struct work *element;

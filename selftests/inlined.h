@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A function that is inlined into another file than its own, for the lines that reports name. */
+/* A function that is inlined into another file, for the source lines in reports. */
 #ifndef __INLINED_H
 #define __INLINED_H
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the verifier lets programs do that turn interrupts off: each program breaks one rule, and
- * the log says which. What keeps the rules is in locks.bpf.c.
+ * The verifier's rules for programs that disable interrupts: each program violates one rule, and the log
+ * names it. locks.bpf.c has the valid programs.
  */
 #include "selftest.h"
 
@@ -103,7 +103,7 @@ int restore_out_of_order(struct __sk_buff *skb)
 	return 0;
 }
 
-/* To the iterator this is a write like any other: nobody can end it now. */
+/* For the iterator this is an ordinary write: it can no longer be destroyed. */
 SEC("tc")
 int save_over_iterator(struct __sk_buff *skb)
 {
@@ -150,7 +150,7 @@ static __noinline void save_to(unsigned long *flags)
 	bpf_local_irq_save(flags);
 }
 
-/* Flags of the caller; the subprogram may leave them to it, which here forgets them. */
+/* Flags of the caller, to which the subprogram may leave them; this caller does not restore them. */
 SEC("tc")
 int exit_with_irqs_off_by_subprogram(struct __sk_buff *skb)
 {
@@ -160,7 +160,7 @@ int exit_with_irqs_off_by_subprogram(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Flags on the stack of the subprogram are lost when it returns. */
+/* Flags on the subprogram's stack are lost when it returns. */
 static __noinline int save_and_return(void)
 {
 	unsigned long flags;
@@ -301,7 +301,7 @@ int load_abs_with_irqs_off(struct __sk_buff *skb)
 
 private(A) struct bpf_res_spin_lock lock;
 
-/* Interrupts would be on with the lock held. */
+/* Interrupts would be on while the lock is held. */
 SEC("tc")
 int flags_of_lock_restored_without_it(struct __sk_buff *skb)
 {
@@ -313,7 +313,7 @@ int flags_of_lock_restored_without_it(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The lock's flags are the later ones. */
+/* The flags of the lock were saved later. */
 SEC("tc") __not_in_mainline("it finds first that the flags are not a lock's")
 int lock_restored_with_older_flags(struct __sk_buff *skb)
 {
@@ -329,7 +329,7 @@ int lock_restored_with_older_flags(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Where acquiring failed, nothing was stored. */
+/* Acquiring failed, so no flags were stored. */
 SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int restore_where_lock_failed(struct __sk_buff *skb)
 {
@@ -354,7 +354,7 @@ int lock_saves_over_flags(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- pruning: the paths differ in where the flags are, and only one of them restores its own */
+/* --- pruning: the paths differ in the location of the flags, and only one of them is valid */
 
 SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int path_with_flags_elsewhere(struct __sk_buff *skb)
@@ -382,7 +382,7 @@ int path_with_flags_elsewhere_first(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Interrupts went off on both paths, on one of them by a lock. */
+/* Interrupts are off on both paths, on one of them by a lock. */
 SEC("tc")
 int path_with_flags_of_lock(struct __sk_buff *skb)
 {
@@ -399,8 +399,8 @@ int path_with_flags_of_lock(struct __sk_buff *skb)
 }
 
 /*
- * --- global functions, which are verified after their calls: whether one may sleep or throw is found
- * beforehand (the same goes for preemption off and bpf_rcu_read_lock()). What is allowed: locks.bpf.c.
+ * --- global functions, verified after their callers: whether one may sleep or throw is computed before
+ * (also for preemption off and bpf_rcu_read_lock()). Valid programs are in locks.bpf.c.
  */
 
 __noinline int global_that_calls_global(void)
@@ -484,7 +484,7 @@ int global_function_with_sleepable_kfunc(void *ctx)
 
 static const volatile bool never;
 
-/* What is never run counts. */
+/* Unreachable code counts. */
 __noinline int global_with_dead_code(int x)
 {
 	if (never)
@@ -523,7 +523,7 @@ static __noinline int expired(void *map, int *key, struct element *element)
 	return 0;
 }
 
-/* That it sleeps stands behind the jump, and so is found after its callback was looked at. */
+/* The sleeping call is after the jump, and so is found after the callback was checked. */
 __noinline int global_that_is_called_back(int x)
 {
 	struct element *element;
@@ -549,7 +549,7 @@ __noinline int global_that_calls_callback(void)
 	return expired(&timers, &key, element);
 }
 
-/* The callback leads back to the function that sets it, which is looked at first. */
+/* The callback calls the function that sets it, which is checked first. */
 SEC("syscall") __not_in_mainline("it takes the circle, which an async callback closes, for a recursion")
 int global_function_that_sleeps_in_circle(void *ctx)
 {
@@ -634,7 +634,7 @@ int flags_passed_to_global_function(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Verified as if interrupts were on before, where the call is with interrupts off. */
+/* Verified as if interrupts were on before, but called with interrupts off. */
 __noinline int global_that_leaves_irqs_off(int x)
 {
 	unsigned long flags;
@@ -697,7 +697,7 @@ int global_function_that_throws_under_rcu(struct __sk_buff *skb)
 extern struct task_struct *bpf_task_acquire(struct task_struct *p) __weak __ksym;
 extern void bpf_task_release(struct task_struct *p) __weak __ksym;
 
-/* No region, but what bpf_throw() would not come back to either. */
+/* Not a region, but bpf_throw() would not return to its end either. */
 SEC("syscall") __not_in_mainline("it says beforehand that the function is taken for valid")
 int global_function_that_throws_with_reference(void *ctx)
 {
@@ -711,7 +711,7 @@ int global_function_that_throws_with_reference(void *ctx)
 	return ret;
 }
 
-/* --- flags where the program's frame ends: what lies there is the kernel's */
+/* --- flags at the end of the frame, beyond which the kernel's stack begins */
 
 SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int restore_from_frame_pointer(struct __sk_buff *skb)

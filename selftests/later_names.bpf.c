@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Kfuncs by the names that programs built for 7.x call: bpf_obj_new() and its kin, without _impl and
- * without the arguments that only the verifier knows. A program leaves the registers of these as they
- * are; here, as the last call left them.
+ * Kfuncs by the names that programs built for 7.x call: bpf_obj_new() and its relatives, without _impl and
+ * without the arguments that the verifier supplies. A program leaves the registers of these arguments as
+ * they are; here, as the previous call left them.
  */
 #include "workqueue.h"
 #include <bpf/bpf_core_read.h>
 
-/* as 7.x's headers have them */
+/* as in the headers of 7.x */
 extern void *bpf_obj_new(__u64 local_type_id__k) __weak __ksym;
 extern void bpf_obj_drop(void *p__alloc) __weak __ksym;
 extern void *bpf_percpu_obj_new(__u64 local_type_id__k) __weak __ksym;
@@ -25,7 +25,7 @@ extern int bpf_wq_set_callback_impl(struct bpf_wq *wq,
 				    int(callback_fn)(void *map, int *key, void *value),
 				    unsigned int flags, void *aux) __weak __ksym;
 
-/* the same in both */
+/* the same in both versions */
 extern struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head) __weak __ksym;
 extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __weak __ksym;
 extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node)
@@ -149,7 +149,7 @@ int objects_in_tree(struct __sk_buff *skb)
 	return err;
 }
 
-/* An object in a list and a tree at once; what is done to it in the one is seen in the other. */
+/* An object in a list and in a tree at once; changes through one are visible through the other. */
 #define DEFINE_SHARED(type, field)                                                      \
 	struct type {                                                                   \
 		struct bpf_list_node in_list;                                           \
@@ -254,7 +254,7 @@ int locked_object_in_list_and_tree(struct __sk_buff *skb)
 	return err;
 }
 
-/* --- an object for each CPU */
+/* --- per-CPU objects */
 
 struct counter {
 	__u64 count;
@@ -304,7 +304,7 @@ int percpu_object(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- work queues */
+/* --- workqueues */
 
 struct element {
 	struct bpf_wq work;
@@ -343,7 +343,7 @@ int work_queue(void *ctx)
 	return start_work(bpf_wq_set_callback);
 }
 
-/* --- the earlier names, beside the later ones */
+/* --- the earlier names, in the same program as the later ones */
 
 SEC("tc")
 int object_of_earlier_name(struct __sk_buff *skb)
@@ -367,7 +367,7 @@ int work_queue_of_earlier_name(void *ctx)
 	return start_work(bpf_wq_set_callback_impl, NULL);
 }
 
-/* --- what is refused, as it is by the earlier names */
+/* --- rejected, as with the earlier names */
 
 SEC("tc") __not_in_mainline("it has other words for the release of what is not owned")
 int object_dropped_twice(struct __sk_buff *skb)

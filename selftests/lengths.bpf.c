@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "1023 bytes a message; -E2BIG (-7): the formatted text is longer than 1023 bytes; nothing
- * printed. An empty text queues nothing." Each program returns what its print returned; a length
- * is reached by a constant text and by conversions, which the kernel formats in different ways.
+ * "1023 bytes a message; -E2BIG (-7): the formatted text is longer than 1023 bytes; nothing printed. An
+ * empty text queues nothing." Each program returns the result of its print; the lengths come from constant
+ * text and from conversions, which the kernel formats in different ways.
  */
 #include "selftest.h"
 
@@ -66,7 +66,7 @@ int formatted_1024(void *ctx)
 	return bpf_stream_printk(BPF_STDOUT, "%01024d", 1024);
 }
 
-/* The format may be longer than the text, and the text longer than the format: the text counts. */
+/* The limit applies to the text, which may be shorter or longer than its format. */
 SEC("syscall")
 int long_format_short_text(void *ctx)
 {
@@ -74,7 +74,7 @@ int long_format_short_text(void *ctx)
 				 "", "", "", "", "", "", "", "");
 }
 
-/* Two percent signs in the format are one byte of text: 1046 bytes in the format, 1023 printed. */
+/* Two percent signs in the format are one byte of text: a format of 1046 bytes prints 1023. */
 SEC("syscall")
 int percent_signs_1023(void *ctx)
 {
@@ -82,7 +82,7 @@ int percent_signs_1023(void *ctx)
 				 "%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%");
 }
 
-/* The longest texts, twice: nothing of one leaks into the other. */
+/* Two texts of the maximum length: nothing of the first leaks into the second. */
 SEC("syscall")
 int both_streams_1023(void *ctx)
 {
@@ -94,7 +94,7 @@ int both_streams_1023(void *ctx)
 	return bpf_stream_printk(BPF_STDERR, "%-1022s\n", "stderr");
 }
 
-/* A print that fails leaves no trace between two that do not. */
+/* A print that fails between two that succeed leaves no trace. */
 SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int too_long_between(void *ctx)
 {

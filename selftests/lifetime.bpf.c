@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Nothing left after the program is gone": the scenario loads, runs and removes the program 1,000
- * times without reading what it printed, and compares the memory in use after the first hundred
- * with that after the last.
+ * "Nothing left after the program is gone": the scenario loads, runs and frees the program 1,000 times
+ * without reading its text, and compares the memory in use after the first hundred with that after the
+ * last.
  */
 #include "selftest.h"
 
@@ -23,12 +23,12 @@ int load_remove(void *ctx)
 
 /*
  * "Memory is bounded by the text: at most 24 bytes of overhead a record and pages are given back as
- * they are read": the program fills stdout with lines of 54 bytes; the scenario compares the memory
- * that went away with the text, and looks whether it is back when the text has been read. Returns
- * how many lines fitted into 4 MiB.
+ * they are read": the program fills stdout with lines of 54 bytes; the scenario compares the memory in
+ * use with the size of the text, and checks that reading frees it. Returns how many lines fit into 4
+ * MiB.
  */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
-__scenario(memory_of_text)
+__scenario(text_memory)
 int memory_of_text(void *ctx)
 {
 	int i, fitted = 0;

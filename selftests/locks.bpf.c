@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_res_spin_lock at work: what it excludes, when it fails, and what the program is told then.
- * (For what the verifier refuses see locks_rejected.bpf.c and irq_rejected.bpf.c.)
+ * bpf_res_spin_lock at run time: mutual exclusion, failures, and the errors that the program gets.
+ * (locks_rejected.bpf.c and irq_rejected.bpf.c have programs that the verifier rejects.)
  */
 #include "selftest.h"
 #include <bpf/bpf_core_read.h>
@@ -40,7 +40,7 @@ static __always_inline struct element *element(int key)
 	return bpf_map_lookup_elem(&elements, &key);
 }
 
-/* What acquiring a lock returned, as a text for %s. */
+/* The result of acquiring a lock as a text for %s. */
 static __always_inline const char *outcome(int err)
 {
 	switch (err) {
@@ -97,7 +97,7 @@ int two_locks(struct __sk_buff *skb)
 	return held;
 }
 
-/* Loops are allowed with a lock held. */
+/* Loops are allowed while a lock is held. */
 SEC("tc")
 int loop_with_lock(struct __sk_buff *skb)
 {
@@ -119,7 +119,7 @@ static __noinline int lock_in_subprogram(struct element *e)
 	return bpf_res_spin_lock(&e->lock);
 }
 
-/* A subprogram may leave a lock to its caller. */
+/* A subprogram may leave a lock held for its caller. */
 SEC("tc")
 int lock_of_subprogram(struct __sk_buff *skb)
 {
@@ -176,7 +176,7 @@ int callback_with_lock(struct __sk_buff *skb)
 
 /* --- interrupts */
 
-/* Are interrupts on? Only the flags tell, which programs may not read; a timer's absence would. */
+/* Are interrupts on? Programs may not read the flags, so this waits for a timer interrupt. */
 SEC("tc")
 int irqs_off_and_on(struct __sk_buff *skb)
 {
@@ -230,7 +230,7 @@ int irqsave(void *ctx)
 
 static __u32 seen;
 
-/* The timer interrupt. */
+/* In the timer interrupt. */
 SEC("tp_btf/hrtimer_expire_entry")
 __wait_stdout(20)
 int BPF_PROG(irqsave_in_hardirq, struct hrtimer *timer, ktime_t *now)
@@ -247,7 +247,7 @@ int BPF_PROG(irqsave_in_hardirq, struct hrtimer *timer, ktime_t *now)
 	return 0;
 }
 
-/* --- AA: the lock is this CPU's already */
+/* --- AA: this CPU already has the lock */
 
 SEC("syscall")
 int aa(void *ctx)
@@ -286,7 +286,7 @@ int aa_irqsave(void *ctx)
 	return ret;
 }
 
-/* Two locks held; it is the outer one that is taken again. */
+/* Two locks are held; the outer one is acquired again. */
 SEC("syscall")
 int aa_of_the_outer_lock(void *ctx)
 {
@@ -309,7 +309,7 @@ int aa_of_the_outer_lock(void *ctx)
 	return ret;
 }
 
-/* After a failure all is as before. */
+/* A failure changes no state. */
 SEC("syscall")
 __repeat(3)
 int lock_after_failures(void *ctx)
@@ -328,7 +328,7 @@ int lock_after_failures(void *ctx)
 	return 0;
 }
 
-/* On top of a lock that this CPU holds: the timer interrupt, which wants the same. */
+/* The timer interrupt acquires a lock that the interrupted CPU holds. */
 static volatile bool holding, tried;
 static volatile __u32 holder;
 static volatile int result_on_top;
@@ -371,7 +371,7 @@ int aa_in_hardirq(void *ctx)
 	return 0;
 }
 
-/* The same with an NMI, whose program the report is for. Another CPU asks the host for it. */
+/* As above in an NMI, whose program gets the report. Another CPU requests the NMI from the host. */
 SEC("syscall")
 __auxiliary
 int below(void *ctx)
@@ -392,7 +392,7 @@ SEC("tp_btf/nmi_handler")
 __requires(injected_nmi)
 __requires(two_cpus)
 __load_with(below)
-__scenario(nmi_on_top)
+__scenario(nmi_nested)
 int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
 {
 	int err;
@@ -407,12 +407,12 @@ int BPF_PROG(aa_in_nmi, void *handler, s64 delta_ns, int handled)
 	return 0;
 }
 
-/* An NMI that takes another lock. */
+/* An NMI that acquires another lock. */
 SEC("tp_btf/nmi_handler")
 __requires(injected_nmi)
 __requires(two_cpus)
 __load_with(below)
-__scenario(nmi_on_top)
+__scenario(nmi_nested)
 int BPF_PROG(other_lock_in_nmi, void *handler, s64 delta_ns, int handled)
 {
 	int err;
@@ -438,8 +438,8 @@ int BPF_PROG(other_lock_in_nmi, void *handler, s64 delta_ns, int handled)
 #define TEN_BACK(m, t) m(t##9) m(t##8) m(t##7) m(t##6) m(t##5) m(t##4) m(t##3) m(t##2) m(t##1) m(t##0)
 
 /*
- * 31 fit. The last of them is found at once; one more is locked as well, but a second try of that
- * one ends by the clock only.
+ * 31 locks fit. An AA deadlock on the last of them is detected at once; one more lock can be acquired, but
+ * acquiring that again only ends by the timeout.
  */
 SEC("syscall") __not_in_mainline("it does not look at the last lock in a CPU's table")
 int table_full(void *ctx)
@@ -486,7 +486,7 @@ int table_full(void *ctx)
 
 /* --- global functions with interrupts off: those that neither sleep nor throw */
 
-/* Interrupts are off when it is called, and on when it is verified. */
+/* Called with interrupts off, but verified with interrupts on. */
 __noinline int lock_in_global(int x)
 {
 	unsigned long flags, more;
@@ -531,7 +531,7 @@ int global_function_in_three_regions(void *ctx)
 	return ret;
 }
 
-/* What sleeps is called elsewhere. */
+/* The sleeping function is called elsewhere. */
 __noinline int global_that_sleeps(void)
 {
 	char text[8];
@@ -567,7 +567,7 @@ __noinline int storage_in_global(int x)
 	return value ? x + 1 : x;
 }
 
-/* In a program that may sleep, storage is allocated so that it cannot. */
+/* In a sleepable program with interrupts off, storage must be allocated without sleeping. */
 SEC("syscall")
 int storage_with_irqs_off(void *ctx)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A tree in the same value as a bpf_res_spin_lock. (A file of its own, as BTF is refused as a whole.) */
+/* A tree in the same value as a bpf_res_spin_lock. (A file of its own, as all of its BTF is rejected.) */
 #include "selftest.h"
 #include <bpf/bpf_core_read.h>
 

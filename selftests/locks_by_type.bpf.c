@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which types of programs may take a bpf_res_spin_lock: those that may take a bpf_spin_lock. */
+/* Program types that may use a bpf_res_spin_lock: the same as for a bpf_spin_lock. */
 #include "selftest.h"
 
 #define private(name) SEC(".data." #name) __hidden __attribute__((aligned(8)))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_res_spin_lock between CPUs. The scenario runs a program on all of them at the same time; it
- * returns how often it could not get a lock, which the kernel has to have reported.
+ * bpf_res_spin_lock between CPUs. The scenario runs a program on all CPUs at the same time; the program
+ * returns how often it failed to acquire a lock, and the kernel must have reported each failure.
  */
 #include "selftest.h"
 #include <bpf/bpf_core_read.h>
@@ -25,10 +25,10 @@ struct {
 	__type(value, struct element);
 } elements SEC(".maps");
 
-/* As many as there are; the agent sets this before the object is loaded. */
+/* The number of CPUs; the agent sets it before the object is loaded. */
 const volatile __u32 cpus;
 
-/* Programs that have come here, and those that are through. */
+/* Numbers of programs that have started, and that have ended. */
 static volatile __u32 arrived, through;
 
 static __always_inline __u32 arrive(volatile __u32 *at)
@@ -36,13 +36,13 @@ static __always_inline __u32 arrive(volatile __u32 *at)
 	return __sync_fetch_and_add(at, 1);
 }
 
-/* --- mutual exclusion, and that nobody is left out */
+/* --- mutual exclusion, and no starvation */
 
-/* Bound by time, as CPUs that wait for others that do not run take their time. */
+/* Bounded by time, as waiting for CPUs that are not running takes long. */
 #define ROUNDS 10000
 #define TIME (300 * MILLISECOND)
 
-/* Not atomic, and slow, so that others come in between: only the lock makes the sum right. */
+/* Not atomic, and slow, so that others interfere: only the lock makes the sum right. */
 static volatile __u32 counter;
 
 static __always_inline void count(void)
@@ -55,7 +55,7 @@ static __always_inline void count(void)
 	counter = before + 1;
 }
 
-/* The rounds in which the lock was held. */
+/* Rounds in which the lock was acquired. */
 static volatile __u32 held;
 
 static __noinline void last_one_tells(void)
@@ -67,7 +67,7 @@ static __noinline void last_one_tells(void)
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int exclusion(void *ctx)
 {
 	int i, failures = 0;
@@ -92,7 +92,7 @@ int exclusion(void *ctx)
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int exclusion_irqsave(void *ctx)
 {
 	int i, failures = 0;
@@ -121,28 +121,28 @@ int exclusion_irqsave(void *ctx)
 
 extern void *bpf_rdonly_cast(const void *obj__ign, __u32 btf_id__k) __weak __ksym;
 
-/* The part of a lock's word that names the last in its queue (kernel/bpf/rqspinlock.c). */
+/* The field of the lock's word with the tail of its queue (kernel/bpf/rqspinlock.c). */
 #define TAIL ~0xffU
 
 /*
- * As many rounds as it takes to see waiting often enough: on a host that is busy, the guest's CPUs run
- * one after the other for long, and then nobody waits. Bound by time, too: with more CPUs than the host
- * has, most who come next do not run when they do, and have to be waited for.
+ * Enough rounds to see a queue often: on a busy host the guest's CPUs run one after the other for long, and
+ * nobody waits. Also bounded by time: with more CPUs than the host has, the next CPU in the queue is often
+ * not running, and the others wait for it.
  */
 #define FAIR_ENOUGH 100
 #define FAIR_TIME (10000ULL * MILLISECOND)
 #define FAIR_ROUNDS (1 << 23)
 
-/* The CPU that had the lock last plus 1, and whether others were in its queue then. */
+/* The CPU that had the lock last plus 1, and whether its queue had waiters then. */
 static volatile __u32 last;
 static volatile bool somebody_queued;
 
-/* Releases of a lock that had a queue, those that passed who was in it, and who left it. */
+/* Releases of a lock with waiters, those that overtook a waiter, and waiters that gave up. */
 static volatile __u32 releases, passed, left;
 
 /*
- * Who is in the queue is not passed: a CPU that releases the lock and wants it again at once does not
- * get it before, unless the other has given up.
+ * Waiters are not overtaken: a CPU that releases the lock and acquires it again at once gets it after the
+ * waiter, unless the waiter has given up.
  */
 SEC("syscall") __not_in_mainline_on(x86_64, "in a virtual machine those who wait for a lock do not queue up")
 __requires(two_cpus)
@@ -172,7 +172,7 @@ int fairness(void *ctx)
 				passed++;
 		}
 		last = self + 1;
-		/* time for others to come */
+		/* time for others to queue */
 		bpf_for(j, 0, 100)
 			barrier();
 		somebody_queued = word->val & TAIL;
@@ -187,7 +187,7 @@ int fairness(void *ctx)
 
 /* --- ABBA */
 
-/* Each of two takes its lock, waits until the other has its own, and wants that. */
+/* Each of two CPUs acquires its lock, waits until the other has its own, and acquires that. */
 SEC("syscall")
 __requires(two_cpus)
 __scenario(each_cpu)
@@ -215,7 +215,7 @@ int abba(void *ctx)
 	bpf_res_spin_unlock(&first->lock);
 	after = bpf_ktime_get_ns();
 
-	/* one of them, or both, must have given way; who comes last looks, so this is said before */
+	/* one or both must have failed; the last CPU checks it, so the result is stored before */
 	if (err)
 		__sync_fetch_and_add(&counter, 1);
 	if (arrive(&arrived) + 1 == cpus + 2 && !counter)
@@ -228,12 +228,12 @@ int abba(void *ctx)
 }
 
 /*
- * Each of three takes its lock and wants that of the next: no CPU's table shows such a circle, so
- * one of them has to fail by the clock. Then it lets its lock go, and the others go on.
+ * Each of three CPUs acquires its lock and then that of the next: no CPU's table shows this cycle, so one
+ * of them must time out. It then releases its lock, and the others continue.
  */
 SEC("syscall")
 __requires(three_cpus)
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int chain_of_three(void *ctx)
 {
 	__u32 own = arrive(&arrived), next = own < 2 ? own + 1 : 0;
@@ -261,11 +261,11 @@ int chain_of_three(void *ctx)
 	return err != 0;
 }
 
-/* --- time-out */
+/* --- timeout */
 
 static volatile bool gave_up;
 
-/* One holds the lock until the other has failed to get it. */
+/* One CPU holds the lock until the other has failed to acquire it. */
 SEC("syscall")
 __requires(two_cpus)
 __scenario(each_cpu)
@@ -298,7 +298,7 @@ int timeout(void *ctx)
 	return err != 0;
 }
 
-/* --- locks in elements that come and go */
+/* --- locks in map elements that are replaced and deleted */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -316,9 +316,9 @@ struct {
 } allocated SEC(".maps");
 
 /*
- * One CPU replaces and deletes the element, the others lock it. The memory of an element can be
- * initialised again while somebody holds or awaits its lock; all that must not happen is that
- * anybody waits for ever, or that a failure goes without a report.
+ * One CPU replaces and deletes the element, the others lock it. The memory of an element may be initialised
+ * again while its lock is held or waited for; the only requirements are that no CPU waits forever, and that
+ * every failure is reported.
  */
 #define come_and_go(map)                                                      \
 	({                                                                    \
@@ -346,14 +346,14 @@ struct {
 	})
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int preallocated_element(void *ctx)
 {
 	return come_and_go(&preallocated);
 }
 
 SEC("syscall")
-__scenario(each_cpu_unheard)
+__scenario(each_cpu_count_only)
 int allocated_element(void *ctx)
 {
 	return come_and_go(&allocated);

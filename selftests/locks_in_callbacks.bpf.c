@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks in the values that callbacks get, and in the values of inner maps. Two values have two locks, which
- * the verifier tells apart; locks_in_callbacks_rejected.bpf.c has what it must refuse.
+ * Locks in the values passed to callbacks, and in the values of inner maps. Two values have two locks,
+ * which the verifier must tell apart; locks_in_callbacks_rejected.bpf.c has the invalid programs.
  */
 #include "workqueue.h"
 
@@ -61,7 +61,7 @@ int locks_of_two_maps_in_for_each(struct __sk_buff *skb)
 	return sum;
 }
 
-/* The value of the outer callback, and another one of the same map: two locks, unless it is the same. */
+/* The value of the outer callback, and another value of the same map, which may be the same one. */
 struct nested {
 	struct element *outer;
 	int sum;
@@ -90,7 +90,7 @@ static long for_each_again(struct bpf_map *map, int *key, struct element *outer,
 	return 0;
 }
 
-/* Three times three pairs; in three of them both locks are the same, which fails with -EDEADLK. */
+/* Three times three pairs; the three with equal locks fail with -EDEADLK. */
 SEC("tc")
 int locks_in_nested_for_each(struct __sk_buff *skb)
 {
@@ -100,7 +100,7 @@ int locks_in_nested_for_each(struct __sk_buff *skb)
 	return sum;
 }
 
-/* --- timers and work queues */
+/* --- timers and workqueues */
 
 struct timed {
 	struct bpf_res_spin_lock lock;
@@ -231,7 +231,7 @@ int locks_of_two_inner_maps(struct __sk_buff *skb)
 	return held;
 }
 
-/* Both are of one type, and only when the program runs are they found to be the same. */
+/* Both have the same type, and only at run time turn out to be the same map. */
 SEC("tc")
 int lock_of_one_inner_map_twice(struct __sk_buff *skb)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks in the values that callbacks get, and in the values of inner maps: a lock is released by the value
- * that it was taken by. None of these programs may load; locks_in_callbacks.bpf.c has those that do.
+ * Locks in values passed to callbacks, and in values of inner maps: a lock must be released by the value
+ * through which it was acquired. None may load; locks_in_callbacks.bpf.c has valid programs.
  */
 #include "workqueue.h"
 
@@ -31,7 +31,7 @@ int lock_kept_by_for_each(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The value of this turn is not that of the one before. */
+/* The value of this iteration differs from that of the previous one. */
 static long take_next(struct bpf_map *map, int *key, struct element *element, void *ctx)
 {
 	bpf_res_spin_unlock(&element->lock);
@@ -108,7 +108,7 @@ int value_found_again_released(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- timers and work queues */
+/* --- timers and workqueues */
 
 struct timed {
 	struct bpf_res_spin_lock lock;
@@ -159,7 +159,7 @@ int other_value_released_by_timer(void *ctx)
 	return 0;
 }
 
-/* The values of the timer's callback and of for_each in it. */
+/* The values of the timer's callback and of the for_each callback in it. */
 struct timed_ctx {
 	struct timed *timed;
 };
@@ -226,7 +226,7 @@ int other_value_released_by_work_queue(void *ctx)
 extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)
 	__weak __ksym;
 
-/* A work queue's callback may sleep, but not with interrupts off. */
+/* A workqueue callback may sleep, but not with interrupts off. */
 static int work_and_sleep(void *map, int *key, void *value)
 {
 	unsigned long flags;

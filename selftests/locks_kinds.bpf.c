@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_res_spin_lock in a value of every kind of map that can have a bpf_spin_lock, and what updates
- * of such values leave of it. (For kinds that cannot see locks_rejected.bpf.c; for globals and
- * allocated objects, locks.bpf.c.)
+ * bpf_res_spin_lock in a value of every kind of map that supports bpf_spin_lock, and the effect of updates
+ * on such values. (locks_rejected.bpf.c has the other kinds of maps; locks.bpf.c has globals and allocated
+ * objects.)
  */
 #include "selftest.h"
 
-/* The agent's process; it sets this before the object is loaded. */
+/* The agent's process; the agent sets it before the object is loaded. */
 const volatile __u32 target_tgid;
 
 struct element {
@@ -67,7 +67,7 @@ struct {
 	__type(key, int);
 } cgrp_storage_map SEC(".maps");
 
-/* Locks it three times, twice with what it guards; the third time has nothing left of the others. */
+/* Locks it three times, twice with the data that it protects; the third round sees none of it. */
 static __noinline void lock_three_times(struct element *e)
 {
 	unsigned long flags;
@@ -160,7 +160,7 @@ static __always_inline bool from_agent(void)
 
 static bool seen;
 
-/* For events that the agent causes more than once: only the first counts. */
+/* For events that the agent causes more than once: only the first is printed. */
 static __always_inline bool first_from_agent(void)
 {
 	if (seen || !from_agent())
@@ -214,7 +214,7 @@ int BPF_PROG(in_cgrp_storage, struct pt_regs *regs, long id)
 
 /* --- updates */
 
-/* A value whose lock says that somebody has it: all of it but the lock goes into the map. */
+/* A value whose lock is marked as held: all of it but the lock is copied into the map. */
 #define update_with_lock_set(map, flags)                                                     \
 	({                                                                                   \
 		struct element new = {.before = 10, .lock.val = 1, .after = 20}, *__e;       \
@@ -249,7 +249,7 @@ int update_of_allocated_hash(void *ctx)
 	return update_with_lock_set(&hash_allocated, BPF_ANY);
 }
 
-/* The kernel takes a bpf_spin_lock itself for who asks for it, and no other. */
+/* With BPF_F_LOCK the kernel acquires a bpf_spin_lock itself, but no bpf_res_spin_lock. */
 SEC("syscall")
 int update_under_lock(void *ctx)
 {

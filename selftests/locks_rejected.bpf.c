@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the verifier lets programs do with bpf_res_spin_lock: each program breaks one rule, and the
- * log says which. What keeps the rules is in locks.bpf.c.
+ * The verifier's rules for bpf_res_spin_lock: each program violates one rule, and the log names it.
+ * locks.bpf.c has the valid programs.
  */
 #include "selftest.h"
 #include <bpf/bpf_core_read.h>
@@ -101,7 +101,7 @@ int variable_offset(struct __sk_buff *skb)
 	return bpf_res_spin_lock((void *)e + (skb->len & 4));
 }
 
-/* --- taking and releasing */
+/* --- acquiring and releasing */
 
 SEC("tc")
 int same_lock_twice(struct __sk_buff *skb)
@@ -166,7 +166,7 @@ int unlock_of_other_global(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Two look-ups: the verifier does not know that they find the same. */
+/* Two lookups: the verifier does not know that they find the same value. */
 SEC("tc")
 int unlock_of_other_element(struct __sk_buff *skb)
 {
@@ -336,7 +336,7 @@ int callback_keeps_lock(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- pruning: the paths differ in what they hold, and only the second one is wrong */
+/* --- pruning: the paths differ in the held locks, and only the second one is invalid */
 
 SEC("tc")
 int path_that_keeps_lock(struct __sk_buff *skb)
@@ -349,7 +349,7 @@ int path_that_keeps_lock(struct __sk_buff *skb)
 	return 0;
 }
 
-/* What is held must be the same; in one order of the paths or the other, the right one comes first. */
+/* The held locks must be the same; in one order of the paths or the other, the valid one comes first. */
 SEC("tc")
 int path_with_other_lock(struct __sk_buff *skb)
 {
@@ -378,7 +378,7 @@ int path_with_other_lock_first(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- the lock is nobody else's to read or write */
+/* --- programs must not read or write the lock itself */
 
 SEC("tc")
 int lock_read(struct __sk_buff *skb)
@@ -433,7 +433,7 @@ int lock_written_by_helper(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- calls with a lock held, which the first section has not */
+/* --- calls while a lock is held, beyond those of the first section */
 
 SEC("tc")
 int plain_lock_with_lock(struct __sk_buff *skb)
@@ -491,7 +491,7 @@ int sleepable_kfunc_with_lock(void *ctx)
 	return 0;
 }
 
-/* What orders a tree runs under the tree's bpf_spin_lock, and takes no lock of its own. */
+/* The comparison callback of a tree runs under the tree's bpf_spin_lock, and must take no lock. */
 struct node {
 	struct bpf_rb_node node;
 	int key;
@@ -524,7 +524,7 @@ int lock_in_order_of_tree(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- where no lock can be: libbpf makes such a map without BTF, so that the lock is none */
+/* --- unsupported maps: libbpf creates such a map without BTF, so that it has no lock */
 
 #define LOCKED_MAP(name, kind)                     \
 	struct {                                   \

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks in random order, from every context, on every CPU, for as long as STRESS says: one to three
- * of them nested, with interrupts off or not, each taken by whoever comes. So they are taken twice,
- * in circles, and for too long, and all of that has to end well: each failure is reported, each
- * acquisition excludes all others, and when all is over no lock is held and no CPU's table says that
- * one was.
+ * Acquires locks in random order, in every context, on every CPU, for STRESS seconds:
+ * one to three nested locks, with interrupts on or off. This causes AA and ABBA
+ * deadlocks, cycles and timeouts. Each failure must be reported, each acquisition must
+ * exclude all others, and at the end no lock is held and no CPU's table of held locks
+ * has an entry.
  */
 #include "selftest.h"
 
@@ -27,13 +27,13 @@ struct {
 	__type(value, struct element);
 } elements SEC(".maps");
 
-/* As many as there are; the agent sets this before the object is loaded. */
+/* The number of CPUs; the agent sets it before the object is loaded. */
 const volatile __u32 cpus;
 
-/* How often each lock was acquired; atomic, counted after it was released. */
+/* Acquisitions of each lock; atomic, counted after the release. */
 static __u64 acquired[LOCKS];
 
-/* What the rounds of a program came to. */
+/* Results of a program's rounds. */
 struct tally {
 	__u64 rounds;
 	__u64 deadlocks;
@@ -62,7 +62,7 @@ static __always_inline void count_failure(struct tally *tally, int err)
 				  &tally->others);
 }
 
-/* Takes the lock, with interrupts off if `irqs_off`, and does what comes then; `err` is what it got. */
+/* Acquires the lock, with interrupts off if `irqs_off`, and continues; `err` is the result. */
 #define with_lock(element, irqs_off, err, ...)                                           \
 	do {                                                                             \
 		unsigned long flags;                                                     \
@@ -92,7 +92,7 @@ static __always_inline void hold(int rounds)
 		barrier();
 }
 
-/* One to three locks, which can be the same, in the order in which the dice fall. */
+/* One to three random locks, which may be the same. */
 static __noinline int play(struct tally *tally)
 {
 	__u32 dice = bpf_get_prandom_u32();
@@ -139,7 +139,7 @@ static __noinline int play_as_process(void)
 	return 0;
 }
 
-/* Any timer's expiry: interrupts are off, and this is on top of what the CPU was doing. */
+/* A timer callback: interrupts are off, whatever the CPU was doing. */
 SEC("tp_btf/hrtimer_expire_entry")
 __auxiliary
 int tracing(void *ctx)
@@ -149,7 +149,7 @@ int tracing(void *ctx)
 	return 0;
 }
 
-/* On top of everything. */
+/* In an NMI, on top of any other context. */
 SEC("tp_btf/nmi_handler")
 __auxiliary
 int nmi(void *ctx)
@@ -172,7 +172,7 @@ struct {
 
 #define MICROSECOND 1000
 
-/* A soft interrupt. */
+/* In a softirq. */
 static int expired(void *map, __u32 *key, struct timed *timed)
 {
 	play(&of_timers);
@@ -181,7 +181,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 	return 0;
 }
 
-/* Starts the timer of the CPU that this runs on. */
+/* Starts the timer of this CPU. */
 SEC("syscall")
 __auxiliary
 int start_timer(void *ctx)
@@ -222,7 +222,7 @@ static __always_inline __u64 timeouts(void)
 	       *(volatile __u64 *)&of_tracing.timeouts + *(volatile __u64 *)&of_nmis.timeouts;
 }
 
-/* Holds a lock until somebody has waited for it for too long. Returns 1 where it did not get it. */
+/* Holds a lock until a waiter has timed out. Returns 1 if it could not acquire the lock. */
 SEC("syscall")
 __auxiliary
 int stubborn(void *ctx)
@@ -245,7 +245,7 @@ int stubborn(void *ctx)
 	return 0;
 }
 
-/* --- the books */
+/* --- final checks */
 
 static __noinline void tell(const char *what, __u64 wrong)
 {
@@ -261,10 +261,10 @@ static __always_inline __u64 failures(const struct tally *tally)
 	bpf_stream_printk(BPF_STDERR, name ": %llu rounds, %llu deadlocks, %llu time-outs\n", \
 			  (tally)->rounds, (tally)->deadlocks, (tally)->timeouts)
 
-/* What is wrong; not on the stack, where the verifier would follow each number that they can have. */
+/* Counts of errors; not on the stack, where the verifier would track all of their values. */
 static volatile __u32 miscounted, locked, listed;
 
-/* When all are through; the figures, which differ from run to run, go to stderr. */
+/* After all programs have ended. The figures differ from run to run, so they go to stderr. */
 SEC("syscall")
 __auxiliary
 int balance(void *ctx)
@@ -282,7 +282,7 @@ int balance(void *ctx)
 			locked++;
 			continue;
 		}
-		/* and there is something to be wrong */
+		/* the checks above must have had something to check */
 		if (e->count != acquired[i & (LOCKS - 1)] || !e->count)
 			miscounted++;
 		bpf_res_spin_unlock(&e->lock);
@@ -310,7 +310,7 @@ int balance(void *ctx)
 	       failures(&of_nmis);
 }
 
-/* --- the tests; the scenario runs them on every CPU, again and again */
+/* --- the tests, which the scenario runs on every CPU repeatedly */
 
 SEC("syscall") __not_in_mainline("reports that do not fit its streams are lost without a word")
 __load_with(tracing)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two locks in one value. The kernel refuses the
- * object's BTF for it, and without BTF there is no lock. (A file of its own, as BTF is refused as a
- * whole.)
+ * Two locks in one value. The kernel rejects the object's BTF because of it, and
+ * without BTF there is no lock. (In a file of its own, as all of its BTF is
+ * rejected.)
  */
 #include "selftest.h"
 

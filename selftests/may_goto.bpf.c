@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "may_goto: 250 ms of wall time for a loop": a loop that never ends by itself is ended, and
- * "ERROR: Timeout detected for may_goto instruction" says where. The programs measure the time
- * themselves; how much longer than that it takes is a matter of the machine, so that bound is wide.
+ * "may_goto: 250 ms of wall time for a loop": an infinite loop is ended, and "ERROR: Timeout detected for
+ * may_goto instruction" names its place. The programs measure the time themselves; the time beyond 250 ms
+ * depends on the machine, so the upper bound is generous.
  */
 #include "selftest.h"
 
 #define MILLISECOND 1000000ULL
 
-/* What the clock says of a loop that was ended. */
+/* Prints how long the loop ran. */
 #define tell_time(what, begun)								\
 	({										\
 		__u64 __took = bpf_ktime_get_ns() - (begun);				\
@@ -31,7 +31,7 @@ out:
 	return 0;
 }
 
-/* The same in a program that may sleep. */
+/* In a sleepable program. */
 SEC("syscall")
 int sleepable(void *ctx)
 {
@@ -66,7 +66,7 @@ int subprogram(struct __sk_buff *skb)
 	return ret;
 }
 
-/* A call begins anew: each of them has 250 ms. */
+/* Every call has its own 250 ms. */
 SEC("tc")
 int subprogram_twice(struct __sk_buff *skb)
 {
@@ -116,7 +116,7 @@ second_out:
 	return 0;
 }
 
-/* The inner loop is ended and reported, and with it the outer one. */
+/* The inner loop is ended and reported, and the outer one ends with it. */
 SEC("tc")
 int nested_loops(struct __sk_buff *skb)
 {
@@ -133,7 +133,7 @@ outer_out:
 	return 0;
 }
 
-/* Looks at the clock some times, and is through long before it strikes. */
+/* Reads the clock a few times, and ends well before the limit. */
 SEC("tc")
 int ends_by_itself(struct __sk_buff *skb)
 {
@@ -149,8 +149,8 @@ out:
 }
 
 /*
- * All registers that a program can have hold something when the loop is ended, and what they hold
- * is added up afterwards: 1 + 2 + 4 + ... + 512.
+ * All registers are in use when the loop is ended, and their values are added up afterwards: 1 + 2 + 4 +
+ * ... + 512.
  */
 SEC("tc")
 __attribute__((naked))
@@ -158,7 +158,7 @@ int registers(void)
 {
 	asm volatile("r0 = 1; r1 = 2; r2 = 4; r3 = 8; r4 = 16;"
 		     "r5 = 32; r6 = 64; r7 = 128; r8 = 256; r9 = 512;"
-		     /* may_goto over the jump back */
+		     /* may_goto over the backward jump */
 		     "1: .byte 0xe5; .byte 0; .short 1; .long 0;"
 		     "goto 1b;"
 		     "r0 += r1; r0 += r2; r0 += r3; r0 += r4; r0 += r5;"
@@ -166,7 +166,7 @@ int registers(void)
 		     "exit;");
 }
 
-/* The slot in which a loop's time is kept comes on top of the stack that a program may have. */
+/* The slot for the loop's start time is in addition to a program's maximum stack size. */
 SEC("tc")
 __attribute__((naked))
 int whole_stack(void)
@@ -182,10 +182,10 @@ int whole_stack(void)
 		     "exit;");
 }
 
-/* A may_goto that leads where it is going anyway is removed: what is left is two instructions. */
+/* A may_goto to the next instruction is removed: two instructions remain. */
 SEC("tc")
 __attribute__((naked))
-__scenario(instructions)
+__scenario(insn_count)
 int next_instruction(void)
 {
 	asm volatile(".byte 0xe5; .byte 0; .short 0; .long 0;"
@@ -196,8 +196,8 @@ int next_instruction(void)
 }
 
 /*
- * The scenario keeps another thread busy on the same CPU: of the 250 ms, the loop has about half.
- * It is told what that thread's CPU time is, in which 250 ms would be twice as long.
+ * The scenario keeps another thread busy on the same CPU, so the loop gets about half of the 250 ms. If the
+ * limit were CPU time, the loop would run twice as long.
  */
 SEC("syscall")
 __scenario(cpu_contention)
@@ -235,7 +235,7 @@ out_##n:
 	return rounds;
 }
 
-/* A call takes 250 ms, however many loops are in the function. */
+/* A call takes 250 ms, however many loops the function has. */
 SEC("tc")
 int eight_loops_in_subprogram(struct __sk_buff *skb)
 {

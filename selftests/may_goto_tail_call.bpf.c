@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A loop that is ended in a program that makes tail calls: where the architecture passes the number
- * of tail calls along with calls, a may_goto must neither lose it nor change what a register holds.
+ * A loop that is ended in a program with tail calls: on architectures that pass the tail call counter along
+ * with calls, may_goto must neither lose the counter nor change any register.
  */
 #include "selftest.h"
 
@@ -30,7 +30,7 @@ static __noinline int loop_and_call(struct __sk_buff *skb)
 
 	asm volatile("r0 = 1; r1 = 2; r2 = 4; r3 = 8; r4 = 16; r5 = 32;"
 		     "r7 = 64; r8 = 128; r9 = 256;"
-		     /* may_goto over the jump back */
+		     /* may_goto over the backward jump */
 		     "1: .byte 0xe5; .byte 0; .short 1; .long 0;"
 		     "goto 1b;"
 		     "r0 += r1; r0 += r2; r0 += r3; r0 += r4; r0 += r5;"
@@ -43,7 +43,7 @@ static __noinline int loop_and_call(struct __sk_buff *skb)
 		return ret;
 	bpf_tail_call(context, &targets, 0);
 	ret = -1; /* the target was not reached */
-	/* the compiler knows nothing of what the target returns */
+	/* hide the return value of the target from the compiler */
 	asm volatile("" : "+r"(ret));
 	return ret;
 }

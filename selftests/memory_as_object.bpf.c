@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * struct bpf_cpumask consists of numbers only, so any memory of its size can be an argument that is a
- * pointer to one. Where the kfunc acquires or releases the object, it must not be.
+ * struct bpf_cpumask consists of integers only, so any memory of its size is accepted as a pointer argument
+ * of that type, unless the kfunc acquires or releases the object.
  */
 #include "selftest.h"
 
@@ -27,7 +27,7 @@ int stack_acquired(void *ctx)
 	return 0;
 }
 
-/* Must be rejected: it releases the record's reference, and not the record. */
+/* Must be rejected: it releases the reference of the record, but not the record. */
 SEC("syscall")
 int record_released(void *ctx)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "-EBUSY: formatting buffers nested too deep", and a print may come where the kernel is in the
- * middle of one, or holds the locks of what a print needs: programs on the path of a print, and in
- * the page allocator with its locks held, print too, and nothing waits for itself.
+ * "-EBUSY: formatting buffers nested too deep", and a print may come while the kernel is in another print
+ * or holds locks that a print needs: programs called during a print, and in the page allocator with its
+ * locks held, print too, and must not deadlock.
  */
 #include "selftest.h"
 
-/* The agent's process; it sets this before the object is loaded. */
+/* The agent's process; the agent sets it before the object is loaded. */
 const volatile __u32 target_tgid;
 
 #define DEEPEST 4
 
-/* How many prints are under way, and what one within so many others returned last. */
+/* Number of prints in progress, and the last result of a print at each nesting level. */
 static __u32 depth = 1;
 static int returned[DEEPEST + 1];
 
@@ -27,10 +27,10 @@ static __always_inline int print_within(void)
 }
 
 /*
- * Each of these runs whenever a print is about to give its formatting buffer back, unless it is
- * running on this CPU already: so one prints while the first has its buffer, another while that
- * one has, and the last while three have. (A print of the common conversions gives it back in
- * another way, so these have a width.)
+ * Each of these runs when a print is about to release its formatting buffer, unless it already runs
+ * on this CPU: so one prints while the first buffer is in use, another while two are, and the last
+ * while three are. (Prints with only common conversions release it elsewhere, so these have a
+ * width.)
  */
 SEC("fentry/bpf_bprintf_cleanup")
 __auxiliary
@@ -71,9 +71,9 @@ static __u32 seen;
 static const char kilobyte[] = TEXT_1000;
 
 /*
- * Runs with the lock of a memory zone held and IRQs off, and prints 64,000 bytes: memory must come
- * from a source that does not take that lock. The agent's trigger maps, touches and unmaps memory,
- * so that the lists of free pages are refilled from the zone.
+ * Runs with a zone lock held and IRQs off, and prints 64,000 bytes: memory must come from a source that
+ * does not take that lock. The agent's trigger maps, touches and unmaps memory, so that the per-CPU page
+ * lists are refilled from the zone.
  */
 SEC("tp_btf/mm_page_alloc_zone_locked") __not_in_mainline("a print without arguments may not have NULL for them")
 __trigger(memory)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "A failed print leaves no trace", also where it fails for want of memory: allocations are made to
- * fail, prints may be refused, and nothing is lost, torn or left behind.
+ * "A failed print leaves no trace", also for lack of memory: allocations are made to fail, prints may be
+ * refused, and no text is lost, torn or leaked.
  */
 #include "selftest.h"
 
 #define LINES 20000
 
 /*
- * No allocation that may not wait succeeds: what the kernel has put by is used up, and then prints
- * are refused. The numbers of the lines that were accepted go on without a gap, and when there is
- * memory again, prints are accepted again.
+ * All atomic allocations fail: after the reserved memory is used up, prints are refused. The
+ * numbers of the accepted lines have no gap, and prints are accepted again when there is
+ * memory.
  */
 static __noinline int print_lines(void)
 {
@@ -35,9 +35,9 @@ int no_pages(void *ctx)
 }
 
 /*
- * The program is loaded, run and read again and again; each time another one of all allocations on
- * the way fails, the first, the second, until there are no more. A step that fails says so by its
- * errno and nothing else, and whatever was printed is read.
+ * The program is loaded, run and read repeatedly; each time another allocation fails, the first, the
+ * second, until there are no more. A step that fails returns its errno and has no other effect, and all
+ * printed text is read.
  */
 SEC("syscall")
 __requires(fault_injection)

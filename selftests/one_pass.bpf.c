@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Formats as bpf_trace_vprintk", in two ways: the common conversions in one pass, and all else as
- * that does. The texts must be the same. Here the same values go to stdout by conversions of the
- * first kind, and to stderr by those of the second: a flag 0 without a width changes no text, but
- * is not of the common kind.
+ * "Formats as bpf_trace_vprintk", by two implementations: common conversions in one pass, and all others as
+ * in bpf_trace_vprintk(). The texts must be the same. Here the same values go to stdout by common
+ * conversions, and to stderr by others: the flag 0 without a width does not change the text, but is not a
+ * common conversion.
  */
 #include "selftest.h"
 
@@ -64,7 +64,7 @@ int long_integers(void *ctx)
 	return 0;
 }
 
-/* Of a character the lowest byte counts. */
+/* %c uses the lowest byte. */
 SEC("syscall")
 int characters(void *ctx)
 {
@@ -81,7 +81,7 @@ int percent_signs(void *ctx)
 	return 0;
 }
 
-/* What may follow %s, with nothing behind the last one. */
+/* Everything that may follow %s, and nothing after the last one. */
 SEC("syscall")
 int around_strings(void *ctx)
 {
@@ -90,7 +90,7 @@ int around_strings(void *ctx)
 	return 0;
 }
 
-/* Longer than three of the words that it is read by; a string begins and ends anywhere in one. */
+/* Longer than three words, the unit of reading; strings begin and end anywhere in a word. */
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
 
 SEC("syscall")
@@ -113,7 +113,7 @@ int unreadable_strings(void *ctx)
 	return 0;
 }
 
-/* There are 512 bytes for all the values of a print; a string that does not fit is cut. */
+/* All values of a print share 512 bytes; a string that does not fit is cut. */
 static const char kilobyte[] = TEXT_1000;
 
 #define last_bytes(n) (kilobyte + sizeof(kilobyte) - 1 - (n))
@@ -139,7 +139,7 @@ int strings_share_the_room(void *ctx)
 	return 0;
 }
 
-/* The room that is left for a number, by the length of the string before it. */
+/* The room left for a number after strings of different lengths. */
 SEC("syscall") __not_in_mainline("it says -ENOSPC where the room for the arguments is too small")
 int number_after_string(void *ctx)
 {
@@ -154,7 +154,7 @@ int number_after_string(void *ctx)
 	return 0;
 }
 
-/* A text that ends, by a number of 20 digits, with the last byte that there is, or behind it. */
+/* A text that ends with a 20-digit number at the last byte of the buffer, or after it. */
 SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
 int number_at_the_end(void *ctx)
 {
@@ -196,7 +196,7 @@ int text_at_the_end(void *ctx)
 	return bpf_stream_printk(BPF_STDOUT, "%d" TEXT_1000 "12345678901234567890123", 1);
 }
 
-/* What is wrong comes last: nothing of what was right before it is printed. */
+/* The error comes last: nothing before it is printed. */
 SEC("syscall")
 int wrong_at_the_end(void *ctx)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The conversions of pointers: %p, %px, %pK, %ps, %pS, %pB. (For the others see conversions.bpf.c;
- * these stand alone because libbpf finds the address of a kernel function by reading all of
- * /proc/kallsyms, for every program of the object.)
+ * Conversions of pointers: %p, %px, %pK, %ps, %pS, %pB. (In a file of its own, as libbpf reads all of
+ * /proc/kallsyms to find the address of a kernel function, for every program of the object. For other
+ * conversions see conversions.bpf.c.)
  */
 #include "selftest.h"
 
 #define print(fmt, args...) bpf_stream_printk(BPF_STDOUT, fmt "\n", ##args)
 
-/* A kernel function that no configuration of this project moves or drops. */
+/* A kernel function that all configurations of this project have. */
 extern const void bpf_fentry_test1 __ksym;
 
-/* Addresses differ with every boot; the same address stays the same within a text. */
+/* Addresses differ with every boot, but are the same within a text. */
 SEC("syscall")
 int pointers(void *ctx)
 {

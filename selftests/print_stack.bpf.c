@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "int bpf_stream_print_stack(int stream_id): the stack dump of section 3, on demand", to either of
- * the program's streams.
+ * "int bpf_stream_print_stack(int stream_id): the stack dump of section 3, on demand", to either of the
+ * program's streams.
  */
 #include "selftest.h"
 
@@ -56,7 +56,7 @@ int bad_id(void *ctx)
 	return 0;
 }
 
-/* Dumps and texts stand in the order in which they were printed. */
+/* Dumps and texts are in the order in which they were printed. */
 SEC("syscall")
 int between_texts(void *ctx)
 {
@@ -84,8 +84,8 @@ int under_spin_lock(struct __sk_buff *skb)
 static __u32 seen;
 
 /*
- * Of the process that the interrupts meet nothing is known beforehand, so the scenarios count the
- * dumps by what is.
+ * The process that the interrupt hits is unknown, so the scenarios only count the dumps by
+ * kind.
  */
 SEC("tp_btf/hrtimer_expire_entry")
 __scenario(reports)
@@ -112,7 +112,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 	return 0;
 }
 
-/* A dump that does not fit is not printed in part. */
+/* No part of a dump that does not fit is printed. */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(limit_4096)
 int full(void *ctx)
@@ -129,7 +129,7 @@ int full(void *ctx)
 	return 0;
 }
 
-/* The name of a task stands in the dump, whatever is in it: it must not forge a line. */
+/* The dump contains the name of the task, which may contain any bytes, but must not forge a line. */
 SEC("syscall") __not_in_mainline("a line feed in a task's name is printed as it is")
 __scenario(forged_comm)
 int forged_line_in_comm(void *ctx)

@@ -8,14 +8,14 @@
 #include "arena.h"
 #include <bpf/bpf_tracing.h>
 
-/* The agent's process; it sets this before the object is loaded. */
+/* The agent's process; the agent sets it before the object is loaded. */
 const volatile __u32 target_tgid;
 
 extern int bpf_dynptr_clone(const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit) __ksym;
 extern __u32 bpf_dynptr_size(const struct bpf_dynptr *p) __ksym;
 extern bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *p) __ksym;
 
-/* The longest text of an element. */
+/* Maximum length of an element's text. */
 #define LONGEST 1023
 
 struct {
@@ -23,7 +23,7 @@ struct {
 	__uint(max_entries, 4 << 20);
 } texts SEC(".maps");
 
-/* What the scenario asks for (guest/src/scenario/drained/drain.rs). */
+/* Request of the scenario (guest/src/scenario/kfunc_reader/drain.rs). */
 struct drain_request {
 	__u32 program;
 	__u32 stream;
@@ -33,7 +33,7 @@ struct drain_request {
 
 static char passing_on[LONGEST + 1];
 
-/* Copies the element's text to passing_on, with a 0 behind it; gives its length. */
+/* Copies the element's text to passing_on, with a NUL after it; returns its length. */
 static __always_inline __u32 copy_text(struct bpf_stream_elem *elem)
 {
 	struct bpf_dynptr text;
@@ -48,8 +48,8 @@ static __always_inline __u32 copy_text(struct bpf_stream_elem *elem)
 }
 
 /*
- * What the first pull request did: text of another program goes to user space by a ring buffer.
- * Returns how many elements there were.
+ * The first use case: passes the text of another program to user space in a ring buffer. Returns the number
+ * of elements.
  */
 SEC("syscall")
 __auxiliary
@@ -83,7 +83,7 @@ int drain(struct drain_request *request)
 	return err ?: taken;
 }
 
-/* Texts of every kind: constant, formatted, longest, and more of them than a page holds. */
+/* Texts of every kind: constant, formatted, of maximum length, and more of them than fit a page. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(drain)
 __scenario(kfunc_reader)
@@ -100,10 +100,10 @@ int to_a_ring_buffer(void *ctx)
 	return 0;
 }
 
-/* Read by turns: what one has begun the other finishes. */
+/* Alternating readers: each continues where the other has stopped. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(drain)
-__scenario(kfunc_reader_by_turns)
+__scenario(kfunc_reader_alternating)
 int by_turns(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "the first of three lines\n");
@@ -113,8 +113,8 @@ int by_turns(void *ctx)
 }
 
 /*
- * 600 faults: 512 reports, and the line that says how many were suppressed, come as elements. Then
- * there is room for reports again.
+ * 600 faults: 512 reports, and the line with the number of suppressed reports, are read as elements. Then
+ * there is room for more reports.
  */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(drain)
@@ -132,11 +132,11 @@ int suppressed_reports(void *ctx)
 
 #define KINDS 64
 
-/* Single bytes, which are never in two parts: as many of each kind. Returns how many there were. */
+/* Single bytes, which are never split: equally many of each value. Returns their number. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __requires(two_cpus)
 __load_with(drain)
-__scenario(kfunc_reader_while_read)
+__scenario(kfunc_reader_concurrent)
 int shared(void *ctx)
 {
 	int i, err;
@@ -149,7 +149,7 @@ int shared(void *ctx)
 	return KINDS * 100;
 }
 
-/* Takes all of the program's own stdout, and prints it to stderr. */
+/* Reads all of the program's own stdout, and prints it to stderr. */
 static __always_inline int take_own(const char *who)
 {
 	struct bpf_stream_elem *elem;
@@ -170,7 +170,7 @@ static __always_inline int take_own(const char *who)
 	return i;
 }
 
-/* Returns how many texts there were. */
+/* Returns the number of texts. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int its_own_stream(void *ctx)
 {
@@ -200,7 +200,7 @@ int no_such_program(void *ctx)
 	return 0;
 }
 
-/* What is taken is not there any more, and its room is: 4096 bytes fit again and again. */
+/* Reading an element removes it and frees its room: 4096 bytes fit again and again. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __scenario(limit_4096)
 int room_is_given_back(void *ctx)
@@ -217,7 +217,7 @@ int room_is_given_back(void *ctx)
 		elem = bpf_stream_next_elem(stream);
 		if (elem)
 			bpf_stream_free_elem(elem);
-		/* a text may have come in two */
+		/* a text may be split into two elements */
 		elem = bpf_stream_next_elem(stream);
 		if (elem)
 			bpf_stream_free_elem(elem);
@@ -225,7 +225,7 @@ int room_is_given_back(void *ctx)
 	return refused;
 }
 
-/* Two elements are held at a time, and given back in the order in which they were taken. */
+/* Holds two elements at a time, and frees them in the order in which they were taken. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int two_at_a_time(void *ctx)
 {
@@ -250,7 +250,7 @@ int two_at_a_time(void *ctx)
 	return 0;
 }
 
-/* The dynptr of a text cannot be written to, and takes no flags. */
+/* The dynptr of a text is read-only, and has no flags. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int read_only(void *ctx)
 {
@@ -298,7 +298,7 @@ static int expired(void *map, __u32 *key, struct element *element)
 	return 0;
 }
 
-/* "From any context": the callback of a timer reads, in softirq. */
+/* "From any context": a timer callback reads, in softirq. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __wait_stderr(19)
 int softirq(void *ctx)
@@ -321,7 +321,7 @@ int softirq(void *ctx)
 
 static __u32 seen;
 
-/* The scenario waits for stdout, so it says there when it has read. */
+/* The scenario waits for stdout, so the callback prints there after it has read. */
 SEC("tp_btf/nmi_handler") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __requires(injected_nmi)
 __scenario(nmi)
@@ -337,7 +337,7 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 
 static struct bpf_spin_lock lock SEC(".data.lock");
 
-/* An element can be taken and given back while a lock is held. */
+/* Elements can be taken and freed while a lock is held. */
 SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int spin_lock(struct __sk_buff *skb)
 {
@@ -362,8 +362,8 @@ int spin_lock(struct __sk_buff *skb)
 static int called;
 
 /*
- * The kernel calls this for each piece that a system call has read, while it reads. The first two
- * times this prints to its own stdout. The next two times it is its own stdout that is being read.
+ * The kernel calls this for each piece that a read system call copies. The first two times this prints to
+ * its own stdout. The next two times its own stdout is being read.
  */
 SEC("fentry/bpf_stream_elem_free")
 __auxiliary
@@ -389,10 +389,10 @@ int reader(void *ctx)
 	return 0;
 }
 
-/* "Never waits": while a system call reads the stream there is nothing to be had. */
+/* "Never waits": while a system call reads the stream, the kfunc returns NULL. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(reader)
-__scenario(while_reading)
+__scenario(nested_read)
 int while_reading(void *ctx)
 {
 	bpf_stream_printk(BPF_STDOUT, "first\n");

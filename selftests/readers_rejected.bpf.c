@@ -124,7 +124,7 @@ int memory_after_free(void *ctx)
 	return byte ? *byte : 0;
 }
 
-/* The dynptr that the memory was found by has become another one meanwhile. */
+/* The dynptr was overwritten after the slice was taken from it. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int memory_after_free_without_dynptr(void *ctx)
 {
@@ -155,7 +155,7 @@ int memory_written_to(void *ctx)
 	return 0;
 }
 
-/* An argument of the function that is traced: the program did not acquire it. */
+/* An argument of the traced function: the program did not acquire it. */
 SEC("fexit/bpf_stream_free_elem") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int BPF_PROG(slice_of_an_argument, struct bpf_stream_elem *elem)
 {
@@ -196,7 +196,7 @@ int stream_after_put(void *ctx)
 	return 0;
 }
 
-/* Nobody acquired the program's own. */
+/* The program's own stream is not acquired, and cannot be released. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int own_stream_given_back(void *ctx)
 {
@@ -207,7 +207,7 @@ int own_stream_given_back(void *ctx)
 	return 0;
 }
 
-/* "Syscall programs only", and where they may sleep. */
+/* "Syscall programs only", and only where they may sleep. */
 SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int another_program_in_tc(struct __sk_buff *skb)
 {
@@ -234,7 +234,7 @@ int another_program_in_rcu_section(void *ctx)
 	return 0;
 }
 
-/* The scenario gives up every capability but CAP_BPF and CAP_NET_ADMIN for the load. */
+/* For the load, the scenario drops every capability but CAP_BPF and CAP_NET_ADMIN. */
 SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __scenario(without_perfmon)
 int without_perfmon(struct __sk_buff *skb)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Nothing is lost silently: for each stream the count of messages and bytes refused, shown in the
- * prog fd's fdinfo with the bytes pending", by the reason, never reset by a read, and kernel reports
- * that did not fit count, too. The scenarios note what fdinfo shows, or hold it against what the
- * program was told.
+ * "Nothing is lost silently: for each stream the count of messages and bytes refused, shown in the prog
+ * fd's fdinfo with the bytes pending", by reason, never reset by a read, and including kernel reports that
+ * did not fit. The scenarios note the counts in fdinfo, or compare them with the errors that the program
+ * got.
  */
 #include "arena.h"
 
@@ -11,9 +11,9 @@ static const char kilobyte[] = TEXT_1000 "and twenty-three bytes\n";
 
 _Static_assert(sizeof(kilobyte) == 1023 + 1, "the longest text that a print takes");
 
-/* 4096 bytes of room: 4 are left when 5 are printed, three times. */
+/* A limit of 4096 bytes: 4 are left when 5 are printed, three times. */
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__scenario(refusals_within_4096)
+__scenario(fdinfo_limit_4096)
 int full(void *ctx)
 {
 	int i, refused = 0;
@@ -26,9 +26,9 @@ int full(void *ctx)
 	return refused;
 }
 
-/* Errors that are the program's own are no refusals. */
+/* Invalid arguments are not counted as refused. */
 SEC("syscall") __not_in_mainline("a text that is too long by one is cut, with a NUL at its end, and the print succeeds")
-__scenario(refusals)
+__scenario(fdinfo_counts)
 int mistakes(void *ctx)
 {
 	int failed = 0;
@@ -40,9 +40,9 @@ int mistakes(void *ctx)
 	return failed;
 }
 
-/* 600 reports, of which 512 fit; reading makes room, and does not reset the count. */
+/* 600 reports, of which 512 fit; reading makes room, but does not reset the count. */
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__scenario(refusals)
+__scenario(fdinfo_counts)
 int reports(void *ctx)
 {
 	void *pointer = in_arena(PAGE(1));
@@ -53,17 +53,17 @@ int reports(void *ctx)
 	return 0;
 }
 
-/* A program that can print nothing has no figures. */
+/* A program that cannot print has no counts. */
 SEC("syscall")
-__scenario(refusals)
+__scenario(fdinfo_counts)
 int without_streams(void *ctx)
 {
 	return 0;
 }
 
-/* With interrupts off, no page comes when those that the CPU has are used up. */
+/* With interrupts off, no page is added after those of the CPU are used up. */
 SEC("syscall") __not_in_mainline("it counts nothing of what it refuses")
-__scenario(refusals_nomem)
+__scenario(fdinfo_nomem)
 int no_memory(void *ctx)
 {
 	unsigned long flags;
@@ -77,15 +77,15 @@ int no_memory(void *ctx)
 }
 
 /*
- * Each of these runs whenever a print gives its formatting buffer back, unless it is running on this
- * CPU already, so the fourth print that is under way finds no buffer. They all print to streams of
- * their own, and count together what they were told.
+ * Each of these runs when a print releases its formatting buffer, unless it already runs on this CPU, so
+ * the fourth nested print finds no buffer. Each prints to its own streams, and they count their errors
+ * together.
  */
 static int busy;
 
 static __always_inline int print_within(void)
 {
-	/* with a width: the common conversions give the buffer back in another way */
+	/* with a width, as prints with only common conversions release the buffer elsewhere */
 	if (bpf_stream_printk(BPF_STDOUT, "%1d\n", 1) == -16 /* EBUSY */)
 		__sync_fetch_and_add(&busy, 1);
 	return 0;
@@ -116,14 +116,14 @@ SEC("syscall") __not_run_in_mainline("it counts nothing of what it refuses")
 __load_with(second)
 __load_with(third)
 __load_with(fourth)
-__scenario(refusals_busy)
+__scenario(fdinfo_busy)
 int nested_too_deep(void *ctx)
 {
 	print_within();
 	return busy;
 }
 
-/* What the scenario wants printed (guest/src/scenario/follower.rs). */
+/* Request of the scenario (guest/src/scenario/follower.rs). */
 struct lines {
 	__u32 writer;
 	__u32 first;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What regions with interrupts off or a lock held are made of. */
+/* Helpers for regions with interrupts off or a lock held. */
 #ifndef __REGIONS_H
 #define __REGIONS_H
 

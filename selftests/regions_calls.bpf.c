@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions with interrupts off, or a lock held, around callbacks, functions, extensions and exceptions: these
- * programs load and run. regions_calls_rejected.bpf.c has those that must not load.
+ * Regions with interrupts off or a lock held, around callbacks, functions, extensions and exceptions: valid
+ * programs, which load and run. regions_calls_rejected.bpf.c has the invalid ones.
  */
 #include "regions.h"
 
@@ -96,7 +96,7 @@ int region_of_function_of_callback(struct __sk_buff *skb)
 	return sum;
 }
 
-/* A function begins what its callback's other function ends. */
+/* One function of the callback begins the region, another one ends it. */
 static __noinline void save_in_function(unsigned long *flags)
 {
 	bpf_local_irq_save(flags);
@@ -126,7 +126,7 @@ int region_over_functions_of_callback(struct __sk_buff *skb)
 	return sum;
 }
 
-/* --- extensions: verified by themselves, and run where the function is called */
+/* --- extensions: verified separately, and run in place of the function */
 
 __noinline int replaceable(int value)
 {
@@ -151,7 +151,7 @@ int extended(void *ctx)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_with_irqs_off(int value)
 {
 	unsigned long flags;
@@ -164,7 +164,7 @@ int extension_with_irqs_off(int value)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_locks(int value)
 {
 	if (bpf_res_spin_lock(&lock_a))
@@ -174,10 +174,10 @@ int extension_that_locks(int value)
 	return value;
 }
 
-/* What it throws ends the extension, not the program that it extends: interrupts go on again. */
+/* An exception ends the extension, not the extended program: interrupts are on again. */
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_throws(int value)
 {
 	if (value == 1)

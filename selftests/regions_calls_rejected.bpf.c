@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions with interrupts off, or a lock held, that a callback, a function or an exception would leave behind. None of these programs may load; regions_calls.bpf.c has the nearest that do.
+ * Regions that a callback, a function or an exception would leave open. Valid: regions_calls.bpf.c
  */
 #include "regions.h"
 
@@ -74,7 +74,7 @@ int inner_callback_locks_for_outer(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A callback is at the depth at which another one was before; the flags are not its own. */
+/* A callback at the frame depth of an earlier one; the flags are not its own. */
 static int save_to_ctx(__u32 index, struct flags_ctx *ctx)
 {
 	bpf_local_irq_save(&ctx->flags);
@@ -97,7 +97,7 @@ int one_callback_saves_and_another_restores(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A function of the callback leaves flags in a frame that is gone. */
+/* A function of the callback leaves flags in a frame that no longer exists. */
 static __noinline int save_in_own_frame(void)
 {
 	unsigned long flags;
@@ -209,7 +209,7 @@ extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr
 /* An extension may not sleep, whatever it extends. */
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_sleeps(int value)
 {
 	char text[8];
@@ -220,7 +220,7 @@ int extension_that_sleeps(int value)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_leaves_irqs_off(int value)
 {
 	unsigned long flags;
@@ -231,7 +231,7 @@ int extension_that_leaves_irqs_off(int value)
 
 SEC("freplace/replaceable")
 __load_with(extended)
-__scenario(extension)
+__scenario(freplace)
 int extension_that_throws_with_irqs_off(int value)
 {
 	unsigned long flags;
@@ -327,9 +327,9 @@ int exception_callback_leaves_irqs_off(struct __sk_buff *skb)
 	return throw_in_function(skb->len);
 }
 
-/* --- dead frames and slots that something else takes */
+/* --- dead frames and overwritten slots */
 
-/* The slot of the caller is written to by the function while it has flags. */
+/* The function writes to the caller's slot while it holds flags. */
 static __noinline void overwrite(unsigned long *flags)
 {
 	*(volatile unsigned long *)flags = 0;
@@ -363,7 +363,7 @@ int flags_overwritten_in_callback(struct __sk_buff *skb)
 	return 0;
 }
 
-/* At an offset that the verifier does not know. */
+/* At an offset unknown to the verifier. */
 SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int flags_overwritten_at_variable_offset(struct __sk_buff *skb)
 {
@@ -400,7 +400,7 @@ int flags_overwritten_by_iterator(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A copy of the flags is none. */
+/* A copy of the flags is not valid. */
 SEC("tc")
 int flags_copied(struct __sk_buff *skb)
 {

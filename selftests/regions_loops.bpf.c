@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks and interrupt flags in loops: what is held at the end of a turn is what was held at its beginning.
- * regions_loops_rejected.bpf.c has the loops where it is not.
+ * Locks and interrupt flags in loops: the state at the end of an iteration equals that at its beginning.
+ * regions_loops_rejected.bpf.c has loops where it does not.
  */
 #include "regions.h"
 
@@ -32,7 +32,7 @@ int lock_around_loop(struct __sk_buff *skb)
 	return turns;
 }
 
-/* The outer lock is held over all turns, the inner one in each. */
+/* The outer lock is held over all iterations, the inner one in each. */
 SEC("tc")
 int lock_in_each_turn_under_lock(struct __sk_buff *skb)
 {
@@ -50,7 +50,7 @@ int lock_in_each_turn_under_lock(struct __sk_buff *skb)
 	return turns;
 }
 
-/* The lock is handed from turn to turn: held at each end, and at each beginning. */
+/* The lock is held at the end of each iteration and at the beginning of the next. */
 SEC("tc")
 int lock_released_and_taken_in_each_turn(struct __sk_buff *skb)
 {
@@ -147,7 +147,7 @@ out:
 	return turns;
 }
 
-/* Wherever the loop ends, the lock is held. */
+/* The lock is held wherever the loop ends. */
 SEC("tc")
 int may_goto_with_lock_around(struct __sk_buff *skb)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Locks and interrupt flags over the back edge of a loop: each of these programs would hold more, or less,
- * with every turn. None may load. regions_loops.bpf.c has the loops that do.
+ * Locks and interrupt flags over the back edge of a loop: the held state of these programs changes with
+ * every iteration. None may load. regions_loops.bpf.c has valid loops.
  */
 #include "regions.h"
 
@@ -28,7 +28,7 @@ int lock_released_in_each_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The first turn takes it, the second one releases it: right for every even number of turns. */
+/* Acquired in one iteration, released in the next: right for every even number of iterations. */
 SEC("tc")
 int lock_held_every_other_turn(struct __sk_buff *skb)
 {
@@ -47,7 +47,7 @@ int lock_held_every_other_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The lock at the end of a turn is another one than at its beginning. */
+/* The lock at the end of an iteration is not the one at its beginning. */
 SEC("tc")
 int other_lock_after_each_turn(struct __sk_buff *skb)
 {
@@ -103,7 +103,7 @@ int irqs_on_in_each_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The flags wander from slot to slot. */
+/* The flags move from slot to slot. */
 SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int flags_in_other_slot_after_each_turn(struct __sk_buff *skb)
 {
@@ -119,7 +119,7 @@ int flags_in_other_slot_after_each_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Interrupts are off at both ends of a turn, and the order is lost: inner flags saved before outer ones. */
+/* Interrupts are off at both ends, but the order is lost: inner flags saved before outer ones. */
 SEC("tc")
 int order_of_flags_reversed_in_each_turn(struct __sk_buff *skb)
 {
@@ -153,7 +153,7 @@ int irqsave_kept_by_each_turn(struct __sk_buff *skb)
 
 /* --- may_goto */
 
-/* may_goto ends the loop where the lock is held, and the label is behind the release. */
+/* may_goto ends the loop with the lock held, and the label is after the release. */
 SEC("tc")
 int lock_left_by_may_goto(struct __sk_buff *skb)
 {

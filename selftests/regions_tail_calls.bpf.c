@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tail call replaces the function that makes it: if it succeeds, what stands after it in that function is
- * not run, and the target returns to the function's caller. These programs load and run;
- * regions_tail_calls_rejected.bpf.c has those that must not load.
+ * A tail call replaces the function that makes it: if it succeeds, the rest of that function does not run,
+ * and the target returns to the function's caller. These programs load and run;
+ * regions_tail_calls_rejected.bpf.c has the invalid ones.
  */
 #include "regions.h"
 
@@ -46,7 +46,7 @@ __noinline int tail_call_in_global(struct __sk_buff *skb)
 	int ret = -1;
 
 	bpf_tail_call(skb, &targets, 0);
-	/* to the compiler it always returns here */
+	/* for the compiler it always returns here */
 	barrier_var(ret);
 	return ret;
 }
@@ -64,7 +64,7 @@ int tail_call_in_global_function_with_irqs_off(struct __sk_buff *skb)
 	return ret + 1;
 }
 
-/* A static function that acts on regions of its caller before the tail call. */
+/* A static function that changes its caller's regions before the tail call. */
 static __noinline int restore_and_tail_call(struct __sk_buff *skb, unsigned long *flags)
 {
 	int ret = -1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A tail call replaces the function that makes it: if it succeeds, what stands after it in that function is
- * not run, and the target returns to the function's caller. None of these programs may load;
- * regions_tail_calls.bpf.c has the nearest that do.
+ * A tail call replaces the function that makes it: if it succeeds, the rest of that function does not run,
+ * and the target returns to the function's caller. None of these programs may load;
+ * regions_tail_calls.bpf.c has similar valid ones.
  */
 #include "regions.h"
 
@@ -46,7 +46,7 @@ int tail_call_in_global_function_that_turns_irqs_off(struct __sk_buff *skb)
 	return save_and_tail_call(skb);
 }
 
-/* --- what a function would begin for its caller after a tail call: the caller must not end it */
+/* --- regions that the function would begin after a tail call: the caller must not end them */
 
 static __noinline int tail_call_and_save(struct __sk_buff *skb, unsigned long *flags)
 {
@@ -128,7 +128,7 @@ int index_returned_after_tail_call(struct __sk_buff *skb)
 	return bytes[index];
 }
 
-/* The iterator is the caller's, and it is the function that would have begun it. */
+/* An iterator of the caller that the function would initialise. */
 static __noinline int tail_call_and_begin(struct __sk_buff *skb, struct bpf_iter_num *it)
 {
 	bpf_tail_call(skb, &programs, 0);
@@ -168,7 +168,7 @@ int record_reserved_after_tail_call(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A pointer on the caller's stack, where something else stays. */
+/* A pointer on the caller's stack, whose slot the function would have changed. */
 struct spilled {
 	__u64 *value;
 };

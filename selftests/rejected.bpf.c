@@ -13,7 +13,7 @@ int null_format(void *ctx)
 	return bpf_stream_vprintk(BPF_STDOUT, NULL, NULL, 0);
 }
 
-/* A scalar from outside, which the compiler cannot know to be a bad address. */
+/* A number from outside, so that the compiler does not know it is a bad address. */
 SEC("syscall") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int number_as_format(void *ctx)
 {
@@ -81,7 +81,7 @@ int unbounded_length(void *ctx)
 	return bpf_stream_vprintk(BPF_STDOUT, format, args, bpf_get_prandom_u32());
 }
 
-/* Both forms are checked alike. */
+/* Both forms are checked in the same way. */
 SEC("syscall") __not_in_mainline("it has the form with four parameters only")
 int null_format_five_parameters(void *ctx)
 {
@@ -97,8 +97,8 @@ int args_shorter_five_parameters(void *ctx)
 }
 
 /*
- * "The program needs CAP_PERFMON as bpf_printk does": the scenario gives up every capability but
- * CAP_BPF and CAP_NET_ADMIN for the load, which are what a tc program needs otherwise.
+ * "The program needs CAP_PERFMON as bpf_printk does": for the load, the scenario drops every capability but
+ * CAP_BPF and CAP_NET_ADMIN, which a tc program needs in any case.
  */
 SEC("tc")
 __scenario(without_perfmon)

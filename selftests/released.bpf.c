@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Functions and callbacks may use what their caller owns; functions may release it, and callbacks what
- * they acquired themselves. These programs load and run: released_in_callback.bpf.c and
- * released_in_function.bpf.c have those that must not load.
+ * Functions and callbacks may use what their caller owns; functions may also release it, and callbacks may
+ * release what they acquired. These programs load and run: released_in_callback.bpf.c and
+ * released_in_function.bpf.c have the invalid ones.
  */
 #include "released.h"
 
@@ -180,7 +180,7 @@ struct task_ctx {
 	int found;
 };
 
-/* A second reference of the same task is the callback's own. */
+/* The callback has its own reference of the same task. */
 static int acquire_again(__u32 index, struct task_ctx *ctx)
 {
 	struct task_struct *task;
@@ -228,7 +228,7 @@ int own_object_dropped_in_callback(struct __sk_buff *skb)
 	return sum;
 }
 
-/* A callback checks a pointer of its caller for NULL. Where it is NULL there is nothing to release. */
+/* A callback checks a pointer of its caller for NULL. If it is NULL there is nothing to release. */
 struct object_ctx {
 	struct object *object;
 	int seen;
@@ -335,7 +335,7 @@ int own_iterator_in_callback(struct __sk_buff *skb)
 	return sum;
 }
 
-/* The callback takes numbers from the iterator of its caller. */
+/* The callback reads numbers from its caller's iterator. */
 struct iterator_ctx {
 	struct bpf_iter_num it;
 	int sum;
@@ -387,7 +387,7 @@ int own_regions_in_callback(void *context)
 	return sum;
 }
 
-/* With interrupts off in the caller, too. */
+/* Also with interrupts off in the caller. */
 SEC("syscall")
 int own_regions_in_callback_with_irqs_off(void *context)
 {

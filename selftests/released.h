@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the programs own that release it in a callback or a function. */
+/* Objects of the tests that release them in a callback or a function. */
 #ifndef __RELEASED_H
 #define __RELEASED_H
 

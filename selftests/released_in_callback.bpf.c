@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A callback must not release what its caller owns: it may run any number of times, none included. None
- * of these programs may load. released.bpf.c has the nearest programs that do.
+ * A callback must not release what its caller owns, as it may run any number of times, including zero. None
+ * of these programs may load. released.bpf.c has similar valid ones.
  */
 #include "released.h"
 
@@ -28,7 +28,7 @@ int submit_in_callback(struct __sk_buff *skb)
 	return 0;
 }
 
-/* No run of the callback leaves the record to the caller. */
+/* If the callback does not run, the caller still has the record. */
 SEC("tc")
 int submit_in_callback_only(struct __sk_buff *skb)
 {
@@ -56,7 +56,7 @@ int discard_in_for_each(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A clone has the record of the dynptr that it was cloned from. */
+/* A clone shares the record of the dynptr that it was cloned from. */
 SEC("tc")
 int submit_clone_in_callback(struct __sk_buff *skb)
 {
@@ -151,7 +151,7 @@ int submit_in_inner_callback(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A callback keeps its own record: the second run would reserve over it. */
+/* A callback does not release its own record: the second run would overwrite it. */
 static int reserve(__u32 index, struct bpf_dynptr *record)
 {
 	bpf_ringbuf_reserve_dynptr(&ringbuf, 64, 0, record);
@@ -168,7 +168,7 @@ int reserve_in_callback(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A record that is no dynptr. */
+/* A record without a dynptr. */
 struct record_ctx {
 	__u64 *record;
 };
@@ -210,7 +210,7 @@ int record_kept_by_timer(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A global function does not know that the dynptr is a record's. */
+/* A global function does not know that the dynptr is of a record. */
 __noinline int submit_in_global(struct bpf_dynptr *record)
 {
 	bpf_ringbuf_submit_dynptr(record, 0);
@@ -298,7 +298,7 @@ int task_released_in_function_of_for_each(void *context)
 	return 0;
 }
 
-/* A callback looks at a pointer that may be NULL, and releases the task where it is not. */
+/* A callback checks a pointer for NULL, and releases the task if it is not NULL. */
 SEC("syscall")
 int unchecked_task_released_in_callback(void *context)
 {
@@ -535,7 +535,7 @@ int iterator_destroyed_in_function_of_callback(struct __sk_buff *skb)
 	return 0;
 }
 
-/* --- what is not a reference: RCU and preemption */
+/* --- not references: RCU and preemption */
 
 static int leave_rcu(__u32 index, void *ctx)
 {
@@ -552,7 +552,7 @@ int rcu_unlocked_in_callback(void *context)
 	return 0;
 }
 
-/* Only for a while, but the pointer has no protection any more. */
+/* Ended only for a while, but the pointer is no longer protected. */
 struct parent_ctx {
 	struct task_struct *parent;
 };
@@ -698,7 +698,7 @@ int irqs_restored_in_for_each(struct __sk_buff *skb)
 	return 0;
 }
 
-/* To the caller's flags the callback adds its own, and leaves them off; it has restored the wrong ones. */
+/* The callback saves flags in addition to its caller's, and restores the wrong ones. */
 static int exchange_flags(__u32 index, struct flags_ctx *ctx)
 {
 	bpf_local_irq_restore(&ctx->flags);

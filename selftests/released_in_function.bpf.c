@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A function may release what its caller owns, and then it is gone for both: none of these programs may
- * load. released.bpf.c has the nearest programs that do.
+ * A function may release what its caller owns, which then neither may use: none of these programs may load.
+ * released.bpf.c has similar valid ones.
  */
 #include "released.h"
 
@@ -81,7 +81,7 @@ int record_submitted_twice(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The clone is in the frame of the function, which submits the record of its caller. */
+/* The clone is in the frame of the function, which submits its caller's record. */
 static __noinline int submit_and_use_clone(struct bpf_dynptr *record)
 {
 	struct bpf_dynptr clone;
@@ -100,7 +100,7 @@ int clone_in_frame_of_function(struct __sk_buff *skb)
 	return submit_and_use_clone(&record);
 }
 
-/* The function submits by its own clone, and its caller has the record, and a slice. */
+/* The function submits by its own clone; its caller still has the record, and a slice. */
 static __noinline int submit_own_clone(struct bpf_dynptr *record)
 {
 	struct bpf_dynptr clone;
@@ -160,7 +160,7 @@ int slice_of_clone_between_frames(struct __sk_buff *skb)
 	return clone_and_submit_deeper(&record);
 }
 
-/* One path submits. */
+/* Only one path submits. */
 static __noinline void submit_some(struct bpf_dynptr *record, int really)
 {
 	if (really)
@@ -178,7 +178,7 @@ int record_submitted_on_one_path(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The frame of the function is gone, and with it the dynptr, but not the record. */
+/* The function's frame and its dynptr no longer exist, but the record does. */
 static __noinline int reserve_and_return(void)
 {
 	struct bpf_dynptr record;

@@ -5,8 +5,8 @@
  * program that faults in a loop must cost little." And: reports count towards the stream's
  * capacity, and "parallel reports never interleave".
  *
- * The scenarios note how many reports there are of each kind and place, where the text would be
- * too long to be looked at; the parser that the host uses, too, holds that each is whole.
+ * The scenarios note the number of reports of each kind and place instead of their text; they parse them
+ * with the host's parser, which accepts only complete reports.
  */
 #include "arena.h"
 
@@ -34,7 +34,7 @@ int one_more(void *ctx)
 	return fault_often(513);
 }
 
-/* The scenario runs the program, reads, runs it again, and reads: then reports come again. */
+/* The scenario runs the program, reads, runs it again, and reads: there are new reports. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __repeat(2)
 __scenario(reports)
@@ -44,8 +44,8 @@ int many_more(void *ctx)
 }
 
 /*
- * Takes a second or two (a test may take a minute), and does not keep its CPU from others: the
- * scenario holds that a thread that wants it now and then gets it.
+ * Takes a second or two (the limit is a minute), and must not monopolise its CPU: the scenario checks that
+ * a thread that needs the CPU regularly gets it.
  */
 SEC("syscall") __not_run_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(preemption)
@@ -54,7 +54,7 @@ int a_million(void *ctx)
 	return fault_often(1000 * 1000);
 }
 
-/* What the program prints itself is not counted, and not kept away. */
+/* Text that the program prints itself is neither counted nor suppressed. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports)
 int texts_go_on(void *ctx)
@@ -68,8 +68,8 @@ int texts_go_on(void *ctx)
 }
 
 /*
- * Of all kinds together. A dump that the program asks for is a text of its own, and not among
- * them.
+ * The limit is for all kinds together. A dump that the program requests is text of the program, and not
+ * counted.
  */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports)
@@ -87,7 +87,7 @@ out:
 	return 0;
 }
 
-/* In four threads at the same time. All that are counted together are what was made. */
+/* In four threads at the same time. The total count equals the number of faults. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(parallel_reports)
 int parallel_suppressed(void *ctx)
@@ -95,7 +95,7 @@ int parallel_suppressed(void *ctx)
 	return fault_often(1000);
 }
 
-/* The same while somebody reads: none is lost or counted twice. */
+/* As above with a concurrent reader: no report is lost or counted twice. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(reports_while_reading)
 int read_meanwhile(void *ctx)
@@ -103,7 +103,7 @@ int read_meanwhile(void *ctx)
 	return fault_often(1000);
 }
 
-/* Each report, dump and text of four threads is whole. */
+/* Every report, dump and text of four threads is complete. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(parallel_reports)
 int parallel(void *ctx)
@@ -119,7 +119,7 @@ int parallel(void *ctx)
 	return 0;
 }
 
-/* Of 4096 bytes, 4 are left: the report of a fault does not fit and is not printed in part. */
+/* 4 of 4096 bytes are left: the report of a fault does not fit, and no part of it is printed. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(limit_4096)
 int full(void *ctx)
@@ -135,9 +135,9 @@ int full(void *ctx)
 	return 0;
 }
 
-/* Reports take their part of 4096 bytes: behind them, a long text does not fit. */
+/* Reports use up room of the 4096 bytes: a long text does not fit after them. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
-__scenario(reports_within_4096)
+__scenario(reports_limit_4096)
 int fills(void *ctx)
 {
 	static const char text[] = TEXT_1000 "and twenty-three bytes\n";

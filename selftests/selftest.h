@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the selftest programs share: the attributes by which a test says how it wants to be run,
- * and the interface of the streams as a program sees it.
+ * Shared by all selftest programs: the attributes that describe how a test is run, and the kfuncs of the
+ * streams.
  *
- * Every program of an object is a test of its own, called <file>__<program>. It is loaded alone,
- * run once in the way that its type asks for, and then both of its streams are read. What a test
- * needs beyond that stands beside it, as an attribute, and nowhere else. The guest agent reads the
- * attributes from the object's BTF (decl tags).
+ * Every program of an object is a test of its own, called <file>__<program>. It is loaded alone, run once
+ * in the way that its type requires, and then both of its streams are read. Attributes next to the program
+ * describe everything else that a test needs; the guest agent reads them from the object's BTF (decl
+ * tags).
  *
- * A program prints what it tests to one stream and what the calls returned to the other, by name,
- * so that a snapshot can be read without this folder beside it.
+ * A program prints what it tests to one stream and the return values to the other, as errno names, so that
+ * a snapshot can be read without the source.
  */
 #ifndef __SELFTEST_H
 #define __SELFTEST_H
 
 /*
- * What vmlinux.h has of kfuncs depends on the pahole that made the kernel's types, and what it has of
- * elements on the kernel: mainline's are others. So both are declared below, and a program that needs
- * what its kernel lacks still compiles, and is refused.
+ * The kfuncs in vmlinux.h depend on the version of pahole, and its types of stream elements on the kernel:
+ * mainline's differ. So both are declared below, and a program that uses what its kernel lacks still
+ * compiles, but is rejected.
  */
 #define BPF_NO_KFUNC_PROTOTYPES
 #define bpf_stream_elem bpf_stream_elem___of_vmlinux
@@ -33,43 +33,43 @@ char _license[] SEC("license") = "GPL";
 
 #define __streams(key, value) __attribute__((btf_decl_tag("streams:" key "=" value)))
 
-/* not a test: loaded only with a test that names it by __load_with() */
+/* not a test: loaded only with tests that name it in __load_with() */
 #define __auxiliary __streams("auxiliary", "1")
-/* load this program of the same object too, and attach it where it can be attached */
+/* also load this program of the same object, and attach it if its type is attached */
 #define __load_with(prog) __streams("load_with", #prog)
 /* run n times instead of once */
 #define __repeat(n) __streams("repeat", #n)
-/* what makes an attached program run; the names stand in harness/guest/src/trigger.rs */
+/* what makes an attached program run; names are in harness/guest/src/trigger.rs */
 #define __trigger(name) __streams("trigger", #name)
-/* wait, for a bounded time, until the stream has given n bytes */
+/* wait, with a time limit, until the stream has given n bytes */
 #define __wait_stdout(n) __streams("wait_stdout", #n)
 #define __wait_stderr(n) __streams("wait_stderr", #n)
-/* more than load, run, read: harness/guest/src/scenario/<name>.rs */
+/* do more than load, run and read; names are in harness/guest/src/scenario.rs */
 #define __scenario(name) __streams("scenario", #name)
-/* run only where this is, several times for several; the names: harness/guest/src/feature.rs */
+/* skip the test unless this feature is available; names are in harness/guest/src/feature.rs */
 #define __requires(feature) __streams("requires", #feature)
 /*
- * mainline does otherwise, for this reason: there the test is run and its text shown beside ours
- * (make compare), but it is not held against the snapshot. Once mainline does the same, this is an
- * error.
+ * The result differs in mainline, for this reason: `make compare` runs the test there and shows its text
+ * next to that of the series, but does not compare it with the snapshot. It is an error if mainline's
+ * result no longer differs.
  */
 #define __not_in_mainline(reason) __streams("not_in_mainline", reason)
-/* the same on one architecture only: x86_64 or arm64 */
+/* as above, on one architecture only: x86_64 or arm64 */
 #define __not_in_mainline_on(arch, reason) __streams("not_in_mainline_on_" #arch, reason)
-/* the same, and there it is not even run: it would make mainline warn or die, or keep it busy for minutes */
+/* as above, but mainline must not run it: it would warn, crash, or be busy for minutes */
 #define __not_run_in_mainline(reason) __not_in_mainline(reason) __requires(series)
 
 /*
  * Every program is loaded a second time with BPF_F_TEST_STATE_FREQ, which makes the verifier store and
- * compare its states wherever it can; the second load is not run. It must end as the first one: accepted,
- * or rejected with the same errno and the same last message. Where it does not, the reason is here. Once
- * both end the same, this is an error.
+ * compare states wherever it can; the second load is not run. The verdicts must be equal: accepted, or
+ * rejected with the same errno and last message. A test where they differ gives the reason here. It is an
+ * error if they do not differ.
  */
 #define __state_freq_differs(reason) __streams("state_freq_differs", reason)
 
 /*
- * What libbpf's bpf_stream_printk() calls, and the five-parameter form, as programs that were built for
- * 6.18 and 6.19 call it.
+ * The kfunc behind libbpf's bpf_stream_printk(), and the five-parameter form that programs built for 6.18
+ * and 6.19 call.
  */
 extern int bpf_stream_vprintk(int stream_id, const char *fmt__str, const void *args, __u32 len__sz)
 	__weak __ksym;
@@ -78,7 +78,7 @@ extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const vo
 
 extern int bpf_stream_print_stack(int stream_id) __weak __ksym;
 
-/* The locks that fail where waiting could not end, and interrupts; held only where 0 is returned. */
+/* Resilient locks, which fail on deadlocks and timeouts, and interrupts; held only after a return of 0. */
 extern int bpf_res_spin_lock(struct bpf_res_spin_lock *lock) __weak __ksym;
 extern void bpf_res_spin_unlock(struct bpf_res_spin_lock *lock) __weak __ksym;
 extern int bpf_res_spin_lock_irqsave(struct bpf_res_spin_lock *lock, unsigned long *flags) __weak
@@ -88,7 +88,7 @@ extern void bpf_res_spin_unlock_irqrestore(struct bpf_res_spin_lock *lock, unsig
 extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
 extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
 
-/* Reading streams in a program; an element is what is taken out of one at a time. */
+/* Reading streams in a program, one element at a time. */
 struct bpf_mem_slice {
 	void *ptr;
 	__u32 len;
@@ -105,9 +105,9 @@ extern int bpf_dynptr_from_mem_slice(struct bpf_mem_slice *mem_slice, __u64 flag
 				     struct bpf_dynptr *dptr__uninit) __weak __ksym;
 
 /*
- * Calls a static function that is __attribute__((naked)) with one argument. Such a function says that
- * it has none: clang forgets the name of a parameter that only asm uses, and a parameter without a
- * name makes the kernel refuse all of an object's BTF.
+ * Calls a static naked function with one argument. Such a function is declared without parameters: clang
+ * omits the names of parameters that only asm uses, and the kernel rejects all of an object's BTF if a
+ * parameter has no name.
  */
 #define call_naked(function, argument)                                        \
 	({                                                                    \
@@ -122,7 +122,7 @@ extern int bpf_dynptr_from_mem_slice(struct bpf_mem_slice *mem_slice, __u64 flag
 		__result;                                                     \
 	})
 
-/* One line to each stream, which says where it comes from and where it belongs. */
+/* One line to each stream, with the printing context and the stream's name. */
 #define print_to_both(from)                                       \
 	({                                                        \
 		bpf_stream_printk(BPF_STDOUT, from " to stdout\n"); \
@@ -138,15 +138,15 @@ extern int bpf_dynptr_from_mem_slice(struct bpf_mem_slice *mem_slice, __u64 flag
 
 _Static_assert(sizeof(TEXT_1000) == 1000 + 1, "the text is as long as its name says");
 
-/* The errnos that a print can return, by their names: an array, as BPF has no jump tables. */
+/* Names of the errnos that a print can return: an array, as BPF has no jump tables. */
 static const char errno_names[][8] = {
 	[2] = "-ENOENT",  [7] = "-E2BIG",   [12] = "-ENOMEM", [14] = "-EFAULT",
 	[16] = "-EBUSY",  [22] = "-EINVAL", [28] = "-ENOSPC", [35] = "-EDEADLK",
 };
 
 /*
- * Ends a loop that has gone on for too long, by a jump to the label: the instruction may_goto,
- * whose name the assembler does not know for the CPU that the selftests are compiled for.
+ * May end a loop by a jump to the label. This is the instruction may_goto, whose name the assembler does
+ * not support for the CPU that the selftests are compiled for.
  */
 #define may_goto(label)                                                              \
 	asm volatile goto("1: .byte 0xe5; .byte 0;"                                  \
@@ -155,7 +155,7 @@ static const char errno_names[][8] = {
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What a print returned, as a text for %s. In 64 bits, where 6.12's verifier sees the bounds. */
+/* The result of a print as a text for %s. Uses 64 bits, so that the verifier of 6.12 sees the bounds. */
 static __always_inline const char *result(int ret)
 {
 	__u64 nr = -(__s64)ret;
@@ -169,8 +169,8 @@ static __always_inline const char *result(int ret)
 
 #if defined(__TARGET_ARCH_x86)
 /*
- * 6.12 keeps it among a CPU's hottest variables, later kernels by itself: one of the two is there. Its
- * highest bit is not of the count, a clock's interrupt can change it: whether to schedule.
+ * 6.12 has preempt_count in pcpu_hot, later kernels have a variable of its own: one of the two exists. The
+ * highest bit (need-resched) is not part of the count, and a timer interrupt can change it.
  */
 struct pcpu_hot___before_6_15 {
 	int preempt_count;
@@ -185,7 +185,7 @@ static __always_inline __u32 preempt_count(void)
 
 	if (&__preempt_count)
 		return *(const int *)bpf_this_cpu_ptr(&__preempt_count) & 0x7fffffff;
-	/* the verifier goes on here also where it is there */
+	/* the verifier checks this path even if the variable exists */
 	if (!&pcpu_hot)
 		return ~0;
 	hot = bpf_this_cpu_ptr(&pcpu_hot);
@@ -199,8 +199,8 @@ static __always_inline __u32 preempt_count(void)
 #endif
 
 /*
- * Wait, for half a minute at most, until another CPU, or what interrupts this one, makes it true. No
- * call in it is forbidden under a lock. (A bpf_for() goes round 1 << 23 times at most.)
+ * Waits for at most half a minute until the condition is true, by another CPU or an interrupt of this one.
+ * Only uses calls that are allowed under a lock. (A bpf_for() has at most 1 << 23 iterations.)
  */
 #define wait_until(condition)                                                      \
 	({                                                                         \
@@ -216,8 +216,8 @@ static __always_inline __u32 preempt_count(void)
 	})
 
 /*
- * A kernel that has it also counts how often interrupts are off, between softirqs and hardirqs. With its
- * type, so that it is looked for in BTF: one without is looked for in kallsyms, a quarter of a second.
+ * A kernel with this variable also counts local_irq_disable(), in bits between softirqs and hardirqs.
+ * Declared with its type, so that it is looked up in BTF: a lookup in kallsyms takes a quarter of a second.
  */
 extern const unsigned long local_interrupt_disable_state __weak __ksym;
 
@@ -231,7 +231,7 @@ static __always_inline bool is_in_hardirq(void)
 	return preempt_count() & 0x0f0000 << bits_between();
 }
 
-/* What the CPU was doing when the program ran (the fields of the kernel's linux/preempt.h). */
+/* The context in which the program runs (fields of the kernel's linux/preempt.h). */
 static __always_inline const char *context(void)
 {
 	__u32 count = preempt_count();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Slices and data pointers of a dynptr have the reference that keeps the memory. Several of them, of one
- * object or of several, may be arguments of one call. slices_rejected.bpf.c has what must not load.
+ * Slices and data pointers of a dynptr share the reference that keeps its memory. Several of them, of one
+ * object or of several, may be arguments of one call. slices_rejected.bpf.c has the invalid programs.
  */
 #include "released.h"
 
@@ -125,7 +125,7 @@ int slices_of_record_and_clone_in_one_call(struct __sk_buff *skb)
 	return sum;
 }
 
-/* Records that are no dynptrs have references, too. */
+/* Records without a dynptr also have references. */
 SEC("tc")
 int two_records_in_one_call(struct __sk_buff *skb)
 {
@@ -185,7 +185,7 @@ int slice_read_into_data(struct __sk_buff *skb)
 	return ret;
 }
 
-/* A record and what it keeps, in a call of a helper that has a dynptr of it. */
+/* A record and its slice, passed to a helper together with its dynptr. */
 SEC("tc")
 int slice_written_into_its_own_record(struct __sk_buff *skb)
 {
@@ -206,7 +206,7 @@ int slice_written_into_its_own_record(struct __sk_buff *skb)
 	return ret;
 }
 
-/* Two slices of one record, each the text of another record. */
+/* Two slices of one record, each copied to another record. */
 SEC("tc")
 int slice_output(struct __sk_buff *skb)
 {
@@ -253,14 +253,14 @@ int slices_of_two_elements_in_one_call(void *ctx)
 		ret = *second - copy[0];
 	}
 	bpf_stream_free_elem(one);
-	/* the other one is there still */
+	/* the other one is still valid */
 	if (second)
 		ret += *second;
 	bpf_stream_free_elem(other);
 	return ret;
 }
 
-/* --- what a release leaves alone */
+/* --- not affected by a release */
 
 SEC("tc")
 int slice_of_other_record_after_submit(struct __sk_buff *skb)
@@ -281,7 +281,7 @@ int slice_of_other_record_after_submit(struct __sk_buff *skb)
 	return ret;
 }
 
-/* The dynptr is another one now, and the record is still to be submitted: by its clone. */
+/* The dynptr was overwritten, but the record can still be submitted by its clone. */
 SEC("tc")
 int record_by_clone(struct __sk_buff *skb)
 {
@@ -303,7 +303,7 @@ int record_by_clone(struct __sk_buff *skb)
 	return ret;
 }
 
-/* A dynptr of a map's value has no reference: nothing ends with a record. */
+/* A dynptr of a map value has no reference: the release of a record does not end it. */
 SEC("tc")
 int slice_of_value_after_submit(struct __sk_buff *skb)
 {

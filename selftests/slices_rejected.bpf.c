@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Slices, data pointers and clones end with the reference that keeps their memory. None of these programs
- * may load; slices.bpf.c has the nearest ones that do, and released_in_function.bpf.c those with several
+ * may load; slices.bpf.c has similar valid ones, and released_in_function.bpf.c has programs with several
  * frames.
  */
 #include "released.h"
@@ -76,7 +76,7 @@ int clone_of_clone_after_submit(struct __sk_buff *skb)
 	return bpf_dynptr_size(&again);
 }
 
-/* The check for NULL comes after the release. */
+/* The NULL check comes after the release. */
 SEC("tc")
 int unchecked_slice_after_submit(struct __sk_buff *skb)
 {
@@ -92,7 +92,7 @@ int unchecked_slice_after_submit(struct __sk_buff *skb)
 	return *slice;
 }
 
-/* A slice on the stack ends as well. */
+/* A slice on the stack also ends. */
 SEC("tc")
 int spilled_slice_after_submit(struct __sk_buff *skb)
 {
@@ -111,7 +111,7 @@ int spilled_slice_after_submit(struct __sk_buff *skb)
 	return *spilled;
 }
 
-/* On one of two paths. The path that discards is walked second. */
+/* On one of two paths; the path that discards is verified second. */
 SEC("tc")
 int slice_after_discard_on_one_path(struct __sk_buff *skb)
 {
@@ -153,7 +153,7 @@ int first_slice_after_submit_of_its_record(struct __sk_buff *skb)
 	return sum;
 }
 
-/* It is the dynptr that releases its record. */
+/* The record is released through its dynptr only. */
 SEC("tc")
 int slice_submitted(struct __sk_buff *skb)
 {
@@ -184,7 +184,7 @@ int data_submitted(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The record has a reference, and is no object. */
+/* The record has a reference, but is not an object. */
 extern struct bpf_cpumask *bpf_cpumask_acquire(struct bpf_cpumask *cpumask) __weak __ksym;
 extern void bpf_cpumask_release(struct bpf_cpumask *cpumask) __weak __ksym;
 
@@ -227,7 +227,7 @@ int stack_acquired_as_cpumask(void *ctx)
 
 /* --- elements */
 
-/* No allocated object has a slice of memory for a dynptr, whatever its type's name. */
+/* No allocated object has a slice of memory for a dynptr, whatever the name of its type. */
 struct own_elem {
 	struct bpf_mem_slice mem_slice;
 };
@@ -254,7 +254,7 @@ int mem_slice_on_stack(void *ctx)
 	return bpf_dynptr_from_mem_slice(&slice, 0, &text);
 }
 
-/* A record's memory is no slice, though it has a reference. */
+/* A record's memory is not a slice, although it has a reference. */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int mem_slice_in_record(void *ctx)
 {

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything at once: prints from processes, timers and a tracing program on every CPU, readers,
- * other programs that are loaded and removed, and a limit that changes all the time. What was
- * accepted is read exactly once, and what was refused adds up.
+ * All kinds of writers and readers at once: prints from processes, timers and a tracing program on every
+ * CPU, readers, other programs that are loaded and freed, and a limit that changes all the time. Accepted
+ * lines are read exactly once, and refused lines are counted.
  *
- * Every line names its writer and its number with that writer, in 16 bytes. A writer is never in
- * two contexts at once, so it counts for itself; a number is used again when its line was refused.
+ * Every line has its writer and its number, in 16 bytes. A writer is never in two contexts at once, so its
+ * counter needs no atomics; a number is used again if its line was refused.
  */
 #include "selftest.h"
 
-/* As many as base.config has CPUs. */
+/* The maximum number of CPUs (NR_CPUS in base.config). */
 #define CPUS 8
 
-/* The kinds of writers; one of each kind a CPU, whose number is added. */
+/* The kinds of writers; each has one writer per CPU, whose number is added. */
 enum { PROCESS = 0, TIMER = CPUS, TRACING = 2 * CPUS, WRITERS = 3 * CPUS };
 
-/* What the scenario asks for (guest/src/scenario/stress/order.rs). */
+/* Request of the scenario (guest/src/scenario/stress/command.rs). */
 enum { PRINT, START_TIMER, STOP_TIMERS, TELL };
 
 struct order {
 	__u32 what;
 	__u32 writer; /* of PRINT and TELL */
-	/* filled in by TELL */
+	/* set by TELL */
 	__u32 tried;
 	__u32 accepted;
 	__u32 refused;
@@ -33,7 +33,7 @@ struct writer {
 	__u32 refused;
 };
 
-/* One more bit than there are writers: the verifier sees the bounds of a masked index. */
+/* A power of two above the number of writers: the verifier sees the bounds of a masked index. */
 static struct writer writers[32];
 
 /* Numbers have seven digits. */
@@ -137,7 +137,7 @@ static __noinline int carry_out(struct order *order)
 	return -1;
 }
 
-/* Runs with the lock of a run queue held and IRQs off, whenever a CPU changes to another task. */
+/* Runs with a runqueue lock held and IRQs off, at every task switch of a CPU. */
 SEC("tp_btf/sched_switch")
 __auxiliary
 int tracing(void *ctx)
@@ -147,7 +147,7 @@ int tracing(void *ctx)
 	return 0;
 }
 
-/* What is loaded, run and removed meanwhile; nobody reads what it prints. */
+/* A program that is loaded, run and freed repeatedly; its text is not read. */
 SEC("syscall")
 __auxiliary
 int passing(void *ctx)
@@ -159,7 +159,7 @@ int passing(void *ctx)
 	return 0;
 }
 
-/* The scenario lasts a second, or as many as STRESS says. */
+/* The scenario takes a second, or STRESS seconds. */
 SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __load_with(tracing)
 __load_with(passing)
@@ -169,12 +169,12 @@ int stress(struct order *order)
 	return carry_out(order);
 }
 
-/* The same where every third allocation that may not wait fails. */
+/* As above, with a third of the atomic allocations failing. */
 SEC("syscall")
 __requires(fault_injection)
 __load_with(tracing)
 __load_with(passing)
-__scenario(stress_without_memory)
+__scenario(stress_alloc_failures)
 int stress_without_memory(struct order *order)
 {
 	return carry_out(order);

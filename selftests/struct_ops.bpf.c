@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * "kfuncs for programs: all program types": a struct_ops program prints to both of its streams. It
- * belongs to bpf_dummy_ops, the kernel's own operations for tests, and is run by
- * BPF_PROG_TEST_RUN with a context of one zero, its argument.
+ * implements bpf_dummy_ops, the kernel's operations for tests, and is run by BPF_PROG_TEST_RUN with one
+ * zero as its argument.
  */
 #include "selftest.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Streams: two a program (main program's, shared by its subprograms)": what subprograms and
- * callbacks print is found in the streams of the program that they belong to, in the order in
- * which it was printed.
+ * "Streams: two a program (main program's, shared by its subprograms)": subprograms and callbacks
+ * print to the streams of the program that they belong to, and the texts are in the order of the
+ * prints.
  */
 #include "selftest.h"
 

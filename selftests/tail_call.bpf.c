@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Streams: two a program": a program that is reached by a tail call is a program of its own, and
- * what it prints goes to its own streams, not to those of the program that called it.
+ * "Streams: two a program": the target of a tail call is a program of its own, and prints to its own
+ * streams, not to those of the calling program.
  */
 #include "selftest.h"
 

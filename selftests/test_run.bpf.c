@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "kfuncs for programs: all program types": every type that BPF_PROG_TEST_RUN can run prints to
- * both of its streams. What a program returns is the value that its type takes for "go on".
+ * "kfuncs for programs: all program types": every type that BPF_PROG_TEST_RUN supports prints to both of
+ * its streams. Each program returns the value that means "continue" for its type.
  */
 #include "selftest.h"
 

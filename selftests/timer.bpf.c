@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "From any context: softirq": the callback of a timer prints into the streams of the program that
- * started it, also when that program has returned.
+ * "From any context: softirq": a timer callback prints to the streams of the program that started the
+ * timer, even after that program has returned.
  */
 #include "selftest.h"
 

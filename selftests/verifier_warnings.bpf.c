@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rejected, and for a reason that the program has given: the verifier must neither warn on the console nor
- * call the reason an internal error.
+ * Rejected for an error of the program: the verifier must neither warn on the console nor report an
+ * internal error.
  */
 #include "released.h"
 
-/* No reference, and not even a task at that offset. */
+/* Not a reference, and not even a task at that offset. */
 SEC("syscall")
 int task_released_at_offset(void *ctx)
 {
@@ -13,7 +13,7 @@ int task_released_at_offset(void *ctx)
 	return 0;
 }
 
-/* A callback of a timer that has a tail call, in code that is never run. */
+/* A timer callback with a tail call, in unreachable code. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "poll()/epoll on the prog fd: EPOLLIN = stdout has text, EPOLLPRI = stderr has text": never
- * EPOLLHUP, as the fd holds the program; no wake-up is lost, whatever the order of print and poll and
- * whatever the context, and who prints does not pay for those who wait.
+ * "poll()/epoll on the prog fd: EPOLLIN = stdout has text, EPOLLPRI = stderr has text": never EPOLLHUP, as
+ * the fd keeps the program; no wake-up is lost, in any order of print and poll and in any context, and
+ * waiters do not slow down prints.
  */
 #include "selftest.h"
 
-/* The agent's process; it sets this before the object is loaded. */
+/* The agent's process; the agent sets it before the object is loaded. */
 const volatile __u32 target_tgid;
 
-/* How many lines the scenario wants (guest/src/scenario/poll.rs). */
+/* Number of lines to print, set by the scenario (guest/src/scenario/poll.rs). */
 struct wanted {
 	__u32 stdout_lines;
 	__u32 stderr_lines;
@@ -27,7 +27,7 @@ static __always_inline int print_wanted(struct wanted *wanted)
 	return err;
 }
 
-/* What poll and epoll say at once, as text comes and goes. */
+/* The events that poll and epoll return as text is printed and read. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(poll_states)
 int states(struct wanted *wanted)
@@ -35,7 +35,7 @@ int states(struct wanted *wanted)
 	return print_wanted(wanted);
 }
 
-/* Never ready, and no error: a program that can have nothing to say. */
+/* A program that cannot print is never ready, which is not an error. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __scenario(poll_states)
 int without_streams(struct wanted *wanted)
@@ -50,15 +50,15 @@ int edge_triggered(struct wanted *wanted)
 	return print_wanted(wanted);
 }
 
-/* The print comes first, and then who waits for it. */
+/* Waiting begins after the print. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(poll_late)
+__scenario(poll_after_print)
 int late(struct wanted *wanted)
 {
 	return print_wanted(wanted);
 }
 
-/* Again and again, one prints while another is about to wait. */
+/* Repeatedly, one thread prints while another is about to wait. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
 __requires(two_cpus)
 __scenario(poll_wake_ups)
@@ -67,17 +67,17 @@ int wake_ups(struct wanted *wanted)
 	return print_wanted(wanted);
 }
 
-/* A thousand wait, ten thousand prints: each who waits is woken, and the prints are as fast. */
+/* 1000 waiters and 10000 prints: each waiter is woken, and the prints do not slow down. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(poll_crowd)
+__scenario(poll_many_waiters)
 int crowd(struct wanted *wanted)
 {
 	return print_wanted(wanted);
 }
 
-/* The program is freed with its wake-up under way. */
+/* The program is freed while its wake-up is pending. */
 SEC("syscall") __not_in_mainline("nobody can wait for text by poll or epoll")
-__scenario(poll_freed)
+__scenario(poll_prog_free)
 int freed(struct wanted *wanted)
 {
 	return print_wanted(wanted);
@@ -85,7 +85,7 @@ int freed(struct wanted *wanted)
 
 static __u32 seen;
 
-/* A print in an NMI wakes a task that sleeps. */
+/* A print in an NMI wakes a sleeping task. */
 SEC("tp_btf/nmi_handler") __not_in_mainline("nobody can wait for text by poll or epoll")
 __requires(injected_nmi)
 __scenario(poll_nmi)
@@ -98,12 +98,12 @@ int BPF_PROG(nmi, void *handler, s64 delta_ns, int handled)
 }
 
 /*
- * A CPU prints on its way out, when it dies for RCU: after it ran its irq_works for the last time,
- * so that what it queued would not be run before it is back. (Tracepoints leave such CPUs out.)
+ * A CPU prints while it goes offline, after it has run its irq_works for the last time, so that queued work
+ * would not run until it is back. (Tracepoints are disabled on such CPUs.)
  */
 SEC("fentry/rcutree_dying_cpu") __not_in_mainline("nobody can wait for text by poll or epoll")
 __requires(cpu_hotplug)
-__scenario(cpu_hotplug)
+__scenario(cpu_offline)
 int BPF_PROG(dying_cpu, unsigned int cpu)
 {
 	bpf_stream_printk(BPF_STDOUT, "said by the CPU that goes: %s\n",
@@ -111,10 +111,10 @@ int BPF_PROG(dying_cpu, unsigned int cpu)
 	return 0;
 }
 
-/* The same on its way in, before it is online. */
+/* As above while it comes online. */
 SEC("fentry/sched_cpu_starting") __not_in_mainline("nobody can wait for text by poll or epoll")
 __requires(cpu_hotplug)
-__scenario(plugged_in)
+__scenario(cpu_online)
 int BPF_PROG(starting_cpu, unsigned int cpu)
 {
 	bpf_stream_printk(BPF_STDOUT, "said by the CPU that comes: %s\n",

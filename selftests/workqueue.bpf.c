@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "From any context: process": the callback of a work queue, a task of the kernel, prints into the
- * streams of the program that started it. What sets the callback is also the one kfunc that was given
- * the calling program before streams came: this holds that it still is.
+ * "From any context: process": a workqueue callback, run by a kernel thread, prints to the streams of the
+ * program that started it. The kfunc that sets the callback is also the only one that got the calling
+ * program as an argument before streams existed: this tests that it still does.
  */
 #include "workqueue.h"
 

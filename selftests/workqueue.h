@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The kfuncs of a work queue, by the names that 7.x has for them. */
+/* The kfuncs of a workqueue, by their names in 7.x. */
 #ifndef __WORKQUEUE_H
 #define __WORKQUEUE_H
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the programs of `make bench` share. Each takes the cost of one operation, and is run under
- * `-icount shift=0` on one CPU, where a nanosecond of the guest is one instruction: so what a program
- * returns does not depend on the machine's speed. It returns thousandths of an instruction,
- * or a negative number where the operation did not do what is to be measured.
+ * Shared by the programs of `make bench`. Each measures the cost of one operation, and runs under `-icount
+ * shift=0` on one CPU, where one nanosecond of guest time is one instruction: the result does not depend
+ * on the speed of the machine. It is in thousandths of an instruction, or negative if the operation
+ * failed.
  *
- * The scenario runs a program several times, reads what it printed after each, and takes the least:
- * an interrupt of the clock can only add to it.
+ * The scenario runs a program several times, reads its text after each run, and takes the minimum: a timer
+ * interrupt only adds to the cost.
  */
 #ifndef __BENCH_H
 #define __BENCH_H
 
 #include "../selftest.h"
 
-/* Nothing but the loop is taken off: the operation's own arguments belong to it. */
+/* Subtracts the cost of the loop only: the operation's arguments are part of its cost. */
 #define cost(turns, operation)                                       \
 	({                                                           \
 		__u64 __begin, __empty, __took;                      \
@@ -31,10 +31,10 @@
 		(int)((__took - __empty) * 1000 / (turns));          \
 	})
 
-/* How often an operation is repeated: the clock itself costs something. */
+/* Number of repetitions, to hide the cost of reading the clock. */
 #define TURNS 256
 
-/* What a print costs that works: one after the others says whether they had room. */
+/* The cost of a successful print: the last result shows whether all had room. */
 #define print_cost(print)                                             \
 	({                                                            \
 		int __cost = cost(TURNS, print), turn = TURNS;        \

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading from BPF itself: taking an element of text off one's own stream, and giving it back. */
+/* Reading from BPF: takes an element of the program's own stream, and frees it. */
 #include "bench.h"
 
 SEC("syscall")

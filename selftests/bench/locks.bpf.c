@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Taking a lock that nobody holds, and giving it back. */
+/* Acquires an uncontended lock, and releases it. */
 #include "bench.h"
 
 struct {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The other ways of a program to say something, beside which prints to streams stand. */
+/* Other ways for a program to print, as a comparison with streams. */
 #include "bench.h"
 
-/* Into the one buffer of the machine's, of which the oldest is lost. */
+/* To the global trace buffer, which overwrites its oldest text. */
 SEC("syscall")
 __scenario(bench)
 int printk_of_three_integers(void *ctx)
@@ -10,7 +10,7 @@ int printk_of_three_integers(void *ctx)
 	return print_cost(bpf_printk("three integers %d %d %d in a text", turn, turn * 2, 1));
 }
 
-/* Room for the prints of all rounds, as nobody reads. */
+/* Room for the prints of all rounds, as there is no reader. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);

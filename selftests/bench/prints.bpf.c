@@ -37,7 +37,7 @@ int twelve_arguments(void *ctx)
 					    4, 5, 6, 7, 8, 9, 10, 11, 12));
 }
 
-/* Nobody reads while it is filled, so that all prints that count are refused. */
+/* There is no reader while it is filled, so all measured prints are refused. */
 SEC("syscall")
 __scenario(bench)
 int into_full_stream(void *ctx)

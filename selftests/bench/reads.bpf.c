@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it costs to read 1 MiB of lines of 100 bytes, system calls included. It is printed in parts,
- * each small enough for mainline's streams; only the reads count.
+ * The cost of reading 1 MiB of lines of 100 bytes, including system calls. Printed in parts that fit
+ * mainline's streams; only the reads are measured.
  */
 #include "bench.h"
 
@@ -16,20 +16,20 @@ static __always_inline int print_lines(void)
 }
 
 SEC("syscall")
-__scenario(bench_reads_of_4k)
+__scenario(bench_reads_4k)
 int mebibyte_in_4_kib(void *ctx)
 {
 	return print_lines();
 }
 
 SEC("syscall")
-__scenario(bench_reads_of_64k)
+__scenario(bench_reads_64k)
 int mebibyte_in_64_kib(void *ctx)
 {
 	return print_lines();
 }
 
-/* What it costs to read a kibibyte of what has piled up, from 1 KiB to 64 MiB of it. */
+/* The cost of reading one KiB of a backlog, from 1 KiB to 64 MiB of unread text. */
 SEC("syscall")
 __scenario(bench_backlog)
 int backlog(void *ctx)

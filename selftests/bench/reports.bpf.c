@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel's own reports cost, and the loops that it watches. */
+/* The cost of the kernel's reports, and of loops with may_goto. */
 #include "bench.h"
 #include "../arena.h"
 
@@ -13,10 +13,10 @@ int arena_fault(void *ctx)
 	return cost(64, asm volatile("r1 = *(u64 *)(%0 + 0)" : : "r"(pointer) : "r1", "memory"));
 }
 
-/* The verifier is not to know how often the loop goes round: it would follow every turn. */
+/* Hides the number of iterations from the verifier, which would follow each of them. */
 int first_turn, last_turn = 1 << 20;
 
-/* A turn of a loop, with what it counts. */
+/* One iteration of a loop, with its counter. */
 SEC("syscall")
 __scenario(bench)
 int may_goto_turn(void *ctx)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What many CPUs that print at the same time come to, in real time, and what a record takes of memory;
- * `make bench` takes both. The scenarios run the programs on 1, 2, 4 and 8 CPUs for half a second each;
- * a CPU reads after each run what is there, so that a stream is never full for long.
+ * Throughput of many CPUs that print at the same time, and the memory that a record takes, for `make
+ * bench`. The scenarios run the programs on 1, 2, 4 and 8 CPUs for half a second each; each CPU reads the
+ * stream after each run, so that it is never full for long.
  */
 #include "../selftest.h"
 
@@ -27,7 +27,7 @@ int one_stream(void *ctx)
 	return print_lines();
 }
 
-/* Each CPU prints to the stream of a program of its own. */
+/* Each CPU prints to the stream of its own program. */
 SEC("syscall")
 __scenario(scale_own_streams)
 int own_streams(void *ctx)
@@ -35,7 +35,7 @@ int own_streams(void *ctx)
 	return print_lines();
 }
 
-/* 3000 records of 16 bytes; the scenario has many programs do that, and nobody reads. */
+/* 3000 records of 16 bytes, without a reader; the scenario runs many such programs. */
 SEC("syscall")
 __scenario(scale_memory)
 int memory_of_a_record(void *ctx)

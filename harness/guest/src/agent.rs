@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The agent's whole run: start, every test, end.
+//! Runs all tests and reports them: start, one event per test, end.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::lockdep;
 use crate::test;
 use crate::test_progs;
 
-/// Runs every test of the tests and reports it over the channel.
+/// Runs every test of the set and reports it over the channel.
 pub fn run(tests: &TestSet) -> Result<()> {
     let headroom = Headroom::at_start()?;
     let names = tests.tests.iter().map(|c| c.name.clone()).collect();
@@ -33,7 +33,7 @@ pub fn run_test_progs(program: &Path) -> Result<()> {
     })
 }
 
-/// Announces the tests, has `run` run each by its place, and reports.
+/// Sends `start`, calls `run` with the index of each test, and sends the reports and `end`.
 fn run_each(
     names: Vec<String>,
     empty_objects: &[String],
@@ -46,8 +46,8 @@ fn run_each(
         let report = run(index, &mut channel);
         channel.send(&FromGuest::Test(report))?;
     }
-    lockdep::tell_if_off();
-    kcsan::tell_if_blind();
+    lockdep::warn_if_off();
+    kcsan::warn_if_inactive();
     channel.send(&FromGuest::End {
         tests: names.len(),
         leaks: kmemleak::scan()?,

@@ -15,25 +15,25 @@ usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--timeout-scale N] [-
                          [--list]
        bpf-streams-guest --test-progs PROGRAM
 
-  --objects DIR   folder of the *.bpf.o files (default: /objects)
-  --filter REGEX  only the tests whose name matches
-  --timeout-scale N  factor for time limits, relative to a plain kernel (default: 1)
-  --stress SECONDS  how long a stress test goes on (default: 1)
-  --bpftool       read the streams by bpftool where a test is only run and read
-  --list          print the names of the tests instead of running them
-  --test-progs PROGRAM  run the tests of this test_progs of the kernel's tree, and no objects";
+  --objects DIR   directory of the *.bpf.o files (default: /objects)
+  --filter REGEX  run only tests whose name matches
+  --timeout-scale N  multiply all time limits by N (default: 1)
+  --stress SECONDS  duration of a stress test (default: 1)
+  --bpftool       read the streams of plain tests with bpftool
+  --list          print the names of the tests and exit
+  --test-progs PROGRAM  run the tests of the kernel tree's test_progs instead of objects";
 
-/// What the agent was asked to do.
+/// The parsed command line.
 pub struct Args {
-    /// Folder of the `*.bpf.o` files.
+    /// Directory of the `*.bpf.o` files.
     pub objects: PathBuf,
-    /// Only tests whose name matches.
+    /// Run only tests whose name matches.
     pub filter: Option<Regex>,
-    /// What holds for the whole run.
+    /// Settings of the whole run.
     pub settings: Settings,
-    /// Print the names of the tests and stop.
+    /// Print the names of the tests and exit.
     pub list: bool,
-    /// Run the tests of this program instead of objects.
+    /// Run the tests of this program instead of the objects.
     pub test_progs: Option<PathBuf>,
 }
 
@@ -51,7 +51,7 @@ pub fn parse() -> Result<Args> {
         match arg {
             Arg::Long("objects") => args.objects = parser.value()?.into(),
             Arg::Long("filter") => args.filter = Some(regex(&parser.value()?.string()?)?),
-            Arg::Long("timeout-scale") => args.settings.patience = parser.value()?.parse()?,
+            Arg::Long("timeout-scale") => args.settings.timeout_scale = parser.value()?.parse()?,
             Arg::Long("stress") => {
                 args.settings.stress = Duration::from_secs(parser.value()?.parse()?);
             }
@@ -69,5 +69,5 @@ pub fn parse() -> Result<Args> {
 }
 
 fn regex(text: &str) -> Result<Regex> {
-    Regex::new(text).with_context(|| format!("`{text}` is no regular expression"))
+    Regex::new(text).with_context(|| format!("`{text}` is not a regular expression"))
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Giving up capabilities for a while.
+//! Drops capabilities for a while.
 
 use std::io;
 
 use anyhow::{Result, ensure};
 
-/// Configuring networks; what programs for packets need.
+/// For network configuration and programs that process packets.
 pub const CAP_NET_ADMIN: u32 = 12;
-/// Loading programs and creating maps.
+/// For loading programs and creating maps.
 pub const CAP_BPF: u32 = 39;
 
-/// Layout and number of the kernel's third version of the interface: two words of 32 bits a set.
+/// `_LINUX_CAPABILITY_VERSION_3`: each set is two words of 32 bits.
 const VERSION_3: u32 = 0x2008_0522;
 
 #[repr(C)]
@@ -27,7 +27,7 @@ struct Word {
     inheritable: u32,
 }
 
-/// Does `work` with none but these capabilities in effect in this thread.
+/// Calls `work` with only these capabilities effective in this thread.
 pub fn with_only<T>(kept: &[u32], work: impl FnOnce() -> T) -> Result<T> {
     let before = get()?;
     let mut less = before;
@@ -58,7 +58,7 @@ fn call(number: libc::c_long, words: *mut Word) -> Result<()> {
         version: VERSION_3,
         pid: 0,
     };
-    // SAFETY: the header and the two words have the layout that version 3 asks for.
+    // SAFETY: the header and the two words have the layout of version 3.
     let ret = unsafe { libc::syscall(number, &raw mut header, words) };
     ensure!(ret == 0, "capget or capset: {}", io::Error::last_os_error());
     Ok(())

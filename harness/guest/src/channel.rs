@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest's end of the channel: one virtio-serial port, one JSON object a line.
+//! The guest's end of the channel: one virtio-serial port, one JSON object per line.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -16,7 +16,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Opens the port that is named [`PORT`].
+    /// Opens the port named [`PORT`].
     pub fn open() -> Result<Channel> {
         let device = find_port()?;
         let port = OpenOptions::new()
@@ -29,7 +29,7 @@ impl Channel {
         })
     }
 
-    /// Writes one line. Returns when the host has taken it.
+    /// Writes one line. Returns when the host has read it.
     pub fn send(&mut self, message: &FromGuest) -> Result<()> {
         let mut line = serde_json::to_vec(message).context("cannot encode a line")?;
         line.push(b'\n');
@@ -39,7 +39,7 @@ impl Channel {
             .context("cannot write to the channel")
     }
 
-    /// Asks the host to do what only it can do, and waits until it is done.
+    /// Sends a request to the host and waits for the answer.
     pub fn request(&mut self, request: Request) -> Result<()> {
         self.send(&FromGuest::Request { request })?;
         let mut line = String::new();
@@ -47,27 +47,28 @@ impl Channel {
             .read_line(&mut line)
             .context("cannot read the host's answer")?;
         match serde_json::from_str(&line)
-            .with_context(|| format!("the host answered {line:?} to {request:?}"))?
+            .with_context(|| format!("invalid answer {line:?} of the host to {request:?}"))?
         {
             FromHost::Done => Ok(()),
-            FromHost::Refused { reason } => bail!("the host refused {request:?}: {reason}"),
+            FromHost::Refused { reason } => bail!("the host rejected {request:?}: {reason}"),
         }
     }
 }
 
-/// The device of the port that is named [`PORT`]; without udev nothing else tells the ports apart.
+/// The device of the port named [`PORT`]. Without udev only sysfs has the names.
 fn find_port() -> Result<PathBuf> {
-    let entries = fs::read_dir(PORTS)
-        .with_context(|| format!("{PORTS} is missing: has the kernel CONFIG_VIRTIO_CONSOLE?"))?;
+    let entries = fs::read_dir(PORTS).with_context(|| {
+        format!("cannot list {PORTS}: does the kernel have CONFIG_VIRTIO_CONSOLE?")
+    })?;
     let mut others = Vec::new();
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot list {PORTS}"))?;
-        // a port without a name has an empty file, or none
+        // a port without a name has an empty `name` file, or none
         let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
         if name.trim_end() == PORT {
             return Ok(Path::new("/dev").join(entry.file_name()));
         }
         others.push(name.trim_end().to_owned());
     }
-    bail!("no virtio-serial port is named {PORT}; there are {others:?}")
+    bail!("no virtio-serial port is named {PORT}; found {others:?}")
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A command that goes on while what it says is read.
+//! A child process whose output is read while it runs.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,33 +12,33 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::settings;
 use crate::stream::Stream;
 
-/// As long as anything may take that is waited for. Several bpftools that follow a program have a
-/// chance to find it gone every four seconds, and may miss some where the machine is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for every wait. A `bpftool --follow` checks every four seconds whether its program
+/// still exists, and may miss several checks on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// As much as a pipe takes.
-const PIECE: usize = 64 << 10;
+/// Capacity of a pipe.
+const PIPE_SIZE: usize = 64 << 10;
 
-/// A command that was started; it is killed when this is dropped.
+/// A running command. Dropping it kills the command.
 #[derive(Debug)]
-pub struct Running {
+pub struct ChildProcess {
     child: Child,
     stdout: Pipe,
     stderr: Pipe,
 }
 
-/// One of its streams.
+/// A pipe from the command.
 #[derive(Debug, Default)]
 struct Pipe {
-    /// Until it has ended.
+    /// `None` after the end of the stream.
     file: Option<File>,
-    /// What was read and not taken.
-    said: Vec<u8>,
+    /// Bytes that were read and not consumed by the caller.
+    unread: Vec<u8>,
 }
 
-impl Running {
+impl ChildProcess {
     /// Starts the command.
-    pub fn start(command: &mut Command) -> Result<Running> {
+    pub fn start(command: &mut Command) -> Result<ChildProcess> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -47,46 +47,46 @@ impl Running {
             .with_context(|| format!("cannot start {command:?}"))?;
         let stdout = Pipe::new(child.stdout.take());
         let stderr = Pipe::new(child.stderr.take());
-        Ok(Running {
+        Ok(ChildProcess {
             child,
             stdout,
             stderr,
         })
     }
 
-    /// What it has said and nobody has taken; may be emptied.
-    pub fn said(&mut self, stream: Stream) -> &mut Vec<u8> {
-        &mut self.pipe(stream).said
+    /// Bytes that were read and not consumed yet; the caller removes what it consumes.
+    pub fn unread(&mut self, stream: Stream) -> &mut Vec<u8> {
+        &mut self.pipe(stream).unread
     }
 
-    /// Waits, for a bounded time, until so many bytes were said and not taken.
-    pub fn hear(&mut self, stream: Stream, wanted: usize) -> Result<()> {
-        self.hear_until(stream, |said| said.len() >= wanted)
+    /// Waits until at least `wanted` bytes are unread.
+    pub fn wait_for_bytes(&mut self, stream: Stream, wanted: usize) -> Result<()> {
+        self.wait_until(stream, |unread| unread.len() >= wanted)
     }
 
-    /// The same, until a line was said to its end.
-    pub fn hear_line(&mut self, stream: Stream) -> Result<()> {
-        self.hear_until(stream, |said| said.ends_with(b"\n"))
+    /// Waits until the unread bytes end with a newline.
+    pub fn wait_for_line(&mut self, stream: Stream) -> Result<()> {
+        self.wait_until(stream, |unread| unread.ends_with(b"\n"))
     }
 
-    fn hear_until(&mut self, stream: Stream, is_enough: impl Fn(&[u8]) -> bool) -> Result<()> {
+    fn wait_until(&mut self, stream: Stream, is_enough: impl Fn(&[u8]) -> bool) -> Result<()> {
         let begun = Instant::now();
-        while !is_enough(self.said(stream)) {
+        while !is_enough(self.unread(stream)) {
             ensure!(
                 self.pipe(stream).file.is_some(),
                 "the command has ended: {}",
                 self.transcript()
             );
-            self.listen(self.rest(begun)?)?;
+            self.read_within(self.remaining(begun)?)?;
         }
         Ok(())
     }
 
-    /// Waits at most that long for something to be said, and reads it.
-    pub fn listen(&mut self, patience: Duration) -> Result<()> {
+    /// Waits at most `timeout` for output, and reads it.
+    pub fn read_within(&mut self, timeout: Duration) -> Result<()> {
         let mut fds = [self.stdout.poll_fd(), self.stderr.poll_fd()];
-        let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: two elements, valid for reads and writes; a negative fd is left out.
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: two elements, valid for reads and writes; poll ignores a negative fd.
         let ret = unsafe { libc::poll(fds.as_mut_ptr(), 2, millis) };
         if ret < 0 {
             let error = io::Error::last_os_error();
@@ -104,9 +104,10 @@ impl Running {
         Ok(())
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: i32) -> Result<()> {
-        // SAFETY: takes numbers only; the child was not waited for, so the number is still its own.
+        // SAFETY: takes numbers only; the child has not been waited for, so the PID is still its
+        // own.
         let ret = unsafe { libc::kill(self.pid()?, signal) };
         ensure!(
             ret == 0,
@@ -116,7 +117,7 @@ impl Running {
         Ok(())
     }
 
-    /// Stops it, and comes back when it stands still.
+    /// Stops the command with SIGSTOP and waits until it is stopped.
     pub fn stop(&self) -> Result<()> {
         self.signal(libc::SIGSTOP)?;
         let mut status = 0;
@@ -129,27 +130,27 @@ impl Running {
         Ok(())
     }
 
-    /// Lets it go on.
-    pub fn go_on(&self) -> Result<()> {
+    /// Continues a stopped command.
+    pub fn resume(&self) -> Result<()> {
         self.signal(libc::SIGCONT)
     }
 
-    /// Reads its stream no more.
+    /// Closes this end of the stream's pipe.
     pub fn close(&mut self, stream: Stream) {
         self.pipe(stream).file = None;
     }
 
-    /// Reads all that it says and waits, for a bounded time, until it ends.
-    pub fn end(&mut self) -> Result<ExitStatus> {
+    /// Reads all output until the command ends, and returns its exit status.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
         let begun = Instant::now();
         while self.stdout.file.is_some() || self.stderr.file.is_some() {
-            self.listen(self.rest(begun)?)?;
+            self.read_within(self.remaining(begun)?)?;
         }
         self.child.wait().context("cannot wait for the command")
     }
 
     fn pid(&self) -> Result<libc::pid_t> {
-        libc::pid_t::try_from(self.child.id()).context("a process with an odd number")
+        libc::pid_t::try_from(self.child.id()).context("the PID of the command is out of range")
     }
 
     fn pipe(&mut self, stream: Stream) -> &mut Pipe {
@@ -159,13 +160,13 @@ impl Running {
         }
     }
 
-    fn rest(&self, begun: Instant) -> Result<Duration> {
-        let patience = settings::patient(PATIENCE);
-        match patience.checked_sub(begun.elapsed()) {
-            Some(rest) => Ok(rest),
+    fn remaining(&self, begun: Instant) -> Result<Duration> {
+        let timeout = settings::scaled(TIMEOUT);
+        match timeout.checked_sub(begun.elapsed()) {
+            Some(remaining) => Ok(remaining),
             None => bail!(
-                "the command goes on after {} s: {}",
-                patience.as_secs(),
+                "the command is still running after {} s: {}",
+                timeout.as_secs(),
                 self.transcript()
             ),
         }
@@ -173,14 +174,14 @@ impl Running {
 
     fn transcript(&self) -> String {
         format!(
-            "it said `{}` and `{}`",
-            String::from_utf8_lossy(&self.stdout.said),
-            String::from_utf8_lossy(&self.stderr.said)
+            "stdout `{}`, stderr `{}`",
+            String::from_utf8_lossy(&self.stdout.unread),
+            String::from_utf8_lossy(&self.stderr.unread)
         )
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         // both fail only for a child that has ended
         let _ = self.child.kill();
@@ -192,7 +193,7 @@ impl Pipe {
     fn new(end: Option<impl Into<OwnedFd>>) -> Pipe {
         Pipe {
             file: end.map(|end| File::from(end.into())),
-            said: Vec::new(),
+            unread: Vec::new(),
         }
     }
 
@@ -204,16 +205,16 @@ impl Pipe {
         }
     }
 
-    /// Reads once, which does not wait where there is something.
+    /// Reads once. Does not block after poll has reported an event.
     fn read(&mut self) -> Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        let mut buffer = [0; PIECE];
+        let mut buffer = [0; PIPE_SIZE];
         let count = file
             .read(&mut buffer)
-            .context("cannot read what the command says")?;
-        self.said.extend_from_slice(&buffer[..count]);
+            .context("cannot read the command's output")?;
+        self.unread.extend_from_slice(&buffer[..count]);
         if count == 0 {
             self.file = None;
         }
@@ -225,30 +226,32 @@ impl Pipe {
 mod tests {
     use super::*;
 
-    fn shell(script: &str) -> Running {
-        Running::start(Command::new("sh").args(["-c", script])).unwrap()
+    fn shell(script: &str) -> ChildProcess {
+        ChildProcess::start(Command::new("sh").args(["-c", script])).unwrap()
     }
 
     #[test]
-    fn a_command_is_heard_while_it_runs_and_to_its_end() {
+    fn output_is_read_while_the_command_runs_and_after_its_end() {
         let script = "trap 'echo three; exit 4' USR1; echo one; echo two >&2; while :; do :; done";
         let mut running = shell(script);
-        running.hear(Stream::Stdout, 4).unwrap();
-        running.hear(Stream::Stderr, 4).unwrap();
-        assert_eq!(running.said(Stream::Stdout), b"one\n");
-        running.said(Stream::Stdout).clear();
+        running.wait_for_bytes(Stream::Stdout, 4).unwrap();
+        running.wait_for_bytes(Stream::Stderr, 4).unwrap();
+        assert_eq!(running.unread(Stream::Stdout), b"one\n");
+        running.unread(Stream::Stdout).clear();
         running.stop().unwrap();
-        // not taken before it goes on
+        // delivered only after SIGCONT
         running.signal(libc::SIGUSR1).unwrap();
-        running.go_on().unwrap();
-        assert_eq!(running.end().unwrap().code(), Some(4));
-        assert_eq!(running.said(Stream::Stdout), b"three\n");
-        assert_eq!(running.said(Stream::Stderr), b"two\n");
+        running.resume().unwrap();
+        assert_eq!(running.wait().unwrap().code(), Some(4));
+        assert_eq!(running.unread(Stream::Stdout), b"three\n");
+        assert_eq!(running.unread(Stream::Stderr), b"two\n");
     }
 
     #[test]
-    fn one_that_has_ended_says_no_more() {
-        let error = shell("echo one").hear(Stream::Stdout, 5).unwrap_err();
+    fn waiting_for_a_command_that_has_ended_fails() {
+        let error = shell("echo one")
+            .wait_for_bytes(Stream::Stdout, 5)
+            .unwrap_err();
         assert!(error.to_string().contains("`one\n`"), "{error}");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The tests that a folder of objects holds: every program that is not auxiliary.
+//! The tests of a directory of objects: every program that is not auxiliary.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::test_spec::{self, TestSpec};
 
 const SUFFIX: &str = ".bpf.o";
 
-/// An object file, read once: the way to the host's disk is long.
+/// An object file in memory. It is read once, as reading over 9p is slow.
 pub struct ObjectFile {
     /// The file's name without `.bpf.o`.
     stem: String,
@@ -31,19 +31,19 @@ impl ObjectFile {
         })
     }
 
-    /// Has libbpf open the object.
+    /// Opens the object with libbpf.
     pub fn open(&self) -> Result<OpenObject> {
         ObjectBuilder::default()
             .name(&self.stem)
             .and_then(|builder| builder.open_memory(&self.bytes))
             .map_err(|error| {
-                let said = libbpf_log::take().join("; ");
-                anyhow!("cannot open {}{SUFFIX}: {error:#}: {said}", self.stem)
+                let log = libbpf_log::take().join("; ");
+                anyhow!("cannot open {}{SUFFIX}: {error:#}: {log}", self.stem)
             })
     }
 }
 
-/// One program, run alone.
+/// One program, which is run alone.
 pub struct Test {
     /// `<file>__<program>`.
     pub name: String,
@@ -51,21 +51,21 @@ pub struct Test {
     pub object: Rc<ObjectFile>,
     /// The program's name.
     pub program: String,
-    /// What it asks for, or why that could not be understood.
+    /// The program's attributes, or an error in them.
     pub spec: Result<TestSpec, String>,
 }
 
-/// What a folder of objects holds.
+/// Contents of a directory of objects.
 #[derive(Default)]
 pub struct TestSet {
-    /// The selected tests, file by file, in the order of the programs in the object.
+    /// The selected tests, by file, in the order of the programs in the object.
     pub tests: Vec<Test>,
     /// Files that hold no program.
     pub empty_objects: Vec<String>,
 }
 
-/// Reads the folder; an object that cannot be read becomes a test that fails, so that it neither
-/// goes unseen nor takes others with it.
+/// Reads the directory. An object that cannot be read becomes one test that fails, so that the
+/// error is reported and the other objects still run.
 pub fn read(dir: &Path, filter: Option<&Regex>) -> Result<TestSet> {
     let mut found = TestSet::default();
     for path in objects(dir)? {
@@ -82,9 +82,9 @@ pub fn read(dir: &Path, filter: Option<&Regex>) -> Result<TestSet> {
     Ok(found)
 }
 
-/// The BTF of an opened object, where libbpf has already filled in sizes and offsets.
+/// The BTF of an opened object, in which libbpf has filled in sizes and offsets.
 pub fn btf(object: &OpenObject) -> Result<Option<Btf<'_>>> {
-    // SAFETY: the pointer is that of a live object, which the lifetime of the result borrows.
+    // SAFETY: the pointer is that of a live object, which the result borrows.
     let raw = unsafe { object.as_libbpf_object().as_ref() };
     Btf::from_bpf_object(raw).context("cannot read the object's BTF")
 }
@@ -101,7 +101,7 @@ fn objects(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The tests of one object; `None` when it holds no program at all.
+/// The tests of one object; `None` if it holds no program.
 fn programs(file: &Rc<ObjectFile>) -> Result<Option<Vec<Test>>> {
     let object = file.open()?;
     let mut spec = btf(&object)?

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Error numbers by name, for the notes that people read.
+//! Names of errnos, for notes.
 
 use std::io;
 
@@ -17,7 +17,7 @@ const NAMES: &[(i32, &str)] = &[
     (libc::ERANGE, "ERANGE"),
 ];
 
-/// `-EINVAL`, or the system's own text for an error that has no name here.
+/// `-EINVAL`, or the system's text for an errno without a name in [`NAMES`].
 pub fn describe(error: &io::Error) -> String {
     NAMES
         .iter()
@@ -25,7 +25,7 @@ pub fn describe(error: &io::Error) -> String {
         .map_or_else(|| error.to_string(), |(_, name)| format!("-{name}"))
 }
 
-/// The count that a call returned, or the name of its error.
+/// The count that a call returned, or the name of its errno.
 pub fn describe_result(result: &io::Result<usize>) -> String {
     match result {
         Ok(count) => count.to_string(),

@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Allocations that fail on request (Documentation/fault-injection in the kernel).
+//! Fault injection for allocations (Documentation/fault-injection in the kernel).
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Result};
 
-/// Allocations of pages.
+/// Faults of page allocations.
 pub const PAGES: &str = "/sys/kernel/debug/fail_page_alloc";
-/// Allocations of objects.
+/// Faults of slab allocations.
 pub const SLAB: &str = "/sys/kernel/debug/failslab";
 
-/// Which call of this thread that can fail is to fail next, and, when read, how many calls are left
-/// until then.
+/// Writing `n` makes the n-th fallible call of this thread fail; reading returns how many calls are
+/// left.
 const NTH: &str = "/proc/thread-self/fail-nth";
 
-/// Allocations that may not wait fail with a certain probability, wherever in the kernel they are
-/// made, until this is dropped. (Those that may wait are left alone: they are not made where a
-/// program prints, and the agent lives on them.)
-pub struct Impatient(());
+/// Makes atomic allocations fail with a given probability, in the whole kernel, until it is
+/// dropped. Allocations that may sleep succeed: printing makes none, and the agent needs them.
+pub struct FailAtomic(());
 
-impl Impatient {
-    /// Begins.
-    pub fn fail(percent: u32) -> Result<Impatient> {
-        let guard = Impatient(());
+impl FailAtomic {
+    /// Starts the injection.
+    pub fn start(percent: u32) -> Result<FailAtomic> {
+        let guard = FailAtomic(());
         for kind in [PAGES, SLAB] {
             prepare(kind, "Y")?;
             set(kind, "times", "-1")?;
@@ -33,25 +32,25 @@ impl Impatient {
     }
 }
 
-impl Drop for Impatient {
+impl Drop for FailAtomic {
     fn drop(&mut self) {
         for kind in [PAGES, SLAB] {
             if let Err(error) = set(kind, "probability", "0") {
-                // the tests after this one are not what they seem: the console's reader must know
-                eprintln!("bpf-streams-guest: cannot end the fault injection: {error:#}");
+                // later tests would see failures: report it on the console
+                eprintln!("bpf-streams-guest: cannot stop the fault injection: {error:#}");
             }
         }
     }
 }
 
-/// Does `work` once with no failure but that of the `nth` allocation of this thread. Gives what came
-/// of it, and whether there were that many allocations.
+/// Calls `work` once, in which only the `nth` allocation of this thread fails. Returns the result,
+/// and whether there were that many allocations.
 pub fn fail_nth<T>(nth: u32, work: impl FnOnce() -> T) -> Result<(T, bool)> {
     for kind in [PAGES, SLAB] {
         set(kind, "probability", "0")?;
         prepare(kind, "N")?;
     }
-    // opened before and written in place, so that nothing but the work is counted
+    // opened before `work` and written in place, so that only calls of `work` are counted
     let file = File::options()
         .read(true)
         .write(true)
@@ -71,12 +70,12 @@ pub fn fail_nth<T>(nth: u32, work: impl FnOnce() -> T) -> Result<(T, bool)> {
 }
 
 fn prepare(kind: &str, only_impatient: &str) -> Result<()> {
-    // a failure on request is no news for the console
+    // an injected failure must not print to the console
     set(kind, "verbose", "0")?;
     set(kind, "task-filter", "N")?;
     set(kind, "ignore-gfp-wait", only_impatient)?;
     if kind == PAGES {
-        // single pages too
+        // fail allocations of single pages too
         set(kind, "min-order", "0")?;
     }
     Ok(())

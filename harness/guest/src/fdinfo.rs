@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a program's fdinfo says of its streams.
+//! The counters of a program's streams in its fdinfo.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,34 +9,34 @@ use anyhow::{Context, Result};
 
 use crate::stream::Stream;
 
-/// The figures, by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
+/// The counters by name: `stdout_pending_bytes`, `stderr_refused_full_msgs`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Figures(BTreeMap<String, u64>);
+pub struct Counters(BTreeMap<String, u64>);
 
-impl Figures {
-    /// Reads them.
-    pub fn of(program: BorrowedFd<'_>) -> Result<Figures> {
+impl Counters {
+    /// Reads the fdinfo of the program.
+    pub fn of(program: BorrowedFd<'_>) -> Result<Counters> {
         let file = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
         parse(&text).with_context(|| format!("in {file}"))
     }
 
-    /// All of them, in the order of their names.
+    /// All counters, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
-    /// Messages of the stream that were refused, for whatever reason.
+    /// Refused messages of the stream, for any reason.
     pub fn refused_messages(&self, stream: Stream) -> u64 {
         self.refused(stream, "_msgs")
     }
 
-    /// Their bytes.
+    /// Refused bytes of the stream, for any reason.
     pub fn refused_bytes(&self, stream: Stream) -> u64 {
         self.refused(stream, "_bytes")
     }
 
-    /// Bytes of the stream that nobody has read.
+    /// Unread bytes of the stream.
     pub fn pending(&self, stream: Stream) -> u64 {
         let name = format!("{stream}_pending_bytes");
         self.0.get(&name).copied().unwrap_or(0)
@@ -51,8 +51,8 @@ impl Figures {
     }
 }
 
-fn parse(fdinfo: &str) -> Result<Figures> {
-    let mut figures = BTreeMap::new();
+fn parse(fdinfo: &str) -> Result<Counters> {
+    let mut counters = BTreeMap::new();
     for line in fdinfo.lines() {
         let Some((name, value)) = line.split_once(':') else {
             continue;
@@ -61,11 +61,11 @@ fn parse(fdinfo: &str) -> Result<Figures> {
             let value = value
                 .trim()
                 .parse()
-                .with_context(|| format!("no number: {line:?}"))?;
-            figures.insert(name.to_owned(), value);
+                .with_context(|| format!("not a number: {line:?}"))?;
+            counters.insert(name.to_owned(), value);
         }
     }
-    Ok(Figures(figures))
+    Ok(Counters(counters))
 }
 
 #[cfg(test)]
@@ -73,17 +73,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_the_streams_are_found_and_added_up() {
-        let figures = parse(
+    fn counters_are_parsed_and_added_up() {
+        let counters = parse(
             "prog_id:\t7\nstdout_pending_bytes:\t5\nstdout_refused_full_msgs:\t2\n\
              stdout_refused_full_bytes:\t30\nstdout_refused_busy_msgs:\t1\n\
              stderr_refused_full_msgs:\t9\n",
         )
         .unwrap();
-        assert_eq!(figures.pending(Stream::Stdout), 5);
-        assert_eq!(figures.refused_messages(Stream::Stdout), 3);
-        assert_eq!(figures.refused_bytes(Stream::Stdout), 30);
-        assert_eq!(figures.refused_messages(Stream::Stderr), 9);
+        assert_eq!(counters.pending(Stream::Stdout), 5);
+        assert_eq!(counters.refused_messages(Stream::Stdout), 3);
+        assert_eq!(counters.refused_bytes(Stream::Stdout), 30);
+        assert_eq!(counters.refused_messages(Stream::Stderr), 9);
         assert!(parse("stdout_pending_bytes:\tmany\n").is_err());
     }
 }

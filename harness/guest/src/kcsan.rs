@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Whether the kernel's search for data races, where there is one, is at work.
+//! Checks that KCSAN, if the kernel has it, is active.
 
 use std::fs;
 
 const FILE: &str = "/sys/kernel/debug/kcsan";
 
-/// Says so on the console where nothing was watched: KCSAN switches itself off with other checkers,
-/// and a kernel may have been built with no file to watch. The host looks for these words
+/// Prints a warning to the console if KCSAN has not watched any access: other checkers disable
+/// KCSAN, and a kernel may have been built with no file to watch. The host searches for this text
 /// (`ci/splats.toml`).
-pub fn tell_if_blind() {
-    if fs::read_to_string(FILE).is_ok_and(|state| is_blind(&state)) {
+pub fn warn_if_inactive() {
+    if fs::read_to_string(FILE).is_ok_and(|state| is_inactive(&state)) {
         eprintln!("bpf-streams-guest: KCSAN has not watched a single access ({FILE})");
     }
 }
 
-fn is_blind(state: &str) -> bool {
+fn is_inactive(state: &str) -> bool {
     let value = |name: &str| {
         state
             .lines()
@@ -26,16 +26,16 @@ fn is_blind(state: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_blind;
+    use super::is_inactive;
 
     #[test]
-    fn it_is_blind_unless_it_is_on_and_has_watched() {
+    fn kcsan_is_active_if_it_is_enabled_and_has_set_watchpoints() {
         let state = |on, count| {
             format!(
                 "enabled: {on}\nused_watchpoints: 0\nsetup_watchpoints: {count}\ndata_races: 0\n"
             )
         };
-        assert!(!is_blind(&state(1, 77)));
-        assert!(is_blind(&state(0, 77)) && is_blind(&state(1, 0)) && is_blind(""));
+        assert!(!is_inactive(&state(1, 77)));
+        assert!(is_inactive(&state(0, 77)) && is_inactive(&state(1, 0)) && is_inactive(""));
     }
 }

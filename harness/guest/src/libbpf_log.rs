@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What libbpf says, kept instead of printed: it is often the only text that tells a cause.
+//! Captures libbpf's log: often the only text that names the cause of an error.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use libbpf_rs::PrintLevel;
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// From now on libbpf's warnings are kept.
+/// From now on, keeps libbpf's warnings instead of printing them.
 pub fn capture() {
     libbpf_rs::set_print(Some((PrintLevel::Warn, |_, line| {
         LINES
@@ -17,7 +17,7 @@ pub fn capture() {
     })));
 }
 
-/// Takes what libbpf has said since the last time.
+/// Takes the lines that libbpf has logged since the last call.
 pub fn take() -> Vec<String> {
     std::mem::take(&mut *LINES.lock().unwrap_or_else(PoisonError::into_inner))
 }

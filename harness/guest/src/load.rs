@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Loads one test: its program and those it names, nothing else of the object.
+//! Loads one test: its program and the programs that it names, nothing else of the object.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -18,18 +18,18 @@ use crate::state_freq;
 use crate::test_spec::TestSpec;
 use crate::variables;
 
-/// Room for the verifier's words; the kernel fills only what it needs, so most is never touched.
+/// Size of the buffer for the verifier's log. The kernel writes only what it needs.
 const LOG_SIZE: usize = 16 << 20;
 
-/// A loaded test. The programs it names are attached, its own is not.
+/// A loaded test. The programs that it names are attached, its own program is not.
 pub struct Loaded {
-    // detached before the object goes
+    // dropped, and so detached, before the object
     links: Vec<Link>,
     object: Object,
     program: String,
 }
 
-/// The kernel's refusal of the test's own program: a result that a snapshot may expect.
+/// The kernel rejected the test's own program: a result that a snapshot may expect.
 #[derive(Debug)]
 pub struct Rejection {
     /// Positive errno of `BPF_PROG_LOAD`.
@@ -42,7 +42,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the kernel refused the program with errno {}",
+            "the kernel rejected the program with errno {}",
             self.errno
         )
     }
@@ -56,7 +56,7 @@ impl Loaded {
         find(&self.object, &self.program)
     }
 
-    /// A program that the test names.
+    /// Another program that the test names.
     pub fn other(&self, name: &str) -> Result<ProgramMut<'_>> {
         find(&self.object, name)
     }
@@ -69,20 +69,20 @@ impl Loaded {
             .with_context(|| format!("the loaded object has no map `{name}`"))
     }
 
-    /// Detaches the programs that the test names.
+    /// Detaches the other programs.
     pub fn detach_others(&mut self) {
         self.links.clear();
     }
 }
 
-/// Loads the test's program and attaches those it names. A refusal of the program itself is a
-/// [`Rejection`]; everything else that goes wrong (another program refused, an unknown kfunc, no
-/// memory for a map) is an error of another kind.
+/// Loads the test's program, and attaches the programs that it names. If the kernel rejects the
+/// test's own program, the error is a [`Rejection`]; every other failure (another program is
+/// rejected, a kfunc is missing, a map cannot be created) is an error of another type.
 pub fn load(test: &Test, spec: &TestSpec) -> Result<Loaded> {
     load_with(test, spec, |_| Ok(()))
 }
 
-/// The same, with something done to the object before it is loaded.
+/// As [`load`], but calls `prepare` with the object before it is loaded.
 pub fn load_with(
     test: &Test,
     spec: &TestSpec,
@@ -98,13 +98,14 @@ pub fn load_with(
         .chain([&test.program])
         .cloned()
         .collect();
-    let (object, seen) = state_freq::check(programs, || load_object(object, test));
+    let (object, comparison) = state_freq::check(programs, || load_object(object, test));
     let has_verdict = match &object {
         Ok(_) => true,
-        Err(error) => error.is::<Rejection>() || seen.differs(),
+        Err(error) => error.is::<Rejection>() || comparison.differs(),
     };
     if has_verdict {
-        state_freq::judge(&seen, spec.state_freq_differs.as_deref()).map_err(anyhow::Error::msg)?;
+        state_freq::check_reason(&comparison, spec.state_freq_differs.as_deref())
+            .map_err(anyhow::Error::msg)?;
     }
     let object = object?;
     let mut links = Vec::new();
@@ -118,7 +119,7 @@ pub fn load_with(
     })
 }
 
-/// Loads a program of the test's object by itself, whatever it asks for.
+/// Loads one program of the test's object alone, without its attributes.
 pub fn load_alone(test: &Test, program: &str) -> Result<Loaded> {
     let alone = Test {
         name: test.name.clone(),
@@ -126,40 +127,40 @@ pub fn load_alone(test: &Test, program: &str) -> Result<Loaded> {
         program: program.to_owned(),
         spec: Ok(TestSpec::default()),
     };
-    load(&alone, &TestSpec::default()).with_context(|| format!("cannot load {program} by itself"))
+    load(&alone, &TestSpec::default()).with_context(|| format!("cannot load {program} alone"))
 }
 
 fn load_object(mut object: OpenObject, test: &Test) -> Result<Object> {
     let mut log = vec![0u8; LOG_SIZE];
     keep_log(&mut object, test, &mut log)?;
     libbpf_log::take();
-    // SAFETY: the object is live and not loaded yet. libbpf-rs' own `load()` would do the same, but
-    // its error does not give the errno away.
+    // SAFETY: the object is live and not loaded yet. `load()` of libbpf-rs does the same, but its
+    // error lacks the errno.
     let ret = unsafe { libbpf_sys::bpf_object__load(object.as_libbpf_object().as_ptr()) };
     if ret == 0 {
         check_btf(&libbpf_log::take())?;
-        // SAFETY: the pointer is that of a loaded object, whose ownership goes over.
+        // SAFETY: a pointer to a loaded object, whose ownership is transferred.
         return Ok(unsafe { Object::from_ptr(object.take_ptr()) });
     }
-    let said = libbpf_log::take();
-    let refusal = format!("prog '{}': BPF program load failed", test.program);
-    if said.iter().any(|line| line.contains(&refusal)) {
+    let lines = libbpf_log::take();
+    let rejected = format!("prog '{}': BPF program load failed", test.program);
+    if lines.iter().any(|line| line.contains(&rejected)) {
         return Err(anyhow!(Rejection {
             errno: -ret,
             log: text(&log),
         }));
     }
     let cause = std::io::Error::from_raw_os_error(-ret);
-    Err(anyhow!("cannot load: {cause}: {}", said.join("; ")))
+    Err(anyhow!("cannot load: {cause}: {}", lines.join("; ")))
 }
 
-/// libbpf goes on where the kernel refuses an object's BTF: the test would run, and its reports
-/// have no source lines.
-fn check_btf(said: &[String]) -> Result<()> {
-    const REFUSED: &str = "Error loading .BTF into kernel";
-    match said.iter().find(|line| line.contains(REFUSED)) {
+/// libbpf continues when the kernel rejects an object's BTF: the test would run, but its reports
+/// would have no source lines.
+fn check_btf(lines: &[String]) -> Result<()> {
+    const REJECTED: &str = "Error loading .BTF into kernel";
+    match lines.iter().find(|line| line.contains(REJECTED)) {
         Some(line) => Err(anyhow!(
-            "the kernel refused the object's types: {}; `bpftool -d prog load` shows why",
+            "the kernel rejected the object's BTF: {}; `bpftool -d prog load` shows why",
             line.trim_end()
         )),
         None => Ok(()),
@@ -173,7 +174,7 @@ fn find<'obj>(object: &'obj Object, name: &str) -> Result<ProgramMut<'obj>> {
         .with_context(|| format!("the loaded object has no program `{name}`"))
 }
 
-/// Switches everything off but the test's program and those it names.
+/// Disables autoload for all programs but the test's own and those that it names.
 fn select(object: &mut OpenObject, test: &Test, spec: &TestSpec) -> Result<()> {
     let wanted =
         |name: &str| name == test.program || spec.load_with.iter().any(|with| with == name);
@@ -189,25 +190,25 @@ fn select(object: &mut OpenObject, test: &Test, spec: &TestSpec) -> Result<()> {
     }
     ensure!(
         found == 1 + spec.load_with.len(),
-        "the object has not all of the programs {:?}",
+        "the object lacks some of the programs {:?}",
         spec.load_with
     );
-    // libbpf loads the programs of a struct_ops map with the map, whatever they were switched to
+    // libbpf loads the programs of a struct_ops map with the map, even with autoload disabled
     for mut map in object.maps_mut() {
         if map.map_type() == MapType::StructOps {
             map.set_autocreate(struct_ops)
-                .context("cannot switch a struct_ops map")?;
+                .context("cannot set autocreate of a struct_ops map")?;
         }
     }
     Ok(())
 }
 
-/// Gives the test's program a buffer for the verifier's words. libbpf fills it only for a load that
-/// failed: then it loads once more, with the log on.
+/// Sets the buffer for the verifier's log of the test's program. libbpf loads without a log first,
+/// and repeats a load that failed with the log enabled.
 fn keep_log(object: &mut OpenObject, test: &Test, log: &mut [u8]) -> Result<()> {
     for program in object.progs_mut() {
         if program.name().to_string_lossy() == test.program {
-            // SAFETY: the buffer outlives the load, and nothing else touches it meanwhile.
+            // SAFETY: the buffer outlives the load, and nothing else accesses it in that time.
             let ret = unsafe {
                 libbpf_sys::bpf_program__set_log_buf(
                     program.as_libbpf_object().as_ptr(),

@@ -1,31 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest agent: discovers the tests in BPF objects, runs each alone, and reports raw what it
-//! did. It never judges.
+//! The guest agent: discovers the tests in BPF objects, runs each alone, and reports the raw
+//! results. The host decides whether they are right.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 mod agent;
+mod allocator;
 mod args;
 mod bpftool;
 mod capability;
 mod channel;
 mod child;
-mod cycles;
+mod cpus;
+mod cycle_counter;
 mod discover;
 mod errno;
 mod fault_injection;
 mod fdinfo;
 mod feature;
 mod headroom;
+#[cfg(test)]
+mod imports;
 mod kcsan;
 mod kernel_btf;
 mod kmemleak;
 mod libbpf_log;
 mod load;
 mod lockdep;
-mod memory;
 mod poll;
 mod prog_run;
 mod rqspinlock_unfair;
@@ -35,16 +38,18 @@ mod state_freq;
 mod stream;
 mod sysctl;
 mod test;
+mod test_ctx;
 mod test_progs;
 mod test_spec;
 mod trigger;
 mod variables;
+mod wait;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // the console is all that is left to say it on
+            // there may be no channel, so the error goes to the console
             eprintln!("bpf-streams-guest: {error:#}");
             ExitCode::FAILURE
         }
@@ -54,7 +59,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let args = args::parse()?;
     settings::set(args.settings);
-    memory::keep();
+    allocator::keep_freed();
     if let Some(program) = &args.test_progs {
         return agent::run_test_progs(program);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Waiting until a program's streams have text, by `poll()` and by epoll.
+//! Waits for text in a program's streams by `poll()` and epoll.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -9,10 +9,10 @@ use std::time::Duration;
 pub const STDOUT: u32 = libc::EPOLLIN as u32;
 /// Text in stderr.
 pub const STDERR: u32 = libc::EPOLLPRI as u32;
-/// An event for each change, instead of for as long as there is text.
+/// Edge-triggered: one event per change.
 pub const EDGE: u32 = libc::EPOLLET as u32;
 
-/// The events by name. Of those that no program's fd has, the names would only be in the way.
+/// The events by name, without those that a program's fd never reports.
 const NAMES: &[(u32, &str)] = &[
     (libc::EPOLLIN as u32, "EPOLLIN"),
     (libc::EPOLLRDNORM as u32, "EPOLLRDNORM"),
@@ -36,7 +36,7 @@ pub fn describe(events: u32) -> String {
     }
 }
 
-/// What `poll()` says of the program at once, asked for everything.
+/// What `poll()` returns at once when all events are requested.
 pub fn now(program: BorrowedFd<'_>) -> io::Result<u32> {
     let mut asked = libc::pollfd {
         fd: program.as_raw_fd(),
@@ -58,14 +58,14 @@ pub fn now(program: BorrowedFd<'_>) -> io::Result<u32> {
 pub struct Waiter(OwnedFd);
 
 impl Waiter {
-    /// Begins to wait for these events. `EPERM` where programs cannot be waited for.
+    /// Registers for these events. Fails with `EPERM` where programs do not support poll.
     pub fn new(program: BorrowedFd<'_>, events: u32) -> io::Result<Waiter> {
-        // SAFETY: takes and gives numbers only.
+        // SAFETY: takes and returns numbers only.
         let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a new fd that nobody else owns.
+        // SAFETY: a new fd that nothing else owns.
         let epoll = unsafe { OwnedFd::from_raw_fd(fd) };
         let mut event = libc::epoll_event { events, u64: 0 };
         // SAFETY: the event is valid for reads.
@@ -83,13 +83,13 @@ impl Waiter {
         Ok(Waiter(epoll))
     }
 
-    /// The events that come within that time; 0 if none does.
-    pub fn wait(&self, patience: Duration) -> io::Result<u32> {
-        // a rest of a millisecond is one: 0 would not wait at all
-        let millis = i32::try_from(patience.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+    /// The events that arrive within `timeout`; 0 if none does.
+    pub fn wait(&self, timeout: Duration) -> io::Result<u32> {
+        // rounded up: a timeout of 0 ms would not wait at all
+        let millis = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
         let mut event = libc::epoll_event { events: 0, u64: 0 };
         loop {
-            // SAFETY: room for one event.
+            // SAFETY: the buffer has room for one event.
             let ret = unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, millis) };
             match ret {
                 0 => return Ok(0),

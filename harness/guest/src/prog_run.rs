@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Makes a loaded program run, in the way that its type asks for.
+//! Runs a loaded program in the way that its type requires.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -12,13 +12,13 @@ use libbpf_rs::{
 
 use crate::trigger;
 
-/// Ethernet, IPv4 and UDP headers from 192.0.2.1 to 192.0.2.2, and a few bytes: what a program for
-/// packets is given.
+/// Input of programs that process packets: Ethernet, IPv4 and UDP headers from 192.0.2.1 to
+/// 192.0.2.2, and a few bytes of data.
 const PACKET: [u8; 64] = {
     let mut packet = [0; 64];
     packet[12] = 0x08; // IPv4
-    packet[14] = 0x45; // version 4, five words of header
-    packet[17] = 50; // length without Ethernet
+    packet[14] = 0x45; // version 4, header of five words
+    packet[17] = 50; // length without the Ethernet header
     packet[22] = 64; // time to live
     packet[23] = 17; // UDP
     packet[26] = 192;
@@ -27,57 +27,58 @@ const PACKET: [u8; 64] = {
     packet[30] = 192;
     packet[32] = 2;
     packet[33] = 2;
-    packet[39] = 30; // length of UDP
+    packet[39] = 30; // length of the UDP datagram
     packet
 };
 
-/// How a type of program is made to run.
+/// How programs of a type are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// `BPF_PROG_TEST_RUN` without any input.
+enum RunMethod {
+    /// `BPF_PROG_TEST_RUN` without input.
     Plain,
     /// `BPF_PROG_TEST_RUN` with [`PACKET`].
     Packet,
-    /// `BPF_PROG_TEST_RUN` with a context of this many zeros of 64 bits.
+    /// `BPF_PROG_TEST_RUN` with a context of this many 64-bit zeros.
     Zeros(usize),
-    /// Attach it, then do what makes it run.
+    /// Attach the program, then call the trigger.
     Attach,
-    /// Attach it, then read the iterator to its end.
+    /// Attach the program, then read the iterator to its end.
     Iterate,
 }
 
-/// The way of each type; a type that is not listed is attached.
-const WAYS: &[(ProgramType, Way)] = &[
-    (ProgramType::Syscall, Way::Plain),
-    (ProgramType::SchedCls, Way::Packet),
-    (ProgramType::SchedAct, Way::Packet),
-    (ProgramType::Xdp, Way::Packet),
-    (ProgramType::SocketFilter, Way::Packet),
-    (ProgramType::CgroupSkb, Way::Packet),
-    (ProgramType::FlowDissector, Way::Packet),
-    // as many as a raw tracepoint can have
-    (ProgramType::RawTracepoint, Way::Zeros(12)),
-    // the one argument of the test operations, NULL
-    (ProgramType::StructOps, Way::Zeros(1)),
+/// The method of each type; a type that is not listed is attached.
+const RUN_METHODS: &[(ProgramType, RunMethod)] = &[
+    (ProgramType::Syscall, RunMethod::Plain),
+    (ProgramType::SchedCls, RunMethod::Packet),
+    (ProgramType::SchedAct, RunMethod::Packet),
+    (ProgramType::Xdp, RunMethod::Packet),
+    (ProgramType::SocketFilter, RunMethod::Packet),
+    (ProgramType::CgroupSkb, RunMethod::Packet),
+    (ProgramType::FlowDissector, RunMethod::Packet),
+    // the maximum for a raw tracepoint
+    (ProgramType::RawTracepoint, RunMethod::Zeros(12)),
+    // the only argument of the test operations, NULL
+    (ProgramType::StructOps, RunMethod::Zeros(1)),
 ];
 
-/// What a run leaves behind.
+/// Result of a run.
 pub struct Run {
-    /// What the program returned, where somebody gets to know.
+    /// The program's return value; `None` if the kernel does not report it.
     pub retval: Option<i64>,
-    /// The attachment; dropping it detaches the program.
+    /// The attachment. Dropping it detaches the program.
     pub link: Option<Link>,
 }
 
-/// Runs the program `times` times. A named trigger makes it attached, whatever its type.
+/// Runs the program `times` times. If a trigger is named, the program is attached whatever its
+/// type.
 pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Result<Run> {
-    match way(program, trigger) {
-        Way::Plain => test_runs(program, times, Input::default),
-        Way::Packet => test_runs(program, times, || Input {
+    match run_method(program, trigger) {
+        RunMethod::Plain => test_runs(program, times, Input::default),
+        RunMethod::Packet => test_runs(program, times, || Input {
             data_in: Some(&PACKET),
             ..Input::default()
         }),
-        Way::Zeros(count) => {
+        RunMethod::Zeros(count) => {
             let mut context = vec![0; count * size_of::<u64>()];
             let retval = (0..times).try_fold(None, |_, _| {
                 test_run(
@@ -91,7 +92,7 @@ pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Resul
             })?;
             Ok(Run { retval, link: None })
         }
-        Way::Attach => {
+        RunMethod::Attach => {
             let link = attach(program)?;
             let trigger = trigger::find(trigger.unwrap_or(trigger::DEFAULT))?;
             (0..times).try_for_each(|_| trigger())?;
@@ -100,7 +101,7 @@ pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Resul
                 link: Some(link),
             })
         }
-        Way::Iterate => {
+        RunMethod::Iterate => {
             let link = attach(program)?;
             (0..times).try_for_each(|_| iterate(&link))?;
             Ok(Run {
@@ -111,12 +112,12 @@ pub fn run(program: &ProgramMut<'_>, times: u32, trigger: Option<&str>) -> Resul
     }
 }
 
-/// Runs a `syscall` program once, by its fd, which threads can share.
+/// Runs a `syscall` program once by its fd, which threads can share.
 pub fn run_fd(program: BorrowedFd<'_>) -> Result<i64> {
     run_fd_with(program, &mut [0_u32; 0])
 }
 
-/// The same with a context of plain numbers, which the program may change.
+/// As [`run_fd`], with a context of plain numbers, which the program may change.
 pub fn run_fd_with<C: Copy>(program: BorrowedFd<'_>, context: &mut C) -> Result<i64> {
     let mut options = libbpf_sys::bpf_test_run_opts {
         sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
@@ -126,10 +127,10 @@ pub fn run_fd_with<C: Copy>(program: BorrowedFd<'_>, context: &mut C) -> Result<
         options.ctx_in = (&raw mut *context).cast();
         options.ctx_size_in = u32::try_from(size_of::<C>())?;
     }
-    run_fd_as_told(program, &mut options)
+    test_run_fd(program, &mut options)
 }
 
-/// Runs a program for packets once with [`PACKET`], by its fd, which threads can share.
+/// Runs a program that processes packets once with [`PACKET`], by its fd, which threads can share.
 pub fn run_fd_on_packet(program: BorrowedFd<'_>) -> Result<i64> {
     let mut options = libbpf_sys::bpf_test_run_opts {
         sz: size_of::<libbpf_sys::bpf_test_run_opts>() as libbpf_sys::size_t,
@@ -137,14 +138,14 @@ pub fn run_fd_on_packet(program: BorrowedFd<'_>) -> Result<i64> {
         data_size_in: u32::try_from(PACKET.len())?,
         ..Default::default()
     };
-    run_fd_as_told(program, &mut options)
+    test_run_fd(program, &mut options)
 }
 
-fn run_fd_as_told(
+fn test_run_fd(
     program: BorrowedFd<'_>,
     options: &mut libbpf_sys::bpf_test_run_opts,
 ) -> Result<i64> {
-    // SAFETY: what the options point to is valid for the call.
+    // SAFETY: the options and the buffers that they point to are valid for the call.
     let ret = unsafe { libbpf_sys::bpf_prog_test_run_opts(program.as_raw_fd(), &raw mut *options) };
     if ret < 0 {
         return Err(io::Error::from_raw_os_error(-ret)).context("cannot run the program");
@@ -152,17 +153,17 @@ fn run_fd_as_told(
     Ok(signed(options.retval))
 }
 
-/// Attaches the program where its type is one that is attached; others only have to be loaded.
+/// Attaches the program if its type is attached to run; other types only have to be loaded.
 pub fn attach_if_attachable(program: &ProgramMut<'_>) -> Result<Option<Link>> {
-    match way(program, None) {
-        Way::Attach => attach(program).map(Some),
+    match run_method(program, None) {
+        RunMethod::Attach => attach(program).map(Some),
         _ => Ok(None),
     }
 }
 
-/// Attaches the program by its section's name.
+/// Attaches the program as its section's name says.
 pub fn attach(program: &ProgramMut<'_>) -> Result<Link> {
-    if way(program, None) == Way::Iterate {
+    if run_method(program, None) == RunMethod::Iterate {
         return program
             .attach_iter_with_opts(IterOpts::None)
             .context("cannot attach the iterator");
@@ -173,16 +174,17 @@ pub fn attach(program: &ProgramMut<'_>) -> Result<Link> {
         .with_context(|| format!("cannot attach the program ({section})"))
 }
 
-fn way(program: &ProgramMut<'_>, trigger: Option<&str>) -> Way {
+fn run_method(program: &ProgramMut<'_>, trigger: Option<&str>) -> RunMethod {
     if matches!(program.attach_type(), ProgramAttachType::TraceIter) {
-        return Way::Iterate;
+        return RunMethod::Iterate;
     }
     if trigger.is_some() {
-        return Way::Attach;
+        return RunMethod::Attach;
     }
-    WAYS.iter()
+    RUN_METHODS
+        .iter()
         .find(|(kind, _)| *kind == program.prog_type())
-        .map_or(Way::Attach, |(_, way)| *way)
+        .map_or(RunMethod::Attach, |(_, method)| *method)
 }
 
 fn test_runs<'dat>(
@@ -199,7 +201,7 @@ fn test_run(program: &ProgramMut<'_>, input: Input<'_>) -> Result<i64> {
     Ok(signed(output.return_value))
 }
 
-/// The kernel's field is unsigned, programs return a signed int.
+/// The kernel's field is unsigned, but programs return a signed int.
 fn signed(retval: u32) -> i64 {
     i64::from(retval as i32)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Whether those who wait for a lock queue up, which the kernel does not let them do in some guests.
+//! The module parameter `rqspinlock.unfair`. If it is 1, as in some guests, waiters of a lock do
+//! not queue, and acquisition is unfair.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,24 +9,24 @@ use anyhow::{Context, Result};
 
 const FILE: &str = "/sys/module/rqspinlock/parameters/unfair";
 
-/// The setting while a test changes it; dropping this puts back what was there before.
-pub struct Queueing {
-    /// None in mainline, which lets nobody choose.
+/// Changes the parameter for a test. Dropping it restores the old value.
+pub struct UnfairParam {
+    /// `None` in mainline, which has no such parameter.
     before: Option<String>,
 }
 
-impl Queueing {
-    /// Keeps what the setting is now.
-    pub fn keep() -> Result<Queueing> {
+impl UnfairParam {
+    /// Saves the current value.
+    pub fn keep() -> Result<UnfairParam> {
         let before = match fs::read_to_string(FILE) {
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             text => Some(text.with_context(|| format!("cannot read {FILE}"))?),
         };
-        Ok(Queueing { before })
+        Ok(UnfairParam { before })
     }
 
-    /// Lets waiters queue up, or not.
-    pub fn set(&self, queued: bool) -> Result<()> {
+    /// Makes waiters queue, or not.
+    pub fn set_queued(&self, queued: bool) -> Result<()> {
         if self.before.is_none() {
             return Ok(());
         }
@@ -34,12 +35,12 @@ impl Queueing {
     }
 }
 
-impl Drop for Queueing {
+impl Drop for UnfairParam {
     fn drop(&mut self) {
         if let Some(before) = &self.before
             && let Err(error) = fs::write(FILE, before)
         {
-            // the tests after this one are not what they seem: the console's reader must know
+            // later tests would run with the wrong value: report it on the console
             eprintln!("bpf-streams-guest: cannot restore {FILE}: {error}");
         }
     }

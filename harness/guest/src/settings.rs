@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the host sets for a whole run, told once at its start.
+//! Settings of a whole run, from the command line.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What the host sets for a whole run.
+/// Settings of a whole run.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// How many times longer than in a plain kernel everything may take.
-    pub patience: u32,
-    /// How long a stress test goes on.
+    /// Factor for all time limits, compared with a plain kernel.
+    pub timeout_scale: u32,
+    /// Duration of a stress test.
     pub stress: Duration,
-    /// The streams of a test that is only run and read are read by bpftool.
+    /// Read the streams of plain tests with bpftool.
     pub bpftool: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            patience: 1,
+            timeout_scale: 1,
             stress: Duration::from_secs(1),
             bpftool: false,
         }
@@ -27,23 +27,23 @@ impl Default for Settings {
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
-/// Sets them; the first call counts.
+/// Sets the settings. Only the first call has an effect.
 pub fn set(settings: Settings) {
-    // a second call would change the rules within a run
+    // a second call would change the settings within a run
     let _ = SETTINGS.set(settings);
 }
 
-/// A bound of a plain kernel, as long as this kernel needs it.
-pub fn patient(bound: Duration) -> Duration {
-    bound * get().patience
+/// A time limit of a plain kernel, scaled for this kernel.
+pub fn scaled(bound: Duration) -> Duration {
+    bound * get().timeout_scale
 }
 
-/// How long a stress test goes on.
+/// Duration of a stress test.
 pub fn stress() -> Duration {
     get().stress
 }
 
-/// Whether the streams of a test that is only run and read are read by bpftool.
+/// Whether the streams of plain tests are read with bpftool.
 pub fn by_bpftool() -> bool {
     get().bpftool
 }

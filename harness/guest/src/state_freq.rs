@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Loads each program a second time with `BPF_F_TEST_STATE_FREQ` and compares the verdicts.
 //!
-//! With that flag the verifier stores and compares its state at every instruction where it may, not
-//! only at some of them: a comparison that ignores a difference accepts a program that must be
-//! rejected. The second load takes everything that libbpf prepared for the first one. libbpf has no
-//! hook between the two, so the linker (`--wrap`, see `build.rs`) sends its calls of
-//! `bpf_prog_load()` here.
+//! With this flag the verifier stores and compares its state at every instruction instead of at
+//! some: a state comparison that ignores a difference then accepts a program that must be rejected.
+//! The second load reuses everything that libbpf prepared for the first. libbpf has no hook between
+//! the two, so the linker (`--wrap`, see `build.rs`) redirects its calls of `bpf_prog_load()` to
+//! this file.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
@@ -15,7 +15,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use libbpf_rs::libbpf_sys::{self, bpf_insn, bpf_prog_load_opts, bpf_prog_type, size_t};
 
-/// Room for the verifier's log, as in `load.rs`.
+/// Size of the buffer for the verifier's log, as in `load.rs`.
 const LOG_SIZE: usize = 16 << 20;
 
 thread_local! {
@@ -23,28 +23,28 @@ thread_local! {
     static CHECK: RefCell<Option<Check>> = const { RefCell::new(None) };
 }
 
-/// The programs to load twice, and what was seen of them.
+/// The programs to load twice, and the result so far.
 struct Check {
     programs: Vec<String>,
-    seen: Output,
+    comparison: Comparison,
 }
 
-/// What was seen of the programs that are loaded twice.
+/// Result of comparing the verdicts of the programs.
 #[derive(Debug, Default)]
-pub struct Output {
-    /// How many of them have two verdicts.
+pub struct Comparison {
+    /// How many programs have two verdicts.
     compared: usize,
     differences: Vec<Difference>,
 }
 
-impl Output {
-    /// Whether verdicts differ.
+impl Comparison {
+    /// Whether any two verdicts differ.
     pub fn differs(&self) -> bool {
         !self.differences.is_empty()
     }
 }
 
-/// What the verifier decided about a program.
+/// The verifier's decision about a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     Accepted,
@@ -81,27 +81,31 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Does `load`; each of the programs that is loaded meanwhile is also loaded with the flag. Returns
-/// what was seen.
-pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Output) {
+/// Calls `load`. Each of these programs that is loaded during the call is also loaded with the
+/// flag.
+pub fn check<T>(programs: Vec<String>, load: impl FnOnce() -> T) -> (T, Comparison) {
     CHECK.set(Some(Check {
         programs,
-        seen: Output::default(),
+        comparison: Comparison::default(),
     }));
     let result = load();
     let check = CHECK.take();
-    (result, check.map(|check| check.seen).unwrap_or_default())
+    (
+        result,
+        check.map(|check| check.comparison).unwrap_or_default(),
+    )
 }
 
-/// What is wrong, given what was seen and whether the test says that verdicts differ.
-pub fn judge(seen: &Output, expected: Option<&str>) -> Result<(), String> {
-    if seen.compared == 0 {
+/// Returns an error if verdicts differ without a reason in the test, or a reason is given and none
+/// differ.
+pub fn check_reason(comparison: &Comparison, expected: Option<&str>) -> Result<(), String> {
+    if comparison.compared == 0 {
         return Err(
             "no program was loaded with BPF_F_TEST_STATE_FREQ: is bpf_prog_load() wrapped?"
                 .to_owned(),
         );
     }
-    match (seen.differences.as_slice(), expected) {
+    match (comparison.differences.as_slice(), expected) {
         ([], None) | ([_, ..], Some(_)) => Ok(()),
         ([], Some(reason)) => Err(format!(
             "`__state_freq_differs(\"{reason}\")`, but BPF_F_TEST_STATE_FREQ changes no verdict: \
@@ -110,7 +114,7 @@ pub fn judge(seen: &Output, expected: Option<&str>) -> Result<(), String> {
         (differences, None) => {
             let texts: Vec<String> = differences.iter().map(Difference::to_string).collect();
             Err(format!(
-                "{}; a test where this is right says so by `__state_freq_differs(\"why\")`",
+                "{}; if this is expected, add `__state_freq_differs(\"why\")` to the test",
                 texts.join("; ")
             ))
         }
@@ -128,7 +132,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// What libbpf calls for `bpf_prog_load()`.
+/// Called by libbpf instead of `bpf_prog_load()`.
 ///
 /// # Safety
 ///
@@ -142,7 +146,7 @@ unsafe extern "C" fn __wrap_bpf_prog_load(
     insn_cnt: size_t,
     opts: *mut bpf_prog_load_opts,
 ) -> c_int {
-    // SAFETY: passed on as it came, with other options only.
+    // SAFETY: the caller's arguments, with other options only.
     let load = |opts| unsafe { __real_bpf_prog_load(kind, name, license, insns, insn_cnt, opts) };
     let ret = load(opts);
     let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
@@ -158,17 +162,17 @@ unsafe extern "C" fn __wrap_bpf_prog_load(
             with,
         });
     }
-    // SAFETY: this thread's own variable; libbpf looks at it after a failure.
+    // SAFETY: this thread's own variable; libbpf reads it after a failure.
     unsafe { *libc::__errno_location() = errno };
     ret
 }
 
-/// The program's name, if it is one that is to be loaded twice.
+/// The program's name, if it is to be loaded twice.
 fn name_to_check(name: *const c_char) -> Option<String> {
     if name.is_null() {
         return None;
     }
-    // SAFETY: a name that libbpf passes is a string.
+    // SAFETY: libbpf passes a C string.
     let name = unsafe { CStr::from_ptr(name) }.to_str().ok()?;
     CHECK.with_borrow(|check| {
         let check = check.as_ref()?;
@@ -177,20 +181,20 @@ fn name_to_check(name: *const c_char) -> Option<String> {
     })
 }
 
-/// Counts two verdicts, and keeps them where they differ.
+/// Counts a pair of verdicts, and stores it if they differ.
 fn note(verdicts: Difference) {
     CHECK.with_borrow_mut(|check| {
-        if let Some(Check { seen, .. }) = check {
-            seen.compared += 1;
+        if let Some(Check { comparison, .. }) = check {
+            comparison.compared += 1;
             if verdicts.with != verdicts.without {
-                seen.differences.push(verdicts);
+                comparison.differences.push(verdicts);
             }
         }
     });
 }
 
-/// The verdict of libbpf's own load. Where it fails without a log, libbpf loads once more with one;
-/// the verdict is that of the second attempt.
+/// The verdict of libbpf's own load. If a load without a log fails, libbpf repeats it with one; the
+/// verdict is that of the repeated load.
 fn first_verdict(ret: c_int, opts: &bpf_prog_load_opts) -> Option<Verdict> {
     if ret >= 0 {
         return Some(Verdict::Accepted);
@@ -198,7 +202,7 @@ fn first_verdict(ret: c_int, opts: &bpf_prog_load_opts) -> Option<Verdict> {
     if opts.log_level == 0 || opts.log_buf.is_null() {
         return None;
     }
-    // SAFETY: libbpf's buffer for the log, in which the kernel has left a string.
+    // SAFETY: libbpf's log buffer, which holds a C string.
     let log = unsafe { CStr::from_ptr(opts.log_buf) };
     Some(Verdict::Rejected {
         errno: -ret,
@@ -206,7 +210,7 @@ fn first_verdict(ret: c_int, opts: &bpf_prog_load_opts) -> Option<Verdict> {
     })
 }
 
-/// Loads with the flag and the first load's options. The program is freed at once.
+/// Loads with the flag and the options of the first load, and frees the program at once.
 fn second_verdict(
     mut opts: bpf_prog_load_opts,
     load: impl Fn(*mut bpf_prog_load_opts) -> c_int,
@@ -217,18 +221,18 @@ fn second_verdict(
     opts.log_size = 0;
     let ret = load(&raw mut opts);
     if ret >= 0 {
-        // SAFETY: a new fd that nobody else owns.
+        // SAFETY: a new fd that nothing else owns.
         drop(unsafe { OwnedFd::from_raw_fd(ret) });
         return Verdict::Accepted;
     }
-    // most programs are accepted, and a log costs more than the rest
+    // a log is expensive and most programs are accepted, so the first try has none
     let mut log = vec![0u8; LOG_SIZE];
     opts.log_level = 1;
     opts.log_buf = log.as_mut_ptr().cast();
     opts.log_size = u32::try_from(log.len()).unwrap_or(u32::MAX);
     let ret = load(&raw mut opts);
     if ret >= 0 {
-        // SAFETY: a new fd that nobody else owns.
+        // SAFETY: a new fd that nothing else owns.
         drop(unsafe { OwnedFd::from_raw_fd(ret) });
         return Verdict::Accepted;
     }
@@ -239,9 +243,9 @@ fn second_verdict(
     }
 }
 
-/// The message that a rejection ends with, without what depends on how many states were stored: the
-/// statistics after it, and ids, which are numbered in the order of the verification. 7.3 explains
-/// the message after it.
+/// The last message of a rejection, without the parts that depend on the number of stored states:
+/// the statistics after it, and ids, which are numbered in the order of verification. 7.3 appends
+/// an explanation, which is dropped too.
 fn last_message(log: &str) -> String {
     let message = log
         .lines()
@@ -252,7 +256,7 @@ fn last_message(log: &str) -> String {
     without_ids(message)
 }
 
-/// The line with `id=#` in place of `id=12`.
+/// Replaces `id=12` by `id=#`.
 fn without_ids(line: &str) -> String {
     let mut parts = line.split("id=");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -291,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_no_message() {
+    fn statistics_are_not_a_message() {
         assert_eq!(
             last_message(LOG),
             "BPF_EXIT instruction in main prog would lead to reference leak"
@@ -303,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_do_not_count_and_other_numbers_do() {
+    fn ids_are_ignored_and_other_numbers_are_not() {
         let message = |id, insn| {
             last_message(&format!(
                 "Unreleased reference id={id} alloc_insn={insn}\nprocessed 1 insns\n"
@@ -315,19 +319,22 @@ mod tests {
         assert_eq!(last_message("id=none"), "id=none");
     }
 
-    fn seen(differences: &[Difference]) -> Output {
-        Output {
+    fn comparison(differences: &[Difference]) -> Comparison {
+        Comparison {
             compared: 2,
             differences: differences.to_vec(),
         }
     }
 
     #[test]
-    fn a_difference_needs_a_reason_and_a_reason_a_difference() {
-        assert_eq!(judge(&seen(&[]), None), Ok(()));
-        assert_eq!(judge(&seen(&[difference()]), Some("it is known")), Ok(()));
+    fn differences_and_reasons_must_come_together() {
+        assert_eq!(check_reason(&comparison(&[]), None), Ok(()));
+        assert_eq!(
+            check_reason(&comparison(&[difference()]), Some("it is known")),
+            Ok(())
+        );
 
-        let unexpected = judge(&seen(&[difference()]), None).expect_err("it differs");
+        let unexpected = check_reason(&comparison(&[difference()]), None).expect_err("it differs");
         assert!(unexpected.contains("`program`"), "{unexpected}");
         assert!(unexpected.contains("accepts it"), "{unexpected}");
         assert!(
@@ -335,18 +342,20 @@ mod tests {
             "{unexpected}"
         );
 
-        let stale = judge(&seen(&[]), Some("it was known")).expect_err("nothing differs");
+        let stale =
+            check_reason(&comparison(&[]), Some("it was known")).expect_err("nothing differs");
         assert!(stale.contains("it was known"), "{stale}");
 
-        let blind = judge(&Output::default(), None).expect_err("nothing was loaded twice");
-        assert!(blind.contains("wrapped"), "{blind}");
+        let unwrapped =
+            check_reason(&Comparison::default(), None).expect_err("nothing was loaded twice");
+        assert!(unwrapped.contains("wrapped"), "{unwrapped}");
     }
 
     #[test]
-    fn only_programs_of_the_test_are_checked_and_only_meanwhile() {
+    fn only_programs_of_the_test_are_checked_and_only_during_the_load() {
         let name = |name: &CStr| name_to_check(name.as_ptr());
         assert_eq!(name(c"program"), None);
-        let ((), seen) = check(vec!["program".to_owned()], || {
+        let ((), comparison) = check(vec!["program".to_owned()], || {
             assert_eq!(name(c"program").as_deref(), Some("program"));
             assert_eq!(name(c"feature_probe"), None);
             assert_eq!(name_to_check(std::ptr::null()), None);
@@ -356,13 +365,13 @@ mod tests {
                 ..difference()
             });
         });
-        assert_eq!(seen.compared, 2);
-        assert_eq!(seen.differences, [difference()]);
+        assert_eq!(comparison.compared, 2);
+        assert_eq!(comparison.differences, [difference()]);
         assert_eq!(name(c"program"), None);
     }
 
     #[test]
-    fn a_failure_without_a_log_has_no_verdict_yet() {
+    fn a_failed_load_without_a_log_has_no_verdict() {
         let mut log = *b"R0 !read_ok\nprocessed 1 insns\n\0";
         let mut opts = bpf_prog_load_opts::default();
         assert_eq!(first_verdict(3, &opts), Some(Verdict::Accepted));

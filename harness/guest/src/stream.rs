@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reading a program's streams.
+//! Reads a program's streams.
 //!
-//! Every read but those that must fail goes through libbpf's `bpf_prog_stream_read()`, as it was
-//! written for later kernels.
+//! All valid reads go through libbpf's `bpf_prog_stream_read()`, as written for later kernels.
 
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
 
-use crate::poll::{self, Waiter};
-use crate::{bpftool, settings};
+use crate::poll;
 
-/// As long as anything that runs later in the guest may take, on the slowest emulation.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// More than a stream can hold would be a kernel that never stops giving.
-const MOST: usize = 128 << 20;
+/// More than any stream holds: a kernel that gives more never stops.
+const MAX_BYTES: usize = 128 << 20;
 
 /// One of a program's two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +25,12 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Both.
+    /// Both streams.
     pub const ALL: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
     /// Reads once.
     pub fn read(self, program: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-        // the kernel takes no more at once
+        // the kernel's limit for one read
         let length = buffer.len().min(i32::MAX as usize) as u32;
         // SAFETY: the buffer is valid for writes of its length.
         let ret = unsafe {
@@ -51,102 +45,24 @@ impl Stream {
         usize::try_from(ret).map_err(|_| io::Error::from_raw_os_error(-ret))
     }
 
-    /// Reads until there is nothing left.
+    /// Reads until the stream is empty.
     pub fn drain(self, program: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             match self
                 .read(program, &mut buffer)
-                .map_err(|error| self.explain(&error))?
+                .map_err(|error| self.read_error(&error))?
             {
                 0 => return Ok(()),
                 count => into.extend_from_slice(&buffer[..count]),
             }
-            if into.len() > MOST {
-                bail!("{self} gave more than {MOST} bytes");
+            if into.len() > MAX_BYTES {
+                bail!("{self} gave more than {MAX_BYTES} bytes");
             }
         }
     }
 
-    /// The same in the way that the host has set, which may be bpftool.
-    pub fn collect(self, program: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<()> {
-        if settings::by_bpftool() {
-            into.extend(bpftool::show(self, program)?);
-            return Ok(());
-        }
-        self.drain(program, into)
-    }
-
-    /// Reads until at least `wanted` bytes are there, for at most `patience` of a plain kernel. Sleeps
-    /// until there is text, where the kernel can say when that is.
-    pub fn wait_for(
-        self,
-        program: BorrowedFd<'_>,
-        wanted: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-    ) -> Result<()> {
-        if into.len() >= wanted {
-            return Ok(());
-        }
-        let waiter = self.waiter(program)?;
-        self.wait_with(program, wanted, patience, into, |rest| {
-            match &waiter {
-                Some(waiter) => drop(waiter.wait(rest).context("cannot wait for the program")?),
-                None => std::thread::yield_now(),
-            }
-            Ok(())
-        })
-    }
-
-    /// The same without giving up the CPU, for what happens only as long as this thread runs.
-    pub fn spin_for(
-        self,
-        program: BorrowedFd<'_>,
-        wanted: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-    ) -> Result<()> {
-        self.wait_with(program, wanted, patience, into, |_| Ok(()))
-    }
-
-    /// Reads, and lets `pause` wait in between, for the rest of the patience at most.
-    fn wait_with(
-        self,
-        program: BorrowedFd<'_>,
-        wanted: usize,
-        patience: Duration,
-        into: &mut Vec<u8>,
-        mut pause: impl FnMut(Duration) -> Result<()>,
-    ) -> Result<()> {
-        let patience = settings::patient(patience);
-        let begun = Instant::now();
-        loop {
-            self.collect(program, into)?;
-            if into.len() >= wanted {
-                return Ok(());
-            }
-            let Some(rest) = patience.checked_sub(begun.elapsed()) else {
-                bail!(
-                    "{self} gave {} of {wanted} bytes within {} s",
-                    into.len(),
-                    patience.as_secs()
-                );
-            };
-            pause(rest)?;
-        }
-    }
-
-    /// What waits for text of this stream; `None` where the kernel has no such thing.
-    fn waiter(self, program: BorrowedFd<'_>) -> Result<Option<Waiter>> {
-        match Waiter::new(program, self.event()) {
-            Ok(waiter) => Ok(Some(waiter)),
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(None),
-            Err(error) => Err(error).context("cannot wait for the program"),
-        }
-    }
-
-    /// What epoll says when there is text.
+    /// The epoll event for text in this stream.
     pub fn event(self) -> u32 {
         match self {
             Stream::Stdout => poll::STDOUT,
@@ -154,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// Its name.
+    /// `stdout` or `stderr`.
     pub fn name(self) -> &'static str {
         match self {
             Stream::Stdout => "stdout",
@@ -162,10 +78,10 @@ impl Stream {
         }
     }
 
-    /// Says what a failed read was.
-    pub fn explain(self, error: &io::Error) -> anyhow::Error {
+    /// The error message for a failed read.
+    pub fn read_error(self, error: &io::Error) -> anyhow::Error {
         let hint = match error.raw_os_error() {
-            Some(libc::EINVAL) => " (has this kernel BPF_PROG_STREAM_READ_BY_FD?)",
+            Some(libc::EINVAL) => " (does this kernel have BPF_PROG_STREAM_READ_BY_FD?)",
             _ => "",
         };
         anyhow!("cannot read the program's {self}: {error}{hint}")

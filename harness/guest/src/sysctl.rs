@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The limit of unread text a stream, `kernel.bpf_stream_max_bytes`.
+//! The sysctl `kernel.bpf_stream_max_bytes`: the limit of unread text per stream.
 
 use std::fs;
 use std::io;
 
 use anyhow::{Context, Result};
 
-/// The sysctl, which only ours has.
+/// The sysctl's file, which exists only with this series.
 pub const LIMIT: &str = "/proc/sys/kernel/bpf_stream_max_bytes";
 
-/// The limit while a test changes it; dropping this puts back what was there before.
+/// Changes the limit for a test. Dropping it restores the old value.
 pub struct Limit {
     before: String,
 }
 
 impl Limit {
-    /// Keeps what the limit is now.
+    /// Saves the current limit.
     pub fn keep() -> Result<Limit> {
         Ok(Limit { before: get()? })
     }
 
-    /// What the limit was before the test.
+    /// The limit before the test.
     pub fn before(&self) -> &str {
         &self.before
     }
@@ -40,13 +40,13 @@ impl Limit {
 impl Drop for Limit {
     fn drop(&mut self) {
         if let Err(error) = fs::write(LIMIT, &self.before) {
-            // the tests after this one are not what they seem: the console's reader must know
+            // later tests would run with the wrong limit: report it on the console
             eprintln!("bpf-streams-guest: cannot restore {LIMIT}: {error}");
         }
     }
 }
 
-/// What the limit is now.
+/// The current limit.
 pub fn get() -> Result<String> {
     let text = fs::read_to_string(LIMIT).with_context(|| format!("cannot read {LIMIT}"))?;
     Ok(text.trim_end().to_owned())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs one test and tells what it did.
+//! Runs one test and reports its result.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,26 +13,16 @@ use crate::discover::Test;
 use crate::feature;
 use crate::headroom::Headroom;
 use crate::load::Rejection;
-use crate::scenario::{self, TestCtx};
+use crate::scenario;
+use crate::test_ctx::{Output, TestCtx};
 
-/// What was seen of a test; it stays when the test fails half-way.
-#[derive(Default)]
-pub struct Output {
-    /// What stdout gave so far.
-    pub stdout: Vec<u8>,
-    /// What stderr gave so far.
-    pub stderr: Vec<u8>,
-    /// What the scenario noted.
-    pub notes: Vec<String>,
-}
-
-/// Runs the test. Whatever goes wrong in it, the report tells; the next test begins afresh.
+/// Runs the test. Every error in it, including a panic, becomes part of the report.
 pub fn run(test: &Test, headroom: &Headroom, channel: &mut Channel) -> TestReport {
     let begun = Instant::now();
-    let mut seen = Output::default();
+    let mut output = Output::default();
     let attempt = catch_unwind(AssertUnwindSafe(|| {
         headroom.wait()?;
-        attempt(test, channel, &mut seen)
+        attempt(test, channel, &mut output)
     }));
     let outcome = match attempt {
         Ok(Ok(outcome)) => outcome,
@@ -44,23 +34,23 @@ pub fn run(test: &Test, headroom: &Headroom, channel: &mut Channel) -> TestRepor
     TestReport {
         test: test.name.clone(),
         outcome,
-        stdout: Bytes(seen.stdout),
-        stderr: Bytes(seen.stderr),
+        stdout: Bytes(output.stdout),
+        stderr: Bytes(output.stderr),
         not_in_mainline: test
             .spec
             .as_ref()
             .ok()
             .and_then(|spec| spec.not_in_mainline.clone()),
-        notes: seen.notes,
+        notes: output.notes,
         micros: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
     }
 }
 
-/// Runs the program as the test spec, where what it needs is here.
-fn attempt(test: &Test, channel: &mut Channel, seen: &mut Output) -> Result<Outcome> {
+/// Runs the program as its spec says, if all required features are available.
+fn attempt(test: &Test, channel: &mut Channel, output: &mut Output) -> Result<Outcome> {
     let spec = test.spec.as_ref().map_err(|mistake| anyhow!("{mistake}"))?;
     for feature in &spec.requires {
-        if !feature::is_here(feature)? {
+        if !feature::is_available(feature)? {
             return Ok(Outcome::Skipped {
                 feature: feature.clone(),
             });
@@ -71,7 +61,7 @@ fn attempt(test: &Test, channel: &mut Channel, seen: &mut Output) -> Result<Outc
         test,
         spec,
         channel,
-        seen,
+        output,
     })?;
     Ok(Outcome::Ran { retval })
 }
@@ -90,5 +80,5 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a text")
+        .unwrap_or("no message")
 }

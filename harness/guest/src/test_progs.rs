@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The tests of the kernel tree's own `test_progs`, each of which is a test.
+//! Runs the kernel tree's own `test_progs`; each of its tests is one test here.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use wire::{Bytes, Outcome, TestReport};
 
-/// The names of the tests that `program` has.
+/// The names of the tests in `program`.
 pub fn names(program: &Path) -> Result<Vec<String>> {
     let output = call(program, &["--list"])?;
     ensure!(
@@ -18,14 +18,14 @@ pub fn names(program: &Path) -> Result<Vec<String>> {
         output.status,
         String::from_utf8_lossy(&output.stderr).trim_end()
     );
-    let text = String::from_utf8(output.stdout).context("the names of the tests are no UTF-8")?;
+    let text = String::from_utf8(output.stdout).context("the names of the tests are not UTF-8")?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Runs the test `name` and nothing else, and tells its exit status and what it printed.
+/// Runs only the test `name`, and reports its exit status and output.
 pub fn run(program: &Path, name: &str) -> TestReport {
     let begun = Instant::now();
-    // by --test it would be every name that this one is a part of
+    // --test matches substrings
     let output = call(program, &["--allow", name]);
     let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
     let (outcome, stdout, stderr) = match output {
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn an_exit_status_is_reported_with_what_was_printed() {
-        // `sh --allow` says that it knows no such option
+        // `sh --allow` fails with a message about an unknown option
         let report = run(Path::new("/bin/sh"), "stream");
         assert!(matches!(report.outcome, Outcome::Ran { retval: Some(code) } if code != 0));
         assert!(!report.stderr.0.is_empty());
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_told() {
+    fn a_missing_program_is_a_failure() {
         let report = run(Path::new("/no/test_progs"), "stream");
         assert!(
             matches!(report.outcome, Outcome::Failed { error } if error.contains("/no/test_progs"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a test asks for: the attributes of `selftests/selftest.h`, read from the object's BTF.
+//! The attributes of a test (`selftests/selftest.h`), read from the object's BTF.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -7,43 +7,44 @@ use std::str::FromStr;
 use libbpf_rs::btf::types::{DeclTag, Func};
 use libbpf_rs::btf::{Btf, BtfType, ReferencesType};
 
-/// All attributes of ours begin with this.
+/// Prefix of the project's decl tags.
 const PREFIX: &str = "streams:";
 
-/// Mainline does otherwise on the agent's own architecture, or on the other one.
-const HERE_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
+/// The attribute for a difference from mainline on the agent's own architecture, and on the other
+/// one.
+const OWN_ARCH_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
     "not_in_mainline_on_arm64"
 } else {
     "not_in_mainline_on_x86_64"
 };
-const ELSEWHERE_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
+const OTHER_ARCH_NOT_IN_MAINLINE: &str = if cfg!(target_arch = "aarch64") {
     "not_in_mainline_on_x86_64"
 } else {
     "not_in_mainline_on_arm64"
 };
 
-/// What a test asks for beyond "load, run once, read".
+/// How to run a test where "load, run once, read" is not enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestSpec {
-    /// Not a test of its own.
+    /// Not a test: loaded only with tests that name it.
     pub auxiliary: bool,
-    /// Programs of the same object to load, and to attach where they can be attached.
+    /// Other programs of the object to load, and to attach if their type is attached.
     pub load_with: Vec<String>,
-    /// How often to run.
+    /// Number of runs.
     pub repeat: u32,
-    /// What makes the attached program run; see `trigger.rs`.
+    /// The trigger that makes an attached program run; see `trigger.rs`.
     pub trigger: Option<String>,
     /// Wait until stdout has given this many bytes.
     pub wait_stdout: usize,
     /// Wait until stderr has given this many bytes.
     pub wait_stderr: usize,
-    /// Hand over to this scenario; see `scenario.rs`.
+    /// The scenario to run; see `scenario.rs`.
     pub scenario: Option<String>,
-    /// Run only where these features are; see `feature.rs`.
+    /// Skip the test unless these features are available; see `feature.rs`.
     pub requires: Vec<String>,
-    /// Why mainline does otherwise; told to the host, which knows what is run.
+    /// Why the result differs in mainline; reported to the host, which compares the kernels.
     pub not_in_mainline: Option<String>,
-    /// Why `BPF_F_TEST_STATE_FREQ` changes the verifier's verdict; see `state_freq.rs`.
+    /// Why `BPF_F_TEST_STATE_FREQ` changes the verdict; see `state_freq.rs`.
     pub state_freq_differs: Option<String>,
 }
 
@@ -65,7 +66,7 @@ impl Default for TestSpec {
 }
 
 impl TestSpec {
-    /// Takes one attribute in: `with=helper`.
+    /// Adds one attribute, such as `load_with=helper`.
     fn add(&mut self, attribute: &str) -> Result<(), String> {
         let (key, value) = attribute
             .split_once('=')
@@ -79,12 +80,16 @@ impl TestSpec {
             "wait_stderr" => self.wait_stderr = number(attribute, value)?,
             "scenario" => self.scenario = Some(value.to_owned()),
             "requires" => self.requires.push(value.to_owned()),
-            "not_in_mainline" | HERE_NOT_IN_MAINLINE => {
+            "not_in_mainline" | OWN_ARCH_NOT_IN_MAINLINE => {
                 self.not_in_mainline = Some(value.to_owned());
             }
-            ELSEWHERE_NOT_IN_MAINLINE => {}
+            OTHER_ARCH_NOT_IN_MAINLINE => {}
             "state_freq_differs" => self.state_freq_differs = Some(value.to_owned()),
-            _ => return Err(format!("the agent knows no attribute `{key}`")),
+            _ => {
+                return Err(format!(
+                    "unknown attribute `{key}`; known attributes are in selftests/selftest.h"
+                ));
+            }
         }
         Ok(())
     }
@@ -93,10 +98,10 @@ impl TestSpec {
 fn number<T: FromStr>(attribute: &str, value: &str) -> Result<T, String> {
     value
         .parse()
-        .map_err(|_| format!("attribute `{attribute}` takes a plain number"))
+        .map_err(|_| format!("attribute `{attribute}` takes a number"))
 }
 
-/// The spec of every function that has any; a mistake in one spoils that function only.
+/// The specs by function name. An error in one function's attributes affects only that function.
 pub fn read(btf: &Btf<'_>) -> BTreeMap<String, Result<TestSpec, String>> {
     let tags: Vec<(String, String)> = btf
         .type_by_kind::<DeclTag<'_>>()
@@ -114,7 +119,7 @@ fn attribute(tag: &DeclTag<'_>) -> Option<String> {
     Some(tag.name()?.to_str()?.strip_prefix(PREFIX)?.to_owned())
 }
 
-/// BTF keeps the tags of a function in no particular order, so `with` and `requires` are sorted.
+/// The order of a function's tags in BTF is undefined, so `load_with` and `requires` are sorted.
 fn collect(mut tags: Vec<(String, String)>) -> BTreeMap<String, Result<TestSpec, String>> {
     tags.sort();
     let mut all = BTreeMap::new();
@@ -122,10 +127,10 @@ fn collect(mut tags: Vec<(String, String)>) -> BTreeMap<String, Result<TestSpec,
         let spec = all
             .entry(function)
             .or_insert_with(|| Ok(TestSpec::default()));
-        if let Ok(known) = spec
-            && let Err(mistake) = known.add(&attribute)
+        if let Ok(parsed) = spec
+            && let Err(error) = parsed.add(&attribute)
         {
-            *spec = Err(mistake);
+            *spec = Err(error);
         }
     }
     all
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn every_attribute_is_understood() {
+    fn every_attribute_is_parsed() {
         let expected = TestSpec {
             auxiliary: true,
             load_with: vec!["a".into(), "b".into()],
@@ -177,16 +182,16 @@ mod tests {
     }
 
     #[test]
-    fn what_mainline_does_otherwise_elsewhere_is_no_matter_here() {
-        let here = format!("{HERE_NOT_IN_MAINLINE}=it has none");
-        let elsewhere = format!("{ELSEWHERE_NOT_IN_MAINLINE}=it has none");
+    fn differences_on_the_other_architecture_are_ignored() {
+        let own = format!("{OWN_ARCH_NOT_IN_MAINLINE}=it has none");
+        let other = format!("{OTHER_ARCH_NOT_IN_MAINLINE}=it has none");
         let why = |attribute: &str| spec_of(&[attribute]).unwrap().not_in_mainline;
-        assert_eq!(why(&here).as_deref(), Some("it has none"));
-        assert_eq!(why(&elsewhere), None);
+        assert_eq!(why(&own).as_deref(), Some("it has none"));
+        assert_eq!(why(&other), None);
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn invalid_attributes_are_errors() {
         for wrong in [
             "repeat=often",
             "repeat=-1",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the agent does to make an attached program run: `__trigger(name)`.
+//! Triggers: what the agent does to make an attached program run. `__trigger(name)` selects one.
 
 use std::fs::File;
 use std::io;
@@ -8,13 +8,13 @@ use std::ptr;
 
 use anyhow::{Context, Result, ensure};
 
-/// Something that the agent does.
+/// Makes an attached program run.
 pub type Trigger = fn() -> Result<()>;
 
-/// Done where a test names none.
+/// The trigger of tests that name none.
 pub const DEFAULT: &str = "getpgid";
 
-/// Every trigger, by the name that a test says.
+/// Every trigger, by its name in `__trigger()`.
 const TRIGGERS: &[(&str, Trigger)] = &[("getpgid", getpgid), ("memory", memory), ("open", open)];
 
 /// The trigger of that name.
@@ -23,13 +23,15 @@ pub fn find(name: &str) -> Result<Trigger> {
         .iter()
         .find(|(known, _)| *known == name)
         .map(|(_, trigger)| *trigger)
-        .with_context(|| format!("the agent knows no trigger `{name}`; see guest/src/trigger.rs"))
+        .with_context(|| {
+            format!("unknown trigger `{name}`; known triggers are in guest/src/trigger.rs")
+        })
 }
 
-/// A system call that nothing else in the guest makes, and that goes through a security hook.
+/// A system call that nothing else in the guest makes, and that calls an LSM hook.
 fn getpgid() -> Result<()> {
     let pid = libc::pid_t::try_from(process::id()).context("PID out of range")?;
-    // SAFETY: takes and gives numbers only.
+    // SAFETY: takes and returns numbers only.
     let ret = unsafe { libc::getpgid(pid) };
     ensure!(ret >= 0, "getpgid: {}", io::Error::last_os_error());
     Ok(())
@@ -43,17 +45,17 @@ fn open() -> Result<()> {
         .with_context(|| format!("cannot open {ANY}"))
 }
 
-/// Maps, touches and unmaps more memory than a CPU keeps free pages for, so that its list must be
+/// Maps, touches and unmaps more memory than a per-CPU page list holds, so that the list is
 /// refilled from the zone.
 fn memory() -> Result<()> {
     const SIZE: usize = 16 << 20;
-    // SAFETY: a new mapping, placed by the kernel.
+    // SAFETY: a new mapping at an address chosen by the kernel.
     let start = unsafe {
         libc::mmap(
             ptr::null_mut(),
             SIZE,
             libc::PROT_READ | libc::PROT_WRITE,
-            // filled at once: the same as touching every page
+            // same effect as touching every page
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
             -1,
             0,
@@ -64,7 +66,7 @@ fn memory() -> Result<()> {
         "mmap: {}",
         io::Error::last_os_error()
     );
-    // SAFETY: the mapping made above, which nothing points into.
+    // SAFETY: the mapping made above; nothing points into it.
     let ret = unsafe { libc::munmap(start, SIZE) };
     ensure!(ret == 0, "munmap: {}", io::Error::last_os_error());
     Ok(())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Constants of an object that the agent fills in before the load, by name.
+//! Sets constants of an object by name, before it is loaded.
 
 use std::ffi::CStr;
 
@@ -7,20 +7,20 @@ use anyhow::{Result, ensure};
 use libbpf_rs::OpenObject;
 use libbpf_rs::btf::types::{DataSec, Var};
 
+use crate::cpus;
 use crate::discover::btf;
-use crate::scenario::cpus;
 
-/// A text in the agent's memory, for programs that read user space.
+/// A text in user space, for programs that read user memory.
 static USER_TEXT: &CStr = c"text of user space";
 
-/// The bytes of a variable.
+/// Returns the bytes of a variable.
 type Value = fn() -> Vec<u8>;
 
-/// What the agent fills in where an object declares `const volatile` variables of these names.
+/// The values of `const volatile` variables with these names.
 const VARIABLES: &[(&str, Value)] = &[
     // the agent's process, so that attached programs can ignore all others
     ("target_tgid", || std::process::id().to_ne_bytes().to_vec()),
-    // on which the scenario runs the program at once; as many as the guest has, or none
+    // the number of online CPUs; 0 if it is unknown
     ("cpus", || {
         let online = cpus::online().map_or(0, |cpus| cpus.len() as u32);
         online.to_ne_bytes().to_vec()
@@ -30,7 +30,7 @@ const VARIABLES: &[(&str, Value)] = &[
     }),
 ];
 
-/// Fills the variables in that the object declares.
+/// Sets those variables that the object declares.
 pub fn fill(object: &mut OpenObject) -> Result<()> {
     for (name, value) in VARIABLES {
         let Some((offset, size)) = place(object, name)? else {
@@ -78,6 +78,6 @@ fn write(object: &mut OpenObject, name: &str, offset: usize, value: &[u8]) -> Re
             slot.copy_from_slice(value);
             Ok(())
         }
-        None => anyhow::bail!("variable `{name}` lies outside of the object's .rodata"),
+        None => anyhow::bail!("variable `{name}` is outside of the object's .rodata"),
     }
 }

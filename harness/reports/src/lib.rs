@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The kernel's own reports, parsed out of what a program's stderr gave.
+//! Parses the kernel's reports in a program's stderr.
 //!
 //! ```text
 //! stderr     = ( text | report | suppressed )*
@@ -12,31 +12,31 @@
 //! suppressed = "... <n> further reports were suppressed\n"
 //! ```
 //!
-//! A report without a head is a stack dump that the program asked for. Text is what the program
-//! printed itself; it is passed over. But nothing that looks like a part of a report is taken for
-//! text: a report that is cut, torn, interleaved with another or wrong in a letter is [`Broken`].
+//! A report without a head is a stack dump that the program requested. Text that the program
+//! printed itself is skipped, unless it looks like a part of a report: a report that is incomplete,
+//! torn, interleaved with another or misspelled is a [`ParseError`].
 //!
-//! A crate of its own, so that the guest can check with the same grammar what is too much to be
-//! shown.
+//! This is a crate of its own because the guest uses the same grammar to check reports that are too
+//! many for a snapshot.
 
 use serde::Serialize;
 
-mod broken;
+mod error;
 mod line;
 mod parse;
 
-pub use broken::{Broken, Why};
+pub use error::{ErrorKind, ParseError};
 pub use parse::{parse, parse_with};
 
-/// What the kernel wrote into a stderr.
+/// A part of a stderr that the kernel wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Item {
-    /// A report, or a stack dump that was asked for.
+    /// A report, or a stack dump that the program requested.
     KernelReport(Report),
-    /// The line that stands for reports that were only counted.
+    /// The line that replaces suppressed reports.
     ReportsSuppressed {
-        /// How many.
+        /// Number of suppressed reports.
         count: u64,
     },
 }
@@ -47,20 +47,20 @@ pub struct Report {
     /// What is reported.
     #[serde(flatten)]
     pub kind: Kind,
-    /// Where it happened.
+    /// CPU on which it happened.
     pub cpu: u32,
-    /// Whose process it was.
+    /// UID of the process.
     pub uid: u32,
-    /// Which process.
+    /// PID of the process.
     pub pid: u32,
-    /// Name of its command.
+    /// Name of the process.
     pub comm: String,
-    /// The stack, innermost first.
+    /// The stack, innermost frame first.
     pub frames: Vec<Frame>,
 }
 
 impl Report {
-    /// The innermost frame of a BPF program; what was parsed has one.
+    /// The innermost frame of a BPF program; every parsed report has one.
     #[must_use]
     pub fn program_frame(&self) -> Option<&Frame> {
         self.frames.iter().find(|frame| frame.program.is_some())
@@ -71,24 +71,24 @@ impl Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Kind {
-    /// Nothing: the program asked for the stack.
+    /// A stack dump that the program requested.
     Stack,
-    /// A loop took too long.
+    /// A loop ran for too long.
     MayGotoTimeout,
-    /// A page of an arena was touched that is not there.
+    /// Access to an unmapped page of an arena.
     ArenaFault {
-        /// How.
+        /// Load or store.
         access: Access,
-        /// Where, as user space sees it.
+        /// The address as seen from user space.
         address: Hex,
     },
-    /// A lock would never have been got.
+    /// Acquiring the lock would deadlock.
     LockDeadlock(Lock),
-    /// A lock was not got in time.
+    /// Acquiring the lock timed out.
     LockTimeout(Lock),
 }
 
-/// How memory was touched.
+/// Kind of a memory access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
@@ -98,60 +98,60 @@ pub enum Access {
     Write,
 }
 
-/// What is said of a lock that was not got.
+/// The locks in a report about a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lock {
     /// The kfunc that was called.
     pub function: String,
-    /// The lock.
+    /// Address of the lock.
     pub attempted: Hex,
-    /// The locks that the CPU holds, as far as they are listed.
+    /// Addresses of the locks that the CPU holds, as far as they are listed.
     pub held: Vec<Hex>,
-    /// How many it holds.
+    /// Number of locks that the CPU holds.
     pub total: u32,
 }
 
 /// A frame of a stack dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Frame {
-    /// The function, as the kernel's list of symbols calls it.
+    /// Name of the function in kallsyms.
     pub symbol: String,
-    /// How far into it.
+    /// Offset of the address in the function.
     pub offset: Hex,
-    /// How long it is.
+    /// Size of the function.
     pub size: Hex,
-    /// Its module, if it is in one.
+    /// The function's module.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// Which BPF program's it is, where it is one's.
+    /// The BPF program that the function belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<Program>,
-    /// Where in its source, where the kernel knows.
+    /// The source line, if the kernel has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 }
 
-/// What a symbol of a BPF program says.
+/// A BPF program, as named by a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Program {
-    /// The hash of its instructions.
+    /// The tag: a hash of the program's instructions.
     pub tag: String,
-    /// Its name, or its subprogram's; empty where it has none.
+    /// Name of the program or subprogram; may be empty.
     pub name: String,
 }
 
-/// A place in a program's source.
+/// A source line of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Source {
-    /// The line as it is written, without the blanks in front.
+    /// The line without leading blanks.
     pub text: String,
-    /// The file, without its folder.
+    /// Name of the file without its directory.
     pub file: String,
-    /// The line's number.
+    /// Number of the line.
     pub line: u32,
 }
 
-/// A number that is written `0x…`, in JSON as well: many do not fit a number of JavaScript's.
+/// A number that is printed as `0x…`, in JSON too: many values exceed JavaScript's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
 pub struct Hex(pub u64);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The shapes of single lines. Each function gives what its line says, or `None` for another line.
+//! Parsers of single lines. Each returns `None` if the line has another form.
 
 use crate::{Access, Frame, Hex, Program, Source};
 
-/// Locks of which a CPU's table has a record, and so as many as can be listed.
+/// Maximum number of held locks that a report lists: the size of a CPU's table of held locks.
 pub const LISTED_LOCKS: u32 = 31;
 
-/// The functions that report locks.
+/// Lock functions that appear in reports.
 const LOCK_FUNCTIONS: &[&str] = &["bpf_res_spin_lock", "bpf_res_spin_lock_irqsave"];
 
-/// What a line `ERROR: …` says.
+/// Contents of a line `ERROR: …`.
 pub enum Head {
     MayGotoTimeout,
     ArenaFault { access: Access, address: Hex },
@@ -17,7 +17,7 @@ pub enum Head {
     LockTimeout(&'static str),
 }
 
-/// What a line `CPU: …` says.
+/// Contents of a line `CPU: …`.
 pub struct Where {
     pub cpu: u32,
     pub uid: u32,
@@ -28,9 +28,9 @@ pub struct Where {
 pub const ERROR: &str = "ERROR: ";
 pub const CPU: &str = "CPU: ";
 pub const CALL_TRACE: &str = "Call trace:";
-/// What the lines about locks begin with.
+/// Prefixes of the lines about locks.
 pub const LOCK_LINES: &[&str] = &["Attempted lock ", "Total held locks ", "Held lock["];
-/// What a line about suppressed reports ends with.
+/// Suffix of a line about suppressed reports.
 pub const SUPPRESSED: &str = " further reports were suppressed";
 
 pub fn head(line: &str) -> Option<Head> {
@@ -78,7 +78,7 @@ pub fn total(line: &str) -> Option<u32> {
     decimal(line.strip_prefix("Total held locks = ")?)
 }
 
-/// The lock that is held as the one of this number.
+/// The held lock with this number.
 pub fn held(line: &str, number: u32) -> Option<Hex> {
     prefixed_hex(line.strip_prefix(&format!("Held lock[{number:2}] = "))?)
 }
@@ -88,7 +88,7 @@ pub fn suppressed(line: &str) -> Option<u64> {
     decimal(count).filter(|count| *count > 0)
 }
 
-/// A frame, whose source stands in a line of its own.
+/// A frame of the stack. Its source is in the next line.
 pub fn frame(line: &str) -> Option<Frame> {
     let (call, module) = match line.strip_suffix(']') {
         Some(line) => {
@@ -128,7 +128,7 @@ fn program(symbol: &str) -> Option<Program> {
 }
 
 pub fn source(line: &str) -> Option<Source> {
-    // the last, as the source line may have another; the text may be empty
+    // the last ` @ `, as the source line may contain one; the text may be empty
     let (text, place) = line.strip_prefix("  ")?.rsplit_once(" @ ")?;
     let (file, number) = place.rsplit_once(':')?;
     let whole = !text.starts_with([' ', '\t']) && !file.is_empty() && !file.contains('/');
@@ -139,7 +139,7 @@ pub fn source(line: &str) -> Option<Source> {
     })
 }
 
-/// Whether a report begins within this line, behind other text.
+/// Whether a report begins within this line, after other text.
 pub fn report_behind_text(line: &str) -> bool {
     let begins = |mark: &str, is: fn(&str) -> bool| {
         line.match_indices(mark)
@@ -150,14 +150,14 @@ pub fn report_behind_text(line: &str) -> bool {
         || begins("... ", |rest| suppressed(rest).is_some())
 }
 
-/// As the kernel writes a number: digits alone, none too many in front.
+/// A number as the kernel prints it: only digits, without leading zeros.
 fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
     let plain =
         text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     plain.then(|| text.parse().ok())?
 }
 
-/// `0x` and up to 16 small digits.
+/// `0x` and up to 16 lowercase hexadecimal digits.
 fn prefixed_hex(text: &str) -> Option<Hex> {
     let digits = text.strip_prefix("0x")?;
     let plain = !digits.is_empty() && digits.bytes().all(is_hex);

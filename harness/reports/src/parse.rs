@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The way through the lines of a stream.
+//! Parser of the lines of a stream.
 
-use crate::broken::{Broken, Why};
+use crate::error::{ErrorKind, ParseError};
 use crate::line::{self, Head};
 use crate::{Frame, Item, Kind, Lock, Report};
 
-/// What the kernel wrote into a stderr, in the order in which it stands there.
+/// Parses what the kernel wrote to a stderr, in order.
 ///
 /// # Errors
 ///
-/// Where something of the kernel's is there that cannot be understood as a whole.
-pub fn parse(stderr: &[u8]) -> Result<Vec<Item>, Broken> {
+/// If a part of a report is incomplete or out of place.
+pub fn parse(stderr: &[u8]) -> Result<Vec<Item>, ParseError> {
     parse_with(stderr, |_| ())
 }
 
-/// The same; the lines that the program printed itself, which may lack the last newline, go to `own`.
+/// As [`parse`]; passes the lines that the program printed itself to `own`. The last one may lack
+/// its newline.
 ///
 /// # Errors
 ///
-/// As above.
-pub fn parse_with(stderr: &[u8], mut own: impl FnMut(&str)) -> Result<Vec<Item>, Broken> {
+/// As [`parse`].
+pub fn parse_with(stderr: &[u8], mut own: impl FnMut(&str)) -> Result<Vec<Item>, ParseError> {
     let text = String::from_utf8_lossy(stderr);
     let mut lines = Lines::of(&text);
     let mut items = Vec::new();
@@ -32,12 +33,12 @@ pub fn parse_with(stderr: &[u8], mut own: impl FnMut(&str)) -> Result<Vec<Item>,
     Ok(items)
 }
 
-/// A line and where it stands.
+/// A line and its number.
 #[derive(Clone, Copy)]
 struct Line<'a> {
     number: usize,
     text: &'a str,
-    /// It has its newline.
+    /// Whether the line ends with a newline.
     ended: bool,
 }
 
@@ -51,25 +52,25 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The line of a report, which has to be there to its end.
-    fn whole(self) -> Result<Line<'a>, Broken> {
+    /// Returns the line, which must end with a newline.
+    fn whole(self) -> Result<Line<'a>, ParseError> {
         match self.ended {
             true => Ok(self),
-            false => Err(self.broken(Why::Cut("the end of the line"))),
+            false => Err(self.error(ErrorKind::Cut("the end of the line"))),
         }
     }
 
-    fn broken(self, why: Why) -> Broken {
-        Broken {
+    fn error(self, kind: ErrorKind) -> ParseError {
+        ParseError {
             number: self.number,
             line: self.text.to_owned(),
-            why,
+            kind,
         }
     }
 }
 
-/// What a line outside of a report begins, if that is something of the kernel's.
-fn item<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Option<Item>, Broken> {
+/// Parses the item that begins with this line; `None` for text of the program.
+fn item<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Option<Item>, ParseError> {
     let text = first.text;
     if text.starts_with(line::ERROR) {
         return report(first, lines).map(|report| Some(Item::KernelReport(report)));
@@ -81,29 +82,29 @@ fn item<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Option<Item>, Brok
         let count = line::suppressed(text).filter(|_| first.ended);
         return match count {
             Some(count) => Ok(Some(Item::ReportsSuppressed { count })),
-            None if line::report_behind_text(text) => Err(first.broken(Why::MidLine)),
-            None => Err(first.broken(Why::NoHead)),
+            None if line::report_behind_text(text) => Err(first.error(ErrorKind::MidLine)),
+            None => Err(first.error(ErrorKind::NoHead)),
         };
     }
     if line::report_behind_text(text) {
-        return Err(first.broken(Why::MidLine));
+        return Err(first.error(ErrorKind::MidLine));
     }
     if is_stray(text) {
-        return Err(first.broken(Why::Stray));
+        return Err(first.error(ErrorKind::Stray));
     }
     Ok(None)
 }
 
-/// Whether it is the line of a report that is not there.
+/// Whether the line can only be a part of a report.
 fn is_stray(text: &str) -> bool {
     text == line::CALL_TRACE
         || line::LOCK_LINES.iter().any(|start| text.starts_with(start))
         || line::frame(text).is_some()
 }
 
-/// A report from its first line to the empty one.
-fn report<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Report, Broken> {
-    let head = line::head(first.text).ok_or_else(|| first.broken(Why::NoHead))?;
+/// A report, from its first line to the empty line.
+fn report<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Report, ParseError> {
+    let head = line::head(first.text).ok_or_else(|| first.error(ErrorKind::NoHead))?;
     first.whole()?;
     let kind = match head {
         Head::MayGotoTimeout => Kind::MayGotoTimeout,
@@ -113,20 +114,20 @@ fn report<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Report, Broken> 
     };
     let place = lines.expect("the line `CPU: …`")?;
     if !place.text.starts_with(line::CPU) {
-        return Err(place.broken(Why::Expected("the line `CPU: …`")));
+        return Err(place.error(ErrorKind::Expected("the line `CPU: …`")));
     }
     dump(place, lines, kind)
 }
 
-fn lock(function: &str, lines: &mut Lines<'_>) -> Result<Lock, Broken> {
+fn lock(function: &str, lines: &mut Lines<'_>) -> Result<Lock, ParseError> {
     let attempted = lines.read("the line `Attempted lock   = 0x…`", line::attempted)?;
-    let said = lines.expect("the line `Total held locks = …`")?;
-    let total = line::total(said.text)
-        .ok_or_else(|| said.broken(Why::Expected("the line `Total held locks = …`")))?;
+    let total = lines.expect("the line `Total held locks = …`")?;
+    let total = line::total(total.text)
+        .ok_or_else(|| total.error(ErrorKind::Expected("the line `Total held locks = …`")))?;
     let mut held = Vec::new();
     for number in 0..total.min(line::LISTED_LOCKS) {
         let next = lines.expect("a line `Held lock[…] = 0x…`")?;
-        held.push(line::held(next.text, number).ok_or_else(|| next.broken(Why::Count))?);
+        held.push(line::held(next.text, number).ok_or_else(|| next.error(ErrorKind::Count))?);
     }
     Ok(Lock {
         function: function.to_owned(),
@@ -136,9 +137,9 @@ fn lock(function: &str, lines: &mut Lines<'_>) -> Result<Lock, Broken> {
     })
 }
 
-/// A stack dump from its line `CPU: …` to the empty one.
-fn dump<'a>(first: Line<'a>, lines: &mut Lines<'a>, kind: Kind) -> Result<Report, Broken> {
-    let place = line::place(first.text).ok_or_else(|| first.broken(Why::NoHead))?;
+/// A stack dump, from its line `CPU: …` to the empty line.
+fn dump<'a>(first: Line<'a>, lines: &mut Lines<'a>, kind: Kind) -> Result<Report, ParseError> {
+    let place = line::place(first.text).ok_or_else(|| first.error(ErrorKind::NoHead))?;
     first.whole()?;
     lines.read("the line `Call trace:`", |text| {
         (text == line::CALL_TRACE).then_some(())
@@ -156,31 +157,31 @@ fn dump<'a>(first: Line<'a>, lines: &mut Lines<'a>, kind: Kind) -> Result<Report
         if next.text.is_empty() {
             return match report.program_frame() {
                 Some(_) => Ok(report),
-                None => Err(next.broken(Why::NoProgram)),
+                None => Err(next.error(ErrorKind::NoProgram)),
             };
         }
         report.frames.push(frame(next, lines)?);
     }
 }
 
-/// A frame, with its source where it is a program's and the kernel knew it.
-fn frame<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Frame, Broken> {
+/// A frame, with its source if the kernel printed one.
+fn frame<'a>(first: Line<'a>, lines: &mut Lines<'a>) -> Result<Frame, ParseError> {
     let mut frame = line::frame(first.text)
-        .ok_or_else(|| first.broken(Why::Expected("a frame of the stack or an empty line")))?;
+        .ok_or_else(|| first.error(ErrorKind::Expected("a frame of the stack or an empty line")))?;
     if frame.program.is_some()
         && let Some(next) = lines.next_if(|next: Line| next.text.starts_with("  "))
     {
         next.whole()?;
         let source = line::source(next.text);
-        frame.source = Some(
-            source
-                .ok_or_else(|| next.broken(Why::Expected("`  <source line> @ <file>:<line>`")))?,
-        );
+        frame.source =
+            Some(source.ok_or_else(|| {
+                next.error(ErrorKind::Expected("`  <source line> @ <file>:<line>`"))
+            })?);
     }
     Ok(frame)
 }
 
-/// The lines of a text, one after the other.
+/// The lines of a text.
 struct Lines<'a> {
     all: Vec<Line<'a>>,
     next: usize,
@@ -208,21 +209,21 @@ impl<'a> Lines<'a> {
         line
     }
 
-    /// The next line of a report that has begun, which must not end here.
-    fn expect(&mut self, what: &'static str) -> Result<Line<'a>, Broken> {
+    /// The next line of a report, which must not end here.
+    fn expect(&mut self, what: &'static str) -> Result<Line<'a>, ParseError> {
         let before = self.all[self.next - 1];
         self.next()
-            .ok_or_else(|| before.broken(Why::Cut(what)))?
+            .ok_or_else(|| before.error(ErrorKind::Cut(what)))?
             .whole()
     }
 
-    /// The same, and what it says.
+    /// The next line, parsed by `read`.
     fn read<T>(
         &mut self,
         what: &'static str,
         says: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Broken> {
+    ) -> Result<T, ParseError> {
         let line = self.expect(what)?;
-        says(line.text).ok_or_else(|| line.broken(Why::Expected(what)))
+        says(line.text).ok_or_else(|| line.error(ErrorKind::Expected(what)))
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the kernel writes is understood, and what it would never write is refused.
+//! Tests of the parser: texts of the kernel, and damaged ones.
 
 use super::*;
 
@@ -64,7 +64,7 @@ fn reports(text: &str) -> Vec<Report> {
 }
 
 #[test]
-fn an_arena_fault_is_understood() {
+fn an_arena_fault_is_parsed() {
     let [report] = &reports(ARENA)[..] else {
         panic!("one report");
     };
@@ -89,12 +89,12 @@ fn an_arena_fault_is_understood() {
         (source.file.as_str(), source.line),
         ("arena_stores.bpf.c", 23)
     );
-    // the kernel has functions of its own that begin like a program's
+    // the kernel has functions whose names begin like those of programs
     assert_eq!(report.frames[5].program, None);
 }
 
 #[test]
-fn every_kind_is_understood() {
+fn every_kind_is_parsed() {
     let [timeout, deadlock, stack] = &reports(&[TIMEOUT, DEADLOCK, STACK].concat())[..] else {
         panic!("three reports");
     };
@@ -122,7 +122,7 @@ fn every_kind_is_understood() {
 }
 
 #[test]
-fn no_more_locks_are_listed_than_a_table_holds() {
+fn at_most_31_held_locks_are_listed() {
     let listed: String = (0..31)
         .map(|number| format!("Held lock[{number:2}] = 0xffff888103a1c0{number:02x}\n"))
         .collect();
@@ -136,7 +136,7 @@ fn no_more_locks_are_listed_than_a_table_holds() {
 }
 
 #[test]
-fn text_of_the_program_is_passed_over() {
+fn text_of_the_program_is_skipped() {
     for text in [
         "",
         "\n",
@@ -166,8 +166,8 @@ fn suppressed_reports_are_counted() {
     assert_eq!(items[1], Item::ReportsSuppressed { count: 999_488 });
 }
 
-/// What is said of `text`, which is no whole report.
-fn refused(text: &str) -> String {
+/// The error for `text`, which is not a valid report.
+fn error_of(text: &str) -> String {
     match parse(text.as_bytes()) {
         Ok(items) => panic!("{items:?} out of:\n{text}"),
         Err(broken) => broken.to_string(),
@@ -175,18 +175,18 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
-fn a_report_that_is_cut_anywhere_is_refused() {
+fn a_report_cut_at_any_byte_is_an_error() {
     for whole in [ARENA, TIMEOUT, DEADLOCK, STACK] {
-        // before its mark is whole, a line may be anybody's
+        // a shorter prefix may be the program's own text
         let mark = if whole.starts_with("CPU") { 5 } else { 7 };
         for end in mark..whole.len() {
-            refused(&whole[..end]);
+            error_of(&whole[..end]);
         }
     }
 }
 
 #[test]
-fn a_report_that_lacks_a_line_is_refused() {
+fn a_report_without_one_of_its_lines_is_an_error() {
     for whole in [ARENA, TIMEOUT, DEADLOCK, STACK] {
         let lines: Vec<&str> = whole.split_inclusive('\n').collect();
         for missing in 0..lines.len() {
@@ -195,14 +195,14 @@ fn a_report_that_lacks_a_line_is_refused() {
             let head = missing == 0 && lines[1].starts_with(line::CPU);
             if !frame && !head {
                 let text = [&lines[..missing], &lines[missing + 1..]].concat().concat();
-                refused(&format!("{text}{STACK}"));
+                error_of(&format!("{text}{STACK}"));
             }
         }
     }
 }
 
 #[test]
-fn a_line_of_anything_else_within_a_report_is_refused() {
+fn other_text_within_a_report_is_an_error() {
     for whole in [ARENA, TIMEOUT, DEADLOCK, STACK] {
         let lines: Vec<&str> = whole.split_inclusive('\n').collect();
         for at in 1..lines.len() {
@@ -213,14 +213,14 @@ fn a_line_of_anything_else_within_a_report_is_refused() {
                 TIMEOUT,
             ] {
                 let text = [&lines[..at], &[other], &lines[at..]].concat().concat();
-                refused(&text);
+                error_of(&text);
             }
         }
     }
 }
 
 #[test]
-fn reports_that_are_interleaved_are_refused() {
+fn interleaved_reports_are_an_error() {
     let (one, other) = (
         ARENA.split_inclusive('\n').collect::<Vec<_>>(),
         TIMEOUT.split_inclusive('\n').collect::<Vec<_>>(),
@@ -228,49 +228,49 @@ fn reports_that_are_interleaved_are_refused() {
     for at in 1..one.len() {
         for till in 1..=other.len() {
             let text = [&one[..at], &other[..till], &one[at..], &other[till..]];
-            refused(&text.concat().concat());
+            error_of(&text.concat().concat());
         }
     }
 }
 
 #[test]
-fn what_is_wrong_is_said_plainly() {
+fn messages_name_the_line_and_the_error() {
     let tests = [
         (
-            "ERROR: out of luck\n",
-            "line 1: `ERROR: out of luck` is not the first line of any report of the kernel's",
+            "ERROR: something else\n",
+            "line 1: `ERROR: something else` is not the first line of a known report",
         ),
         (
             "ERROR: Arena EXEC access at unmapped address 0x1\n",
-            "line 1: `ERROR: Arena EXEC access at unmapped address 0x1` is not the first line of any report of the kernel's",
+            "line 1: `ERROR: Arena EXEC access at unmapped address 0x1` is not the first line of a known report",
         ),
         (
             "ERROR: Timeout detected for spin_lock\n",
-            "line 1: `ERROR: Timeout detected for spin_lock` is not the first line of any report of the kernel's",
+            "line 1: `ERROR: Timeout detected for spin_lock` is not the first line of a known report",
         ),
         (
             "a\nCPU: one\n",
-            "line 2: `CPU: one` is not the first line of any report of the kernel's",
+            "line 2: `CPU: one` is not the first line of a known report",
         ),
         (
             "CPU: 1 UID: 0 PID: 077 Comm: x\n",
-            "line 1: `CPU: 1 UID: 0 PID: 077 Comm: x` is not the first line of any report of the kernel's",
+            "line 1: `CPU: 1 UID: 0 PID: 077 Comm: x` is not the first line of a known report",
         ),
         (
             "... 0 further reports were suppressed\n",
-            "line 1: `... 0 further reports were suppressed` is not the first line of any report of the kernel's",
+            "line 1: `... 0 further reports were suppressed` is not the first line of a known report",
         ),
         (
             "Call trace:\n",
-            "line 1: `Call trace:` is a part of a report and stands outside of any",
+            "line 1: `Call trace:` is a part of a report, but no report has begun",
         ),
         (
             "Held lock[ 0] = 0x1\n",
-            "line 1: `Held lock[ 0] = 0x1` is a part of a report and stands outside of any",
+            "line 1: `Held lock[ 0] = 0x1` is a part of a report, but no report has begun",
         ),
         (
             "do_syscall_64+0x9e/0x1a0\n",
-            "line 1: `do_syscall_64+0x9e/0x1a0` is a part of a report and stands outside of any",
+            "line 1: `do_syscall_64+0x9e/0x1a0` is a part of a report, but no report has begun",
         ),
         (
             "textERROR: Timeout detected for may_goto instruction\n",
@@ -290,7 +290,7 @@ fn what_is_wrong_is_said_plainly() {
         ),
         (
             "CPU: 1 UID: 0 PID: 7 Comm: x\nCall trace:\n? a+0x1/0x2\n",
-            "line 3: `? a+0x1/0x2` stands in a report where a frame of the stack or an empty line belongs",
+            "line 3: found `? a+0x1/0x2` in a report where a frame of the stack or an empty line is expected",
         ),
         (
             "CPU: 1 UID: 0 PID: 7 Comm: x\n",
@@ -302,16 +302,19 @@ fn what_is_wrong_is_said_plainly() {
         ),
     ];
     for (text, said) in tests {
-        assert_eq!(refused(text), said);
+        assert_eq!(error_of(text), said);
     }
     let fewer = DEADLOCK.replace("locks = 2", "locks = 3");
-    assert!(refused(&fewer).ends_with("not as many locks are listed as are held"));
+    assert!(
+        error_of(&fewer)
+            .ends_with("the number of listed locks differs from the number of held locks")
+    );
     let more = DEADLOCK.replace("locks = 2", "locks = 1");
-    assert!(refused(&more).contains("where the line `CPU: …` belongs"));
+    assert!(error_of(&more).contains("where the line `CPU: …` is expected"));
 }
 
 #[test]
-fn a_frame_or_a_source_that_is_none_is_refused() {
+fn malformed_frames_and_sources_are_errors() {
     for frame in [
         "a+0x1",
         "a+1/2",
@@ -325,7 +328,7 @@ fn a_frame_or_a_source_that_is_none_is_refused() {
         "a+0xA/0xB",
         "  a line without a program @ x.c:1",
     ] {
-        refused(&STACK.replace("bpf_stream_print_stack+0x7a/0x120", frame));
+        error_of(&STACK.replace("bpf_stream_print_stack+0x7a/0x120", frame));
     }
     for source in [
         "  a = b;",
@@ -338,7 +341,7 @@ fn a_frame_or_a_source_that_is_none_is_refused() {
         "   a = b; @ x.c:1",
         "  \ta = b; @ x.c:1",
     ] {
-        refused(&STACK.replace(
+        error_of(&STACK.replace(
             "  bpf_stream_print_stack(BPF_STDERR); @ stack.bpf.c:9",
             source,
         ));
@@ -346,7 +349,7 @@ fn a_frame_or_a_source_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_report_is_data() {
+fn a_report_is_serialised() {
     let text = serde_json::to_value(parse(ARENA.as_bytes()).unwrap()).unwrap();
     let report = &text[0];
     assert_eq!(report["event"], "kernel_report");

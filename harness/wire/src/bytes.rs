@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Bytes of a stream, which need not be UTF-8, in a line of JSON.
+//! Bytes of a stream in JSON.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// Any bytes; base64 (RFC 4648, with padding) on the wire, so that nothing is lost or replaced.
+/// Bytes that need not be UTF-8; base64 (RFC 4648, with padding) on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What crosses between the guest agent and the host.
+//! The protocol between the guest agent and the host.
 //!
-//! The channel is one virtio-serial port named [`PORT`]. Each side writes one JSON object a line,
-//! ended by `\n`; nothing else goes over the port. The guest's lines come in this order:
+//! The channel is one virtio-serial port named [`PORT`]. Each side writes one JSON object per line,
+//! ended by `\n`, and nothing else. The order of the guest's lines is:
 //!
 //! ```text
 //! start  (test_start  [request …]  test)*  end
 //! ```
 //!
-//! Every test that `start` lists is reported exactly once, and `end` repeats their number, so a
-//! stream that was cut, doubled or mixed cannot look complete. The guest only reports; it never
-//! judges whether a result is right.
+//! Every test that `start` lists is reported exactly once, and `end` repeats their number, so that
+//! an incomplete, duplicated or mixed stream is detected. The guest only reports; the host decides
+//! whether a result is right.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,17 +18,18 @@ mod bytes;
 
 pub use bytes::Bytes;
 
-/// Raised whenever a line changes its meaning; host and guest refuse each other when they differ.
+/// Version of the protocol, changed whenever the meaning of a line changes. Host and guest must
+/// have the same version.
 pub const PROTOCOL: u32 = 4;
 
 /// Name of the virtio-serial port, as in `/sys/class/virtio-ports/*/name`.
 pub const PORT: &str = "bpf-streams.0";
 
-/// A line that the guest writes.
+/// A line from the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromGuest {
-    /// The first line: who speaks, and everything that will be reported.
+    /// The first line: the guest, and the tests that it will report.
     Start {
         /// [`PROTOCOL`] of the agent.
         protocol: u32,
@@ -36,36 +37,36 @@ pub enum FromGuest {
         kernel: String,
         /// `uname -m` of the guest, for example `x86_64`.
         machine: String,
-        /// CPUs online.
+        /// Number of online CPUs.
         cpus: u32,
-        /// Names of the tests in the order in which they will run, after the selection.
+        /// Names of the selected tests, in the order in which they will run.
         tests: Vec<String>,
-        /// Files in the objects' folder that hold no program; never right, the host says so.
+        /// Object files without a program, which the host reports as an error.
         empty_objects: Vec<String>,
     },
-    /// A test begins; a guest that dies afterwards died in it.
+    /// A test begins. If the guest dies before the report, it died in this test.
     TestStart {
         /// Name of the test.
         test: String,
     },
-    /// The guest asks the host for something that only the host can do, and waits for the answer.
+    /// A request to the host. The guest waits for the answer.
     Request {
-        /// What is asked.
+        /// The request.
         request: Request,
     },
-    /// What a test did.
+    /// The result of a test.
     Test(TestReport),
     /// The last line.
     End {
-        /// How many tests were reported.
+        /// Number of reported tests.
         tests: usize,
-        /// What kmemleak lists at the end: nothing, or the leaked objects with the stacks that
-        /// allocated them. `None` where the kernel has no kmemleak.
+        /// Output of kmemleak: empty, or the leaked objects with the stacks that allocated them.
+        /// `None` if the kernel has no kmemleak.
         leaks: Option<String>,
     },
 }
 
-/// What only the host can do for the guest.
+/// A request that only the host can carry out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
@@ -73,7 +74,7 @@ pub enum Request {
     Nmi,
 }
 
-/// A line that the host writes.
+/// A line from the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromHost {
@@ -81,27 +82,27 @@ pub enum FromHost {
     Done,
     /// The request could not be carried out.
     Refused {
-        /// Why, for the test's report.
+        /// The reason, for the test's report.
         reason: String,
     },
 }
 
-/// What a test did, raw and unjudged.
+/// The raw result of a test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestReport {
     /// `<file>__<program>`: the object's stem (without `.bpf.o`) and the program's name.
     pub test: String,
-    /// How it ended.
+    /// How the test ended.
     pub outcome: Outcome,
-    /// What was read from the program's stdout (stream 1) after the test.
+    /// Text read from the program's stdout (stream 1).
     pub stdout: Bytes,
-    /// What was read from the program's stderr (stream 2) after the test.
+    /// Text read from the program's stderr (stream 2).
     pub stderr: Bytes,
-    /// Why it does otherwise in mainline, where its file says so (`__not_in_mainline`); for the host
-    /// alone, the test is run all the same.
+    /// Why the result differs in mainline (`__not_in_mainline`). Used by the host only; the guest
+    /// runs the test in any case.
     pub not_in_mainline: Option<String>,
-    /// What the test's scenario observed, a line each; part of the snapshot.
+    /// Lines that the scenario noted; part of the snapshot.
     pub notes: Vec<String>,
     /// Wall time of the test in the guest, in microseconds.
     pub micros: u64,
@@ -113,25 +114,25 @@ pub struct TestReport {
 pub enum Outcome {
     /// The program was loaded and ran.
     Ran {
-        /// What the program returned; `None` where it was triggered by an attachment, whose value
-        /// nobody gets.
+        /// The program's return value; `None` if the kernel does not report it, as for attached
+        /// programs.
         retval: Option<i64>,
     },
-    /// The kernel refused to load the program.
+    /// The kernel rejected the program.
     Rejected {
         /// Positive errno of `BPF_PROG_LOAD`.
         errno: i32,
-        /// The verifier's log, as it came.
+        /// The verifier's log, unchanged.
         log: String,
     },
-    /// The test needs a feature that this kernel or machine does not have, so it was not run.
+    /// The test was not run because a feature is missing in this kernel or machine.
     Skipped {
-        /// Name of the feature, as in the test's `__requires(…)`.
+        /// Name of the feature in the test's `__requires(…)`.
         feature: String,
     },
-    /// The agent could not carry the test out: never right, whatever the snapshot says.
+    /// The agent could not run the test, which is always an error.
     Failed {
-        /// What failed, with the causes.
+        /// The error with its causes.
         error: String,
     },
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A program of the benchmark: runs it several times and notes the least that it cost. In a guest
-//! whose clock counts instructions (`make bench`) an interrupt, and a page that has to be made first,
-//! only add to it, so that the least is what the operation costs by itself, in every run.
+//! Runs a benchmark program several times and notes the minimum cost.
 //!
-//! A note is a figure: thousandths, of what, and, where there are several, at what. The host reads
-//! them (`host/src/bench/figure.rs`).
+//! In a guest whose clock counts instructions (`make bench`), interrupts and page faults only add
+//! to the cost, so that the minimum is the cost of the operation itself, the same in every run.
+//!
+//! A note is a figure: a value in thousandths, its unit, and a parameter where there are several.
+//! The host parses the notes (`host/src/report/bench/figure.rs`).
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -12,24 +13,24 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::ProgramMut;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
-/// Rounds of which the least counts.
+/// Number of rounds.
 const ROUNDS: usize = 31;
 
-/// What is read in all by a test that takes the cost of reading.
+/// Bytes to read in a test that measures reading.
 const MEBIBYTE: usize = 1 << 20;
 
-/// The program takes the cost itself and returns it.
+/// The program measures the cost itself and returns it.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let mut buffer = vec![0; 64 << 10];
-    note_least(ctx, || {
-        let cost = run_once(&program)?;
+    note_minimum(ctx, || {
+        let cost = run_nonnegative(&program)?;
         for stream in Stream::ALL {
             read_all(stream, program.as_fd(), &mut buffer)?;
         }
@@ -37,15 +38,15 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     })
 }
 
-/// The program prints, and reading that in pieces of so many bytes is what is measured.
+/// Measures reading what the program prints, with a buffer of `piece` bytes.
 pub fn run_reads(ctx: &mut TestCtx<'_>, piece: usize) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let mut buffer = vec![0; piece];
-    note_least(ctx, || {
+    note_minimum(ctx, || {
         let (mut bytes, mut nanos) = (0, 0);
         while bytes < MEBIBYTE {
-            run_once(&program)?;
+            run_nonnegative(&program)?;
             let begun = Instant::now();
             let count = read_all(Stream::Stdout, program.as_fd(), &mut buffer)?;
             nanos += begun.elapsed().as_nanos();
@@ -57,13 +58,13 @@ pub fn run_reads(ctx: &mut TestCtx<'_>, piece: usize) -> Result<Option<i64>> {
     })
 }
 
-/// What has piled up before it is read, from one read's worth to as much as the limit may be.
+/// Sizes of the unread text in KiB, from one read to the maximum of the limit.
 const BACKLOGS: [usize; 6] = [1, 16, 64, 1 << 10, 16 << 10, 64 << 10];
 
-/// The program prints 10 lines of 100 bytes. What is measured is a kibibyte of reading a backlog of
-/// such lines, which must not depend on how much there is.
+/// The program prints 10 lines of 100 bytes. Measures reading one KiB of a backlog of such lines,
+/// whose cost must not depend on the size of the backlog.
 pub fn run_backlog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    // a mainline that has no limit to set refuses what is too much for it
+    // a mainline without the sysctl refuses text beyond its fixed limit
     let limit = Limit::keep().ok();
     if let Some(limit) = &limit {
         limit.set(64 << 20)?;
@@ -78,14 +79,14 @@ pub fn run_backlog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             };
             costs.push(cost);
         }
-        let cost = least(costs)?;
+        let cost = minimum(costs)?;
         ctx.note(format!("{cost} instructions a KiB @ {kibibytes} KiB"));
     }
     Ok(None)
 }
 
-/// A clock's interrupt is much beside a short read, so short ones are repeated; long ones pile up for
-/// seconds.
+/// A timer interrupt is expensive compared with a short read, so short reads are repeated; printing
+/// a large backlog takes seconds.
 fn rounds(kibibytes: usize) -> usize {
     match kibibytes {
         0..=64 => ROUNDS,
@@ -94,9 +95,9 @@ fn rounds(kibibytes: usize) -> usize {
     }
 }
 
-/// What a kibibyte of reading costs of so many bytes; nothing where the stream does not take them.
+/// Cost of reading one KiB of a backlog of `size` bytes; `None` if the stream refuses so much.
 fn read_backlog(program: &ProgramMut<'_>, size: usize) -> Result<Option<i64>> {
-    /// What the program prints.
+    /// Bytes that one run of the program prints.
     const PRINTED: usize = 1000;
     let mut buffer = vec![0; 64 << 10];
     let mut refused = false;
@@ -114,45 +115,45 @@ fn read_backlog(program: &ProgramMut<'_>, size: usize) -> Result<Option<i64>> {
     }
     ensure!(
         bytes == size / PRINTED * PRINTED,
-        "{bytes} bytes were read of {size}"
+        "{bytes} of {size} bytes were read"
     );
     Ok(Some(i64::try_from(nanos * 1000 * 1024 / bytes as u128)?))
 }
 
-/// Notes the least of the rounds. The first does not count: it finds nothing prepared.
-fn note_least(
+/// Notes the minimum of all rounds but the first, which warms up caches.
+fn note_minimum(
     ctx: &mut TestCtx<'_>,
     mut round: impl FnMut() -> Result<i64>,
 ) -> Result<Option<i64>> {
     round()?;
     let costs = (0..ROUNDS).map(|_| round()).collect::<Result<Vec<i64>>>()?;
-    ctx.note(format!("{} instructions", least(costs)?));
+    ctx.note(format!("{} instructions", minimum(costs)?));
     Ok(None)
 }
 
-fn least(costs: Vec<i64>) -> Result<i64> {
-    costs.into_iter().min().context("there was no round")
+fn minimum(costs: Vec<i64>) -> Result<i64> {
+    costs.into_iter().min().context("no round was run")
 }
 
-fn run_once(program: &ProgramMut<'_>) -> Result<i64> {
+fn run_nonnegative(program: &ProgramMut<'_>) -> Result<i64> {
     let cost = prog_run::run(program, 1, None)?
         .retval
-        .context("the program's type returns nothing")?;
+        .context("the program has no return value")?;
     ensure!(
         cost >= 0,
-        "the program returned {cost}: an operation did not do what is to be measured"
+        "the program returned {cost}: a measured operation failed"
     );
     Ok(cost)
 }
 
-/// Reads until there is nothing left, and keeps none of it.
+/// Reads until the stream is empty, and discards the text.
 fn read_all(stream: Stream, program: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     let mut all = 0;
     loop {
         match stream.read(program, buffer) {
             Ok(0) => return Ok(all),
             Ok(count) => all += count,
-            Err(error) => return Err(stream.explain(&error)),
+            Err(error) => return Err(stream.read_error(&error)),
         }
     }
 }

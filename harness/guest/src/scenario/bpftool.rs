@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What `bpftool prog tracelog` shows of a program.
+//! Output of `bpftool prog tracelog`.
 
 use std::ffi::{CStr, CString};
 use std::fs;
@@ -9,79 +9,79 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::{Program, ProgramMut, libbpf_sys};
 
-use super::TestCtx;
 use crate::bpftool;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 pub mod busy;
 pub mod counts;
+pub mod errors;
 pub mod follow;
-pub mod refused;
 
-/// The file system that a program is pinned in, mounted here while this lives.
-struct Pins;
+/// A mounted BPF file system with a pinned program. Dropping it unmounts.
+struct BpfFs;
 
-impl Pins {
-    /// What the kernel has for it.
-    const FOLDER: &'static CStr = c"/sys/fs/bpf";
-    /// The path of what is pinned there.
+impl BpfFs {
+    /// The kernel's mount point.
+    const DIR: &'static CStr = c"/sys/fs/bpf";
+    /// The path of the pin.
     const PROGRAM: &'static str = "/sys/fs/bpf/program";
 
-    /// Pins the program there.
-    fn hold(program: &mut ProgramMut<'_>) -> Result<Pins> {
-        let pins = Pins::mount()?;
+    /// Mounts the file system and pins the program.
+    fn pin(program: &mut ProgramMut<'_>) -> Result<BpfFs> {
+        let bpffs = BpfFs::mount()?;
         program
-            .pin(Pins::PROGRAM)
+            .pin(BpfFs::PROGRAM)
             .context("cannot pin the program")?;
-        Ok(pins)
+        Ok(bpffs)
     }
 
-    fn mount() -> Result<Pins> {
+    fn mount() -> Result<BpfFs> {
         let kind = c"bpf".as_ptr();
-        // SAFETY: all three are texts that end with a zero, and no data goes with them.
-        let ret = unsafe { libc::mount(kind, Pins::FOLDER.as_ptr(), kind, 0, std::ptr::null()) };
+        // SAFETY: three C strings, and no data.
+        let ret = unsafe { libc::mount(kind, BpfFs::DIR.as_ptr(), kind, 0, std::ptr::null()) };
         ensure!(
             ret == 0,
             "cannot mount {:?}: {}",
-            Pins::FOLDER,
+            BpfFs::DIR,
             std::io::Error::last_os_error()
         );
-        Ok(Pins)
+        Ok(BpfFs)
     }
 
-    /// Opens the program that is pinned there.
+    /// Opens the pinned program.
     fn open() -> Result<OwnedFd> {
-        let path = CString::new(Pins::PROGRAM)?;
-        // SAFETY: the text ends with a zero.
+        let path = CString::new(BpfFs::PROGRAM)?;
+        // SAFETY: a C string.
         let fd = unsafe { libbpf_sys::bpf_obj_get(path.as_ptr()) };
         ensure!(
             fd >= 0,
             "cannot open {}: {}",
-            Pins::PROGRAM,
+            BpfFs::PROGRAM,
             std::io::Error::from_raw_os_error(-fd)
         );
-        // SAFETY: a new fd that nobody else owns.
+        // SAFETY: a new fd that nothing else owns.
         Ok(unsafe { OwnedFd::from_raw_fd(fd) })
     }
 }
 
-impl Drop for Pins {
+impl Drop for BpfFs {
     fn drop(&mut self) {
-        // what is pinned goes with it; a guest that cannot unmount has bigger worries
-        // SAFETY: the text ends with a zero.
-        let _ = unsafe { libc::umount(Pins::FOLDER.as_ptr()) };
+        // unmounting removes the pin; if it fails, nothing can be done here
+        // SAFETY: a C string.
+        let _ = unsafe { libc::umount(BpfFs::DIR.as_ptr()) };
     }
 }
 
-/// Runs the program once, and has bpftool show both streams. What comes a second time is noted:
-/// nothing.
+/// Runs the program once and prints both streams with bpftool. A second call must print nothing,
+/// which is noted.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let run = prog_run::run(&program, 1, None)?;
-    ctx.seen.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
-    ctx.seen.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
+    ctx.output.stdout = bpftool::show(Stream::Stdout, program.as_fd())?;
+    ctx.output.stderr = bpftool::show(Stream::Stderr, program.as_fd())?;
     for stream in Stream::ALL {
         let left = bpftool::show(stream, program.as_fd())?;
         ctx.note(format!("{stream} afterwards: {} bytes", left.len()));
@@ -89,17 +89,17 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// Runs the program once for each way to name it.
-pub fn run_names(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// Runs the program once for each way to specify it.
+pub fn run_prog_specs(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    let _pins = Pins::hold(&mut program)?;
+    let _bpffs = BpfFs::pin(&mut program)?;
     let id = id_of(program.as_fd())?;
     let tag = tag_of(program.as_fd())?;
     let name = program.name().to_string_lossy().into_owned();
     for (kind, word) in [
         ("id", id.as_str()),
-        ("pinned", Pins::PROGRAM),
+        ("pinned", BpfFs::PROGRAM),
         ("name", name.as_str()),
         ("tag", tag.as_str()),
     ] {
@@ -116,7 +116,7 @@ pub fn run_names(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Runs the program, and has bpftool show its streams as JSON, in a line and over several.
+/// Runs the program and prints its streams as JSON, with `--json` and with `--pretty`.
 pub fn run_json(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -127,8 +127,9 @@ pub fn run_json(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         for stream in Stream::ALL {
             let words = [option, "prog", "tracelog", stream.name(), "id", &id];
             let output = bpftool::call(&mut bpftool::command(&words))?;
-            serde_json::from_slice::<serde_json::Value>(&output.stdout)
-                .with_context(|| format!("what bpftool {option} shows of {stream} is no JSON"))?;
+            serde_json::from_slice::<serde_json::Value>(&output.stdout).with_context(|| {
+                format!("the output of bpftool {option} for {stream} is not JSON")
+            })?;
             ctx.note(format!("{stream} with {option}, {}", output.status));
             note_lines(ctx, "stdout", &output.stdout);
             note_lines(ctx, "stderr", &output.stderr);
@@ -137,7 +138,7 @@ pub fn run_json(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(retval)
 }
 
-/// Runs the program, and has bpftool show as JSON what it printed, a line too long for a string.
+/// Runs the program and prints as JSON a line that is too long for one string.
 pub fn run_long_line(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -146,10 +147,10 @@ pub fn run_long_line(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let words = ["--json", "prog", "tracelog", "stdout", "id", &id];
     let output = bpftool::call(&mut bpftool::command(&words))?;
     let shown: serde_json::Value =
-        serde_json::from_slice(&output.stdout).context("what bpftool shows is no JSON")?;
+        serde_json::from_slice(&output.stdout).context("the output of bpftool is not JSON")?;
     let parts: Vec<&str> = shown["lines"]
         .as_array()
-        .context("what bpftool shows has no lines")?
+        .context("the output of bpftool has no `lines`")?
         .iter()
         .filter_map(serde_json::Value::as_str)
         .collect();
@@ -157,7 +158,7 @@ pub fn run_long_line(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let text = parts.concat();
     ensure!(
         text.chars().all(|char| char == '\u{20ac}'),
-        "characters are torn where the line was split"
+        "the line was split within a character"
     );
     ctx.note(format!(
         "joined: {} characters, all whole",
@@ -166,7 +167,7 @@ pub fn run_long_line(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(run.retval)
 }
 
-/// Notes what the help says of it.
+/// Notes the lines about tracelog in `bpftool prog help`.
 pub fn run_help(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let output = bpftool::call(&mut bpftool::command(&["prog", "help"]))?;
     ctx.note(format!("bpftool prog help, {}", output.status));
@@ -178,7 +179,7 @@ pub fn run_help(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Makes the call and notes it, how it ended, and what it said.
+/// Runs the command, and notes its exit status and output.
 fn note_call(ctx: &mut TestCtx<'_>, what: &str, command: &mut Command) -> Result<()> {
     let output = bpftool::call(command)?;
     ctx.note(format!("{what}: {}", output.status));
@@ -187,10 +188,10 @@ fn note_call(ctx: &mut TestCtx<'_>, what: &str, command: &mut Command) -> Result
     Ok(())
 }
 
-/// Notes lines of one of bpftool's streams; nothing where it is empty.
-fn note_lines(ctx: &mut TestCtx<'_>, whose: &str, text: &[u8]) {
+/// Notes the lines of one of bpftool's streams.
+fn note_lines(ctx: &mut TestCtx<'_>, name: &str, text: &[u8]) {
     for line in String::from_utf8_lossy(text).lines() {
-        ctx.note(format!("  {whose}: {line}"));
+        ctx.note(format!("  {name}: {line}"));
     }
 }
 
@@ -199,12 +200,12 @@ fn id_of(program: BorrowedFd<'_>) -> Result<String> {
     Ok(id.to_string())
 }
 
-/// The program's tag, as it stands in what the kernel tells of its file descriptor.
+/// The program's tag, from its fdinfo.
 fn tag_of(program: BorrowedFd<'_>) -> Result<String> {
     let file = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
     text.lines()
         .find_map(|line| line.strip_prefix("prog_tag:"))
         .map(|tag| tag.trim().to_owned())
-        .with_context(|| format!("{file} names no tag"))
+        .with_context(|| format!("{file} has no prog_tag"))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Takes a CPU away and brings it back. The program prints on it when it does not count as online,
-//! and nothing that it queues need be run; who waits is woken all the same.
+//! Takes a CPU offline and online again. The program prints on it while it is not counted as
+//! online, when irq_work that is queued on it may not run. The waiter must still be woken.
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,41 +8,39 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::TestCtx;
+use crate::cpus::HOTPLUG_SWITCH;
 use crate::poll::{self, Waiter};
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// What takes the second CPU away, and brings it back.
-pub const SWITCH: &str = "/sys/devices/system/cpu/cpu1/online";
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Twice, as what got stuck the first time would show the second time.
+/// Twice: state that is stuck after the first time shows the second time.
 const TIMES: usize = 2;
 
-/// Waits for what is printed on the way out while the CPU is away.
+/// Waits for text that is printed while the CPU goes offline.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_with(ctx, |ctx, program| {
         let waiter = waiter(program)?;
-        let _unplugged = Unplugged::take()?;
+        let _offline = OfflineCpu::take()?;
         expect(ctx, program, &waiter)
     })
 }
 
-/// Waits for what is printed on the way in when the CPU is back. Begins to wait when it is away: no
-/// wake-up of its going may be taken for one of its coming.
-pub fn run_plugged_in(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// Waits for text that is printed while the CPU comes online. The waiter registers while the CPU is
+/// offline, so that a wake-up from the way down is not taken for one from the way up.
+pub fn run_online(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     run_with(ctx, |ctx, program| {
-        let unplugged = Unplugged::take()?;
+        let offline = OfflineCpu::take()?;
         let waiter = waiter(program)?;
-        drop(unplugged);
+        drop(offline);
         expect(ctx, program, &waiter)
     })
 }
 
-/// Attaches the program, and takes turns.
+/// Attaches the program and calls `turn` [`TIMES`] times.
 fn run_with(
     ctx: &mut TestCtx<'_>,
     turn: fn(&mut TestCtx<'_>, BorrowedFd<'_>) -> Result<()>,
@@ -54,7 +52,7 @@ fn run_with(
         turn(ctx, program.as_fd())?;
     }
     drop(link);
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }
 
@@ -63,31 +61,32 @@ fn waiter(program: BorrowedFd<'_>) -> Result<Waiter> {
         .context("cannot wait for the program with epoll")
 }
 
-/// Waits for the text, and reads it.
+/// Waits for text and reads it.
 fn expect(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, waiter: &Waiter) -> Result<()> {
     let events = waiter
-        .wait(settings::patient(PATIENCE))
+        .wait(settings::scaled(TIMEOUT))
         .context("epoll_wait")?;
-    ensure!(events != 0, "a wake-up was lost with the CPU");
+    ensure!(events != 0, "a wake-up was lost during CPU hotplug");
     ctx.note(format!("woken: {}", poll::describe(events)));
-    Stream::Stdout.drain(program, &mut ctx.seen.stdout)
+    Stream::Stdout.drain(program, &mut ctx.output.stdout)
 }
 
-/// The second CPU is away until this is dropped.
-struct Unplugged;
+/// Takes CPU 1 offline. Dropping it brings the CPU online.
+struct OfflineCpu;
 
-impl Unplugged {
-    fn take() -> Result<Unplugged> {
-        fs::write(SWITCH, "0").with_context(|| format!("cannot write 0 to {SWITCH}"))?;
-        Ok(Unplugged)
+impl OfflineCpu {
+    fn take() -> Result<OfflineCpu> {
+        fs::write(HOTPLUG_SWITCH, "0")
+            .with_context(|| format!("cannot write 0 to {HOTPLUG_SWITCH}"))?;
+        Ok(OfflineCpu)
     }
 }
 
-impl Drop for Unplugged {
+impl Drop for OfflineCpu {
     fn drop(&mut self) {
-        if let Err(error) = fs::write(SWITCH, "1") {
-            // the tests after this one run on fewer CPUs: the console's reader must know
-            eprintln!("bpf-streams-guest: cannot write 1 to {SWITCH}: {error}");
+        if let Err(error) = fs::write(HOTPLUG_SWITCH, "1") {
+            // later tests would run with fewer CPUs: report it on the console
+            eprintln!("bpf-streams-guest: cannot write 1 to {HOTPLUG_SWITCH}: {error}");
         }
     }
 }

@@ -1,68 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs a `syscall` program on every CPU at the same time, once each: first with waiters of locks
-//! in a queue, then without, whatever the kernel has chosen for its machine.
+//! Runs a `syscall` program on every CPU at the same time: first with lock waiters in a queue, then
+//! with unfair locks, whatever the kernel has chosen for this machine.
 //!
-//! The program returns how many failures it had of those that the kernel reports. How many there
-//! are can be chance; that each is reported is not, nor what a report says. So all reports but the
-//! first are counted and left out of the snapshot; the first, too, where there need not be one.
+//! The program returns its number of failures that the kernel reports. The number may depend on
+//! timing, but every failure must be reported, and the text of a report is stable. So the snapshot
+//! holds only the first report, or none where there may be none, and the others are counted.
 
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, cpus, threads};
+use super::threads;
+use crate::cpus;
 use crate::prog_run;
-use crate::rqspinlock_unfair::Queueing;
+use crate::rqspinlock_unfair::UnfairParam;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// How a report begins, and how it ends.
+/// Begin and end of a report.
 const BEGIN: &str = "ERROR: ";
 const END: &str = "\n\n";
 
-/// The report of a loop that was ended. It goes round once more after that, and may get then what it
-/// waited for: so there can be such a report without a failure.
+/// Report of a loop that may_goto has ended. The program runs one more iteration after it, which
+/// may get the lock: so this report can come without a failure.
 const LOOP: &str = "ERROR: Timeout detected for may_goto instruction";
 
-/// Runs, reads, counts; shows the first report. That of the other way of waiting says the same,
-/// but for which CPU it was.
+/// Checks the counts and shows the first report of the queued run. The report of the unfair run
+/// differs only in the CPU.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    let [queued, competing] = both_ways(ctx)?;
+    let [queued, unfair] = queued_and_unfair(ctx)?;
     ensure!(
-        queued.is_empty() == competing.is_empty(),
-        "waiters that queue fail and those that compete do not, or the other way round"
+        queued.is_empty() == unfair.is_empty(),
+        "lock calls fail either with queued waiters or with unfair locks, not with both"
     );
     let first = queued.split_inclusive(END).next().unwrap_or_default();
-    ctx.seen.stderr.extend_from_slice(first.as_bytes());
+    ctx.output.stderr.extend_from_slice(first.as_bytes());
     Ok(None)
 }
 
-/// Runs, reads, counts; shows no report.
-pub fn run_unheard(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    both_ways(ctx).map(|_| None)
+/// Checks the counts and shows no report.
+pub fn run_count_only(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    queued_and_unfair(ctx).map(|_| None)
 }
 
-/// Runs, reads, counts, with waiters in a queue only; shows no report.
+/// Checks the counts with queued waiters only, and shows no report.
 pub fn run_queued(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    let rqspinlock_unfair = Queueing::keep()?;
-    rqspinlock_unfair.set(true)?;
-    run_once(ctx).map(|_| None)
+    let param = UnfairParam::keep()?;
+    param.set_queued(true)?;
+    run_on_every_cpu(ctx).map(|_| None)
 }
 
-/// Gives the reports, of which there are as many as the program counted, for each way of waiting.
-fn both_ways(ctx: &mut TestCtx<'_>) -> Result<[String; 2]> {
-    let rqspinlock_unfair = Queueing::keep()?;
-    rqspinlock_unfair.set(true)?;
-    let queued = run_once(ctx).context("with waiters in a queue")?;
-    rqspinlock_unfair.set(false)?;
-    let competing = run_once(ctx).context("with waiters that compete")?;
-    Ok([queued, competing])
+/// Returns the reports of both runs, after checking their number.
+fn queued_and_unfair(ctx: &mut TestCtx<'_>) -> Result<[String; 2]> {
+    let param = UnfairParam::keep()?;
+    param.set_queued(true)?;
+    let queued = run_on_every_cpu(ctx).context("with queued waiters")?;
+    param.set_queued(false)?;
+    let unfair = run_on_every_cpu(ctx).context("with unfair locks")?;
+    Ok([queued, unfair])
 }
 
-fn run_once(ctx: &mut TestCtx<'_>) -> Result<String> {
+fn run_on_every_cpu(ctx: &mut TestCtx<'_>) -> Result<String> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let works = cpus::online()?
+    let tasks = cpus::online()?
         .into_iter()
         .map(|cpu| {
             move || {
@@ -71,8 +73,8 @@ fn run_once(ctx: &mut TestCtx<'_>) -> Result<String> {
             }
         })
         .collect();
-    let failures: Vec<i64> = threads::at_once(works)?;
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    let failures: Vec<i64> = threads::run_parallel(tasks)?;
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
     let mut reports = Vec::new();
     Stream::Stderr.drain(fd, &mut reports)?;
     let reports = String::from_utf8(reports).context("stderr")?;
@@ -85,7 +87,7 @@ fn run_once(ctx: &mut TestCtx<'_>) -> Result<String> {
     ensure!(
         failures.iter().all(|&failures| failures >= 0)
             && (begins.len() - loops..=begins.len()).contains(&failed),
-        "reports {begins:?}, but failures that the program counted: {failures:?}"
+        "the kernel reported {begins:?}, but the program counted {failures:?} failures"
     );
     Ok(reports)
 }

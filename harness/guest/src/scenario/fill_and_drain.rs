@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A stream that is full takes what was read out of it, not a byte less or more.
+//! A full stream accepts exactly as many bytes as were read from it.
 //!
-//! The program prints dots until one is refused, and returns how many fitted.
+//! The program prints dots until one is refused, and returns how many were accepted.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result, ensure};
 use libbpf_rs::ProgramMut;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 /// Fills, fills again, reads a part, fills, reads all, fills.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -26,20 +26,20 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut part = [0; 100];
     let count = Stream::Stdout
         .read(fd, &mut part)
-        .map_err(|error| Stream::Stdout.explain(&error))?;
+        .map_err(|error| Stream::Stdout.read_error(&error))?;
     check_dots(&part[..count])?;
     ctx.note(format!("{count} read: {} fitted", fill(&program)?));
     let count = drain(fd)?;
     ctx.note(format!("{count} read: {} fitted", fill(&program)?));
     ctx.note(format!("{} read at the end", drain(fd)?));
-    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
+    Stream::Stderr.drain(fd, &mut ctx.output.stderr)?;
     Ok(None)
 }
 
 fn fill(program: &ProgramMut<'_>) -> Result<i64> {
     prog_run::run(program, 1, None)?
         .retval
-        .context("the program's type returns nothing")
+        .context("the program has no return value")
 }
 
 fn drain(fd: BorrowedFd<'_>) -> Result<usize> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A program that prints on two CPUs as fast as it can, and one who follows it: what was read and
-//! what was refused are what was printed, by the numbers of the lines, and by their bytes.
+//! A reader follows a program that prints on two CPUs as fast as possible: read and refused lines
+//! must add up to the printed lines, in number and in bytes.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,60 +10,62 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::Program;
 
-use super::{TestCtx, bpftool, cpus, lines, threads};
-use crate::fdinfo::Figures;
+use super::{bpftool, lines, threads};
+use crate::cpus;
+use crate::fdinfo::Counters;
 use crate::poll::{self, Waiter};
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
 const WRITERS: u32 = 2;
 
-/// Lines of one run of the program.
-const AT_ONCE: u32 = 1000;
+/// Lines that one run of the program prints.
+const LINES_PER_RUN: u32 = 1000;
 
-/// A quarter of what a run prints: on a slow kernel, too, some lines are refused.
+/// A quarter of what a run prints, so that lines are refused even on a slow kernel.
 const ROOM: u32 = 4 << 10;
 
-/// How long the follower may sleep after the writers are done.
-const NAP: Duration = Duration::from_millis(100);
+/// How long the follower may sleep after the writers have ended.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// The program's `struct lines`: which to print.
+/// The program's `struct lines`: which lines to print.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Lines {
+struct LineRange {
     writer: u32,
     first: u32,
     count: u32,
 }
 
-/// What a thread does, and how many lines it has printed.
+/// A thread's work; returns the number of lines that it printed.
 type Work<'a> = Box<dyn FnOnce() -> Result<u32> + Send + 'a>;
 
-/// Writes and follows for as long as the host says, then balances the books.
+/// Writes and follows for the duration of a stress test, then checks the counts.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let mut books = Books::default();
-    let printed = write_and(fd, |writing| follow(fd, writing, &mut books))?;
-    let figures = Figures::of(fd)?;
+    let mut received = Received::default();
+    let printed = write_and(fd, |writing| follow(fd, writing, &mut received))?;
+    let counters = Counters::of(fd)?;
     ensure!(
-        figures.pending(Stream::Stdout) == 0,
-        "all is read, and {} bytes are pending",
-        figures.pending(Stream::Stdout)
+        counters.pending(Stream::Stdout) == 0,
+        "{} bytes are pending after everything was read",
+        counters.pending(Stream::Stdout)
     );
     let refused = (
-        figures.refused_messages(Stream::Stdout),
-        figures.refused_bytes(Stream::Stdout),
+        counters.refused_messages(Stream::Stdout),
+        counters.refused_bytes(Stream::Stdout),
     );
-    balance(ctx, refused, printed, &books)
+    check_counts(ctx, refused, printed, &received)
 }
 
-/// The same with bpftool as the follower, which ends when the program is gone.
+/// As [`run`], with bpftool as the follower, which ends when the program is freed.
 pub fn run_bpftool(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
@@ -72,89 +74,92 @@ pub fn run_bpftool(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let fd = program.as_fd();
     let id = Program::id_from_fd(fd).context("cannot get the program's id")?;
     let mut bpftool = bpftool::follow::follow(&[], Stream::Stdout, &["id", &id.to_string()])?;
-    let mut books = Books::default();
+    let mut received = Received::default();
     let printed = write_and(fd, |writing| {
         while writing.load(Ordering::Acquire) > 0 {
-            bpftool.listen(NAP)?;
-            books.read(bpftool.said(Stream::Stdout))?;
+            bpftool.read_within(PAUSE)?;
+            received.read(bpftool.unread(Stream::Stdout))?;
         }
         Ok(())
     })?;
-    let figures = Figures::of(fd)?;
+    let counters = Counters::of(fd)?;
     drop(loaded);
-    let status = bpftool.end()?;
-    books.read(bpftool.said(Stream::Stdout))?;
-    books.close(bpftool.said(Stream::Stdout))?;
+    let status = bpftool.wait()?;
+    received.read(bpftool.unread(Stream::Stdout))?;
+    received.check_end(bpftool.unread(Stream::Stdout))?;
     ctx.note(format!("bpftool: {status}"));
-    let told = refused_in(&String::from_utf8_lossy(bpftool.said(Stream::Stderr)))?;
+    let reported = refused_in(&String::from_utf8_lossy(bpftool.unread(Stream::Stderr)))?;
     ensure!(
-        told.0 == figures.refused_messages(Stream::Stdout),
-        "{} were refused, bpftool said {}",
-        figures.refused_messages(Stream::Stdout),
-        told.0
+        reported.0 == counters.refused_messages(Stream::Stdout),
+        "{} messages were refused, bpftool shows {}",
+        counters.refused_messages(Stream::Stdout),
+        reported.0
     );
-    balance(ctx, told, printed, &books)
+    check_counts(ctx, reported, printed, &received)
 }
 
-/// Has the program print on as many CPUs as there are writers, and does the other work meanwhile,
-/// which gets to know how many of them go on. Gives the number of lines.
+/// Runs the program on one CPU per writer, and calls `work` with the number of running writers.
+/// Returns the number of printed lines.
 fn write_and(
     fd: BorrowedFd<'_>,
     work: impl FnOnce(&AtomicUsize) -> Result<()> + Send,
 ) -> Result<u64> {
     let until = Instant::now() + settings::stress();
     let writing = &AtomicUsize::new(WRITERS as usize);
-    let mut works: Vec<Work<'_>> = vec![Box::new(|| work(writing).map(|()| 0))];
+    let mut tasks: Vec<Work<'_>> = vec![Box::new(|| work(writing).map(|()| 0))];
     for writer in 0..WRITERS {
-        works.push(Box::new(move || {
+        tasks.push(Box::new(move || {
             let wrote = write(fd, writer, until);
             writing.fetch_sub(1, Ordering::Release);
             wrote
         }));
     }
-    Ok(threads::at_once(works)?.into_iter().map(u64::from).sum())
+    Ok(threads::run_parallel(tasks)?
+        .into_iter()
+        .map(u64::from)
+        .sum())
 }
 
 fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
     cpus::stay_on(writer)?;
     let mut first = 0;
     while Instant::now() < until {
-        let mut wanted = Lines {
+        let mut wanted = LineRange {
             writer,
             first,
-            count: AT_ONCE,
+            count: LINES_PER_RUN,
         };
         let returned = prog_run::run_fd_with(program, &mut wanted)?;
         ensure!(returned == 0, "the program returned {returned}");
-        first += AT_ONCE;
+        first += LINES_PER_RUN;
     }
     Ok(first)
 }
 
-fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, books: &mut Books) -> Result<()> {
+fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, received: &mut Received) -> Result<()> {
     let waiter = Waiter::new(program, poll::STDOUT).context("cannot wait for the program")?;
     let mut text = Vec::new();
     loop {
-        // looked at first: what is printed before it is 0 is found by the read below
+        // loaded before the read: everything printed before it became 0 is in this read
         let more_may_come = writing.load(Ordering::Acquire) > 0;
-        waiter.wait(NAP).context("epoll_wait")?;
+        waiter.wait(PAUSE).context("epoll_wait")?;
         Stream::Stdout.drain(program, &mut text)?;
-        books.read(&mut text)?;
+        received.read(&mut text)?;
         if !more_may_come {
-            return books.close(&text);
+            return received.check_end(&text);
         }
     }
 }
 
-/// What was read, line by line.
+/// The lines that were read.
 #[derive(Default)]
-struct Books {
+struct Received {
     next: BTreeMap<u32, u32>,
     counts: BTreeMap<u32, u32>,
 }
 
-impl Books {
-    /// Takes the lines that are whole. Their numbers may have gaps, where some were refused.
+impl Received {
+    /// Takes complete lines out of `text`. Numbers may have gaps where lines were refused.
     fn read(&mut self, text: &mut Vec<u8>) -> Result<()> {
         let whole = text.len() - text.len() % lines::LENGTH;
         for line in text[..whole].chunks(lines::LENGTH) {
@@ -163,7 +168,7 @@ impl Books {
             let next = self.next.entry(writer).or_default();
             ensure!(
                 number >= *next,
-                "writer {writer}: line {number} where {next} or later was expected"
+                "writer {writer}: found line {number}, expected {next} or later"
             );
             *next = number + 1;
             *self.counts.entry(writer).or_default() += 1;
@@ -172,21 +177,25 @@ impl Books {
         Ok(())
     }
 
-    /// Has a look at what is left when all was read.
-    fn close(&self, rest: &[u8]) -> Result<()> {
+    /// Checks that no incomplete line is left at the end.
+    fn check_end(&self, rest: &[u8]) -> Result<()> {
         ensure!(rest.is_empty(), "the last line is torn: {rest:?}");
         Ok(())
     }
 }
 
-/// Numbers that were not read are those that were refused: there are as many of them.
-fn balance(
+/// Every printed line was read or refused.
+fn check_counts(
     ctx: &mut TestCtx<'_>,
     (refused, bytes): (u64, u64),
     printed: u64,
-    books: &Books,
+    received: &Received,
 ) -> Result<Option<i64>> {
-    let read: u64 = books.counts.values().map(|count| u64::from(*count)).sum();
+    let read: u64 = received
+        .counts
+        .values()
+        .map(|count| u64::from(*count))
+        .sum();
     ensure!(
         read + refused == printed,
         "{read} lines were read and {refused} refused, {printed} were printed"
@@ -204,19 +213,19 @@ fn balance(
     Ok(None)
 }
 
-/// Messages and bytes that bpftool said were refused: by each reason, what it said last.
-fn refused_in(said: &str) -> Result<(u64, u64)> {
+/// Messages and bytes that bpftool reported as refused: the last figures of each reason, added up.
+fn refused_in(output: &str) -> Result<(u64, u64)> {
     let mut by_reason = BTreeMap::new();
-    for line in said.lines() {
-        let (figures, reason) = line
+    for line in output.lines() {
+        let (counters, reason) = line
             .split_once(" so far: ")
-            .with_context(|| format!("bpftool said `{line}`"))?;
-        let numbers: Vec<u64> = figures
+            .with_context(|| format!("unexpected output of bpftool: `{line}`"))?;
+        let numbers: Vec<u64> = counters
             .split(|char: char| !char.is_ascii_digit())
             .filter_map(|digits| digits.parse().ok())
             .collect();
         let &[_id, messages, bytes] = numbers.as_slice() else {
-            bail!("bpftool said `{line}`");
+            bail!("unexpected output of bpftool: `{line}`");
         };
         by_reason.insert(reason.to_owned(), (messages, bytes));
     }
@@ -230,22 +239,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_said_last_of_a_reason_counts() {
-        let said = "stdout of program 7 refused 1 message (16 bytes) so far: no room\n\
+    fn the_last_figures_of_each_reason_are_added_up() {
+        let output = "stdout of program 7 refused 1 message (16 bytes) so far: no room\n\
                     stdout of program 7 refused 3 messages (48 bytes) so far: no room\n\
                     stdout of program 7 refused 2 messages (32 bytes) so far: no memory\n";
-        assert_eq!(refused_in(said).unwrap(), (5, 80));
-        assert!(refused_in("what else\n").is_err());
+        assert_eq!(refused_in(output).unwrap(), (5, 80));
+        assert!(refused_in("unknown\n").is_err());
     }
 
     #[test]
-    fn gaps_are_no_mistake_and_going_back_is() {
-        let mut books = Books::default();
+    fn gaps_are_accepted_and_a_smaller_number_is_not() {
+        let mut received = Received::default();
         let mut text = b"0000001 0000000\n0000001 0000004\n00000".to_vec();
-        books.read(&mut text).unwrap();
-        assert_eq!(books.counts, BTreeMap::from([(1, 2)]));
+        received.read(&mut text).unwrap();
+        assert_eq!(received.counts, BTreeMap::from([(1, 2)]));
         assert_eq!(text, b"00000");
         let mut again = b"0000001 0000004\n".to_vec();
-        assert!(books.read(&mut again).is_err());
+        assert!(received.read(&mut again).is_err());
     }
 }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A task may have any bytes in its name: the text of the kernel must stay one line.
+//! A task's name may contain any bytes, but the kernel must print it within one line.
 
 use std::ffi::{CStr, CString};
 use std::io;
 
 use anyhow::{Context, Result};
 
-use super::{TestCtx, plain};
+use super::plain;
+use crate::test_ctx::TestCtx;
 
-/// A name that would forge a line of a stack dump; 15 bytes, as many as a name has. A backslash is
-/// printed as it is.
+/// A name that would forge a line of a stack dump, of the maximum length of 15 bytes. A backslash
+/// is printed as it is.
 const FORGED: &CStr = c"x\nCall trace:\\n";
 
-/// Plays the test in a thread of that name.
+/// Runs the test in a thread of that name.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let own = name()?;
     set_name(FORGED)?;

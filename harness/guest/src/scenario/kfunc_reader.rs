@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The program `drain` of the same object takes text out of the streams of the test's own program and
-//! passes it on in a ring buffer.
+//! The program `drain` of the same object reads the streams of the test's own program with kfuncs,
+//! and passes the text on in a ring buffer.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,49 +9,51 @@ use std::thread;
 use anyhow::{Result, anyhow, ensure};
 
 use self::drain::Drain;
-use super::{TestCtx, tally_reports};
+use super::tally_reports;
 use crate::load::Loaded;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 mod drain;
 
-/// As many elements as there are.
+/// More elements than a stream holds.
 const ALL: u32 = 1 << 20;
 
-/// Runs the program, drains both streams, and looks what is left for the system call.
+/// Runs the program, drains both streams, and notes what is left for the system call.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
     let retval = prog_run::run_fd(loaded.program()?.as_fd())?;
-    ctx.seen.stdout = drain.take(Stream::Stdout, ALL)?;
-    ctx.seen.stderr = drain.take(Stream::Stderr, ALL)?;
+    ctx.output.stdout = drain.take(Stream::Stdout, ALL)?;
+    ctx.output.stderr = drain.take(Stream::Stderr, ALL)?;
     note_left(ctx, &loaded)?;
     Ok(Some(retval))
 }
 
-/// A part by the system call, one element by the program, the rest by the system call again.
-pub fn run_by_turns(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// Reads a part with the system call, one element with the program, and the rest with the system
+/// call.
+pub fn run_alternating(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
     let retval = prog_run::run_fd(loaded.program()?.as_fd())?;
     let mut part = [0; 5];
     let count = Stream::Stdout
         .read(loaded.program()?.as_fd(), &mut part)
-        .map_err(|error| Stream::Stdout.explain(&error))?;
+        .map_err(|error| Stream::Stdout.read_error(&error))?;
     let turns = [
         ("the system call", part[..count].to_vec()),
         ("the program", drain.take(Stream::Stdout, 1)?),
     ];
-    for (who, text) in turns {
-        ctx.note(format!("{who}: {:?}", String::from_utf8_lossy(&text)));
-        ctx.seen.stdout.extend(text);
+    for (reader, text) in turns {
+        ctx.note(format!("{reader}: {:?}", String::from_utf8_lossy(&text)));
+        ctx.output.stdout.extend(text);
     }
-    Stream::Stdout.drain(loaded.program()?.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stdout.drain(loaded.program()?.as_fd(), &mut ctx.output.stdout)?;
     Ok(Some(retval))
 }
 
-/// Runs the program as often as the test spec, and drains its reports after each.
+/// Runs the program as often as the spec says, and drains its reports after each run.
 pub fn run_reports(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let drain = Drain::of(&loaded)?;
@@ -59,17 +61,17 @@ pub fn run_reports(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     for number in 1..=ctx.spec.repeat {
         retval = Some(prog_run::run_fd(loaded.program()?.as_fd())?);
         let text = drain.take(Stream::Stderr, ALL)?;
-        let notes = tally_reports::tally(&text, &mut ctx.seen.stderr)?;
+        let notes = tally_reports::tally(&text, &mut ctx.output.stderr)?;
         ctx.note(format!("run {number}:"));
-        ctx.seen.notes.extend(notes);
+        ctx.output.notes.extend(notes);
     }
     note_left(ctx, &loaded)?;
     Ok(retval)
 }
 
-/// Two threads run the program, which prints single bytes; one reads, and this one drains. Each byte
-/// comes as often as it was printed.
-pub fn run_shared(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// Two threads run the program, which prints single bytes; one thread reads with the system call,
+/// and this thread drains. Each byte must be read exactly once.
+pub fn run_concurrent(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     const WRITERS: usize = 2;
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -110,25 +112,25 @@ pub fn run_shared(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// The program prints as many of each kind of byte.
+/// The program prints every byte value equally often.
 fn check_bytes(text: &[u8], printed: usize) -> Result<()> {
     const KINDS: std::ops::Range<u8> = b'0'..b'0' + 64;
     ensure!(
         text.len() == printed,
-        "{} bytes were taken, {printed} were printed",
+        "{} bytes were read, {printed} were printed",
         text.len()
     );
     for kind in KINDS {
         let count = text.iter().filter(|byte| **byte == kind).count();
         ensure!(
             count == printed / KINDS.len(),
-            "byte {kind} was taken {count} times"
+            "byte {kind} was read {count} times"
         );
     }
     Ok(())
 }
 
-/// Notes what the system call finds when the program has been drained.
+/// Notes what the system call reads after the program has drained the streams.
 fn note_left(ctx: &mut TestCtx<'_>, loaded: &Loaded) -> Result<()> {
     let program = loaded.program()?;
     let mut left = Vec::new();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Writes good and bad values to the sysctl; notes what each write returned and what holds then.
+//! Writes valid and invalid values to the sysctl; notes the result and the value after each write.
 
 use anyhow::Result;
 
-use super::TestCtx;
 use crate::errno;
 use crate::sysctl::{self, Limit};
+use crate::test_ctx::TestCtx;
 
-/// The bounds, what lies just outside of them, and what is no number of bytes at all.
+/// The bounds, values just outside of them, and values that are no number of bytes.
 const VALUES: &[&str] = &[
     "4096",
     "67108864",
@@ -21,7 +21,7 @@ const VALUES: &[&str] = &[
     "many",
 ];
 
-/// Writes every value. The program is loaded, not run.
+/// Writes every value. The program is only loaded.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ctx.load()?;
     let limit = Limit::keep()?;

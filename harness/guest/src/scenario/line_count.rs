@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! For texts that are too long for a snapshot: notes how much stdout gave, instead of the text.
+//! For texts that are too long for a snapshot: notes the size of stdout instead of its text.
 //!
-//! Where the first line begins with a number of seven digits, every line must, and the numbers must
-//! count from 0 without a gap.
+//! If the first line begins with a number of seven digits, all lines must, counting from 0.
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, plain};
+use super::plain;
+use crate::test_ctx::TestCtx;
 
-/// Runs the test plainly, then puts notes in the place of what stdout gave.
+/// Runs the plain scenario, then replaces the text of stdout by notes.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let retval = plain::run(ctx)?;
-    let text = std::mem::take(&mut ctx.seen.stdout);
+    let text = std::mem::take(&mut ctx.output.stdout);
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     ctx.note(format!(
         "stdout gave {} bytes in {} lines",

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The lines of the tests with several writers and readers: 16 bytes each, `<thread id> <number>`.
+//! Lines of the tests with several writers and readers: 16 bytes each, `<writer> <number>`.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
-/// Bytes of a line, the newline included.
+/// Bytes of a line, with its newline.
 pub const LENGTH: usize = 16;
 
-/// Checks that what the readers got, taken together, is every line of every writer once and whole,
-/// and that each reader got the lines of each writer in their order. Gives the count of lines of
-/// each writer, which does not depend on how the threads were scheduled.
+/// Checks that the readers together got every line of every writer exactly once and complete, and
+/// that each reader got each writer's lines in order. Returns the number of lines of each writer,
+/// which does not depend on scheduling.
 pub fn check(readers: &[Vec<u8>]) -> Result<Vec<usize>> {
     let mut writers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for text in readers {
@@ -30,7 +30,7 @@ pub fn check(readers: &[Vec<u8>]) -> Result<Vec<usize>> {
         for (expected, number) in (0..).zip(&numbers) {
             ensure!(
                 expected == *number,
-                "writer {writer}: line {number} where {expected} was expected"
+                "writer {writer}: found line {number}, expected {expected}"
             );
         }
         counts.push(numbers.len());
@@ -38,12 +38,12 @@ pub fn check(readers: &[Vec<u8>]) -> Result<Vec<usize>> {
     Ok(counts)
 }
 
-/// What to note when the counts are the same in every run.
+/// The note about counts that are the same in every run.
 pub fn describe(counts: &[usize]) -> String {
     format!("lines of each writer, once, whole and in order: {counts:?}")
 }
 
-/// Writer and number of a line that is whole.
+/// Writer and number of a complete line.
 pub fn parse(line: &[u8]) -> Option<(u32, u32)> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (writer, number) = line.split_once(' ')?;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_doubled_torn_or_out_of_order_is_found() {
+    fn lost_duplicate_torn_and_unordered_lines_are_found() {
         let wrong = [
             vec![text(&[(1, 0), (1, 2)])],
             vec![text(&[(1, 0)]), text(&[(1, 0)])],

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The instructions of a loaded program, loaded once more by themselves: what libbpf would do around
-//! that takes longer than the rest.
+//! Loads the instructions of a loaded program again without libbpf, whose own work takes longer
+//! than the load.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use libbpf_rs::libbpf_sys;
 
-/// Loads the instructions of a `syscall` program as a program of their own.
+/// Loads the instructions of a `syscall` program as a new program.
 pub fn load(instructions: &[libbpf_sys::bpf_insn]) -> io::Result<OwnedFd> {
     let mut options = libbpf_sys::bpf_prog_load_opts {
         sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
-        // a syscall program must say that it may sleep
+        // a syscall program must be sleepable
         prog_flags: libbpf_sys::BPF_F_SLEEPABLE,
         ..Default::default()
     };
-    // SAFETY: every pointer is valid for the call, and the count is that of the instructions.
+    // SAFETY: all pointers are valid for the call, and the count is that of the instructions.
     let fd = unsafe {
         libbpf_sys::bpf_prog_load(
             libbpf_sys::BPF_PROG_TYPE_SYSCALL,
@@ -29,6 +29,6 @@ pub fn load(instructions: &[libbpf_sys::bpf_insn]) -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::from_raw_os_error(-fd));
     }
-    // SAFETY: a new fd that nobody else owns.
+    // SAFETY: a new fd that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Loads the program: for types that the agent cannot run.
+//! Only loads the program: for types that the agent cannot run.
 
 use anyhow::Result;
 
-use super::TestCtx;
+use crate::test_ctx::TestCtx;
 
-/// Loads it and notes that it did.
+/// Loads the program and notes it.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ctx.load()?;
     ctx.note("loaded");

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Plays the test plainly, and notes what the streams of the programs that it names hold.
+//! As the plain scenario, and notes the streams of the programs that the test names.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// Runs the program, detaches the others, and reads the streams of all.
+/// Runs the program, detaches the others, and reads all streams.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut loaded = ctx.load()?;
     let run = prog_run::run(
@@ -20,15 +20,15 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     drop(run.link);
     loaded.detach_others();
     let program = loaded.program()?;
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(program.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     for name in &ctx.spec.load_with {
         note_streams(ctx, name, loaded.other(name)?.as_fd())?;
     }
     Ok(run.retval)
 }
 
-/// Notes all that the streams of the program hold, which must be whole reports.
+/// Notes the text of the program's streams, in which all reports must be complete.
 pub fn note_streams(ctx: &mut TestCtx<'_>, name: &str, program: BorrowedFd<'_>) -> Result<()> {
     for stream in Stream::ALL {
         let mut text = Vec::new();

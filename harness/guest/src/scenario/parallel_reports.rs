@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Four threads run the program at the same time, on all CPUs; then, or meanwhile, stderr is read.
-//! Each of the reports in it must be whole, however they were made at once.
+//! Four threads run the program at the same time, on all CPUs; stderr is read afterwards or at the
+//! same time. All reports must be complete.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,30 +8,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use reports::Item;
 
-use super::{TestCtx, tally_reports, threads};
+use super::{tally_reports, threads};
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 const THREADS: usize = 4;
 
-/// Runs with several threads, reads with one, and notes how many reports there were of each kind.
+/// Runs with several threads, then reads; notes the number of reports of each kind.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let retvals = threads::at_once(vec![|| prog_run::run_fd(fd); THREADS])?;
+    let retvals = threads::run_parallel(vec![|| prog_run::run_fd(fd); THREADS])?;
     ctx.note(format!("the program returned {retvals:?}"));
     let (mut text, mut own) = (Vec::new(), Vec::new());
     Stream::Stderr.drain(fd, &mut text)?;
     let notes = tally_reports::tally(&text, &mut own)?;
-    ctx.seen.notes.extend(notes);
+    ctx.output.notes.extend(notes);
     let lines = own.split_inclusive(|byte| *byte == b'\n').count();
     ctx.note(format!("{lines} lines of the program's own"));
     Ok(None)
 }
 
-/// Reads while the program runs. How many reports are suppressed is chance then; those and the others
-/// together are not, and that is noted.
+/// Reads while the program runs. The number of suppressed reports depends on timing, but the sum of
+/// suppressed and printed reports does not, and is noted.
 pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -51,10 +52,10 @@ pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         Ok(text)
     };
     type Work<'a> = Box<dyn FnOnce() -> Result<Vec<u8>> + Send + 'a>;
-    let mut works: Vec<Work<'_>> = vec![Box::new(read)];
-    works.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
-    let text = threads::at_once(works)?.concat();
-    let items = reports::parse(&text).context("stderr holds a report that cannot be understood")?;
+    let mut tasks: Vec<Work<'_>> = vec![Box::new(read)];
+    tasks.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
+    let text = threads::run_parallel(tasks)?.concat();
+    let items = reports::parse(&text).context("cannot parse a report in stderr")?;
     let made: u64 = items
         .iter()
         .map(|item| match item {

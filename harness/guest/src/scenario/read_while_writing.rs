@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 
-use super::{TestCtx, lines, threads};
+use super::{lines, threads};
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 const WRITERS: usize = 2;
 
-/// Reads until the writers are done, and then the rest.
+/// Reads until the writers have ended, and then the rest.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -32,8 +33,9 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         Ok((0, text))
     };
     type Work<'a> = Box<dyn FnOnce() -> Result<(i64, Vec<u8>)> + Send + 'a>;
-    let works: Vec<Work<'_>> = vec![Box::new(&write), Box::new(&write), Box::new(read)];
-    let (retvals, texts): (Vec<i64>, Vec<Vec<u8>>) = threads::at_once(works)?.into_iter().unzip();
+    let tasks: Vec<Work<'_>> = vec![Box::new(&write), Box::new(&write), Box::new(read)];
+    let (retvals, texts): (Vec<i64>, Vec<Vec<u8>>) =
+        threads::run_parallel(tasks)?.into_iter().unzip();
     ctx.note(format!("the program returned {:?}", &retvals[..WRITERS]));
     ctx.note(lines::describe(&lines::check(&texts)?));
     Ok(None)

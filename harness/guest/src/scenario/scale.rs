@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What many CPUs that print at the same time come to, and what a record takes of memory. The notes
+//! Throughput of CPUs that print at the same time, and the memory that a record takes. The notes
 //! are figures, as in `bench.rs`.
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,22 +7,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, cpus, memory, threads};
+use super::{free_memory, threads};
+use crate::cpus;
 use crate::load::Loaded;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// How many CPUs print at once.
+/// Numbers of CPUs that print at the same time.
 const WRITERS: [usize; 4] = [1, 2, 4, 8];
 
-/// How long they do.
+/// Duration of a measurement.
 const TIME: Duration = Duration::from_millis(500);
 
-/// What the program prints in a run.
+/// Lines that one run of the program prints.
 const LINES: i64 = 100;
 
-/// Programs whose text is held at the same time; their records together take much more memory than
-/// the rest of the guest gives or takes meanwhile.
+/// Programs whose text is kept at the same time. Their records take much more memory than the rest
+/// of the guest allocates or frees during the test.
 const COPIES: usize = 30;
 
 /// All CPUs print to one stream.
@@ -50,17 +52,17 @@ pub fn run_own_streams(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Many records are printed, and what they take is divided among them.
+/// Prints many records, and divides the memory that they take by their number.
 pub fn run_memory(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = copies(ctx, COPIES)?;
-    let before = memory::settled()?;
+    let before = free_memory::settled()?;
     let mut records = 0;
     for copy in &loaded {
         let printed = prog_run::run_fd(copy.program()?.as_fd())?;
         ensure!(printed > 0, "a print was refused");
         records += printed;
     }
-    let used = before - memory::free()?;
+    let used = before - free_memory::now()?;
     let bytes = used.max(0) * 1024 * 1000 / records;
     ctx.note(format!("{bytes} bytes of memory a record"));
     Ok(None)
@@ -70,16 +72,16 @@ fn copies(ctx: &TestCtx<'_>, count: usize) -> Result<Vec<Loaded>> {
     (0..count).map(|_| ctx.load()).collect()
 }
 
-/// Prints on as many CPUs as there are programs, and notes how much that came to.
+/// Prints on one CPU per program, and notes the throughput.
 fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     let online = cpus::online()?;
     let writers = programs.len();
     ensure!(
         online.len() >= writers,
-        "{} CPUs are online, {writers} are to print",
+        "{} CPUs are online, {writers} are needed",
         online.len()
     );
-    let works = online
+    let tasks = online
         .iter()
         .zip(programs)
         .map(|(&cpu, &program)| {
@@ -89,7 +91,7 @@ fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
             }
         })
         .collect();
-    let done = threads::at_once(works)?;
+    let done = threads::run_parallel(tasks)?;
     let printed: f64 = done.iter().map(|writer| writer.a_second).sum();
     let refused: i64 = done.iter().map(|writer| writer.refused).sum();
     let tried: i64 = done.iter().map(|writer| writer.tried).sum();
@@ -101,7 +103,7 @@ fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// What one CPU came to.
+/// Result of one CPU.
 struct Writer {
     a_second: f64,
     tried: i64,
@@ -119,7 +121,7 @@ fn print_on_one(program: BorrowedFd<'_>) -> Result<Writer> {
         refused += run;
         Stream::Stdout
             .read(program, &mut buffer)
-            .map_err(|error| Stream::Stdout.explain(&error))?;
+            .map_err(|error| Stream::Stdout.read_error(&error))?;
     }
     Ok(Writer {
         a_second: (tried - refused) as f64 / begun.elapsed().as_secs_f64(),

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The streams are the program's, whichever fd they are read by, and they live as long as one does.
+//! All fds of a program read the same streams, which exist as long as any fd is open.
 
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use libbpf_rs::Program;
 
-use super::TestCtx;
 use crate::errno;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// Runs the program once; reads five bytes by its fd and the next five by a second one, closes all
-/// others with the object, and reads the rest by the second.
+/// Runs the program once; reads five bytes by each of two fds, closes all fds but the second, and
+/// reads the rest by that one.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -26,12 +26,12 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             "5 bytes by the {which} fd: {}",
             errno::describe_result(&result)
         ));
-        let count = result.map_err(|error| Stream::Stdout.explain(&error))?;
-        ctx.seen.stdout.extend_from_slice(&buffer[..count]);
+        let count = result.map_err(|error| Stream::Stdout.read_error(&error))?;
+        ctx.output.stdout.extend_from_slice(&buffer[..count]);
     }
     drop(loaded);
     ctx.note("the rest by the second fd, when all others are closed");
-    Stream::Stdout.drain(second.as_fd(), &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(second.as_fd(), &mut ctx.seen.stderr)?;
+    Stream::Stdout.drain(second.as_fd(), &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(second.as_fd(), &mut ctx.output.stderr)?;
     Ok(run.retval)
 }

@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::{TestCtx, lines, threads};
+use super::{lines, threads};
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 const WRITERS: usize = 4;
 
@@ -16,7 +17,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
-    let retvals = threads::at_once(vec![|| prog_run::run_fd(fd); WRITERS])?;
+    let retvals = threads::run_parallel(vec![|| prog_run::run_fd(fd); WRITERS])?;
     ctx.note(format!("the program returned {retvals:?}"));
     let mut text = Vec::new();
     Stream::Stdout.drain(fd, &mut text)?;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads both streams in pieces of a few bytes, and notes what each read returned.
+//! Reads both streams with a buffer of a few bytes, and notes what each read returned.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::Result;
 
-use super::TestCtx;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
 /// Runs the program once and reads `size` bytes at a time.
 pub fn run(ctx: &mut TestCtx<'_>, size: usize) -> Result<Option<i64>> {
@@ -18,14 +18,14 @@ pub fn run(ctx: &mut TestCtx<'_>, size: usize) -> Result<Option<i64>> {
         let (text, counts) = read_all(stream, program.as_fd(), size)?;
         ctx.note(format!("{stream}, {size} at a time: {}", describe(&counts)));
         match stream {
-            Stream::Stdout => ctx.seen.stdout = text,
-            Stream::Stderr => ctx.seen.stderr = text,
+            Stream::Stdout => ctx.output.stdout = text,
+            Stream::Stderr => ctx.output.stderr = text,
         }
     }
     Ok(run.retval)
 }
 
-/// The text, and what every read returned, the last 0 included.
+/// The text, and the return value of every read, with the last 0.
 fn read_all(stream: Stream, program: BorrowedFd<'_>, size: usize) -> Result<(Vec<u8>, Vec<usize>)> {
     let mut text = Vec::new();
     let mut counts = Vec::new();
@@ -33,7 +33,7 @@ fn read_all(stream: Stream, program: BorrowedFd<'_>, size: usize) -> Result<(Vec
     loop {
         let count = stream
             .read(program, &mut buffer)
-            .map_err(|error| stream.explain(&error))?;
+            .map_err(|error| stream.read_error(&error))?;
         counts.push(count);
         if count == 0 {
             return Ok((text, counts));
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_counts_are_told_once() {
+    fn equal_counts_are_grouped() {
         assert_eq!(describe(&[5, 5, 2, 0]), "2 × 5, 1 × 2, 1 × 0");
     }
 }

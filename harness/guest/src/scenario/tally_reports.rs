@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! For reports of the kernel's that are too many for a snapshot, or whose process is chance: notes how
-//! many there were of each kind and place, instead of their text.
+//! For reports that are too many for a snapshot, or come from a process that differs between runs:
+//! notes the number of reports of each kind and place instead of their text.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use reports::{Access, Frame, Item, Kind, Report};
 
-use super::{Scenario, TestCtx};
+use crate::test_ctx::Scenario;
+use crate::test_ctx::TestCtx;
 
-/// Plays the test, then puts notes in the place of the reports that stderr gave.
+/// Runs the scenario, then replaces the reports in stderr by notes.
 pub fn after(ctx: &mut TestCtx<'_>, run: Scenario) -> Result<Option<i64>> {
     let retval = run(ctx)?;
-    let text = std::mem::take(&mut ctx.seen.stderr);
-    let notes = tally(&text, &mut ctx.seen.stderr)?;
-    ctx.seen.notes.extend(notes);
+    let text = std::mem::take(&mut ctx.output.stderr);
+    let notes = tally(&text, &mut ctx.output.stderr)?;
+    ctx.output.notes.extend(notes);
     Ok(retval)
 }
 
-/// A line for each kind and place with the number of its reports, and one for each line that says that
-/// reports were suppressed, which come last. The program's own lines go to `own`.
+/// One line per kind and place with the number of its reports, then one line per notice about
+/// suppressed reports. Lines that the program printed itself go to `own`.
 ///
 /// # Errors
 ///
-/// Where a report is not whole.
+/// If a report is incomplete.
 pub fn tally(stderr: &[u8], own: &mut Vec<u8>) -> Result<Vec<String>> {
     let items = reports::parse_with(stderr, |line| own.extend(format!("{line}\n").bytes()))
-        .context("stderr holds a report that cannot be understood")?;
+        .context("cannot parse a report in stderr")?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut suppressed = Vec::new();
     for item in items {
@@ -62,7 +63,7 @@ fn describe(report: &Report) -> String {
     )
 }
 
-/// The program and its line.
+/// The program and its source line.
 fn place(frame: &Frame) -> String {
     let name = frame.program.as_ref().map_or("", |program| &program.name);
     match &frame.source {
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_is_not_whole_is_an_error() {
+    fn an_incomplete_report_is_an_error() {
         let error = tally(DUMP.trim_end().as_bytes(), &mut Vec::new()).unwrap_err();
         assert!(format!("{error:#}").contains("the report is cut off"));
     }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Several threads that begin at the same time.
+//! Threads that start at the same time.
 
 use std::sync::Barrier;
 use std::thread;
 
 use anyhow::{Result, anyhow};
 
-/// Does every work in a thread of its own, all let go at once; gives what each gave.
-pub fn at_once<T: Send, W: FnOnce() -> Result<T> + Send>(works: Vec<W>) -> Result<Vec<T>> {
-    let start = Barrier::new(works.len());
+/// Runs every task in its own thread, all started at the same time; returns their results in order.
+pub fn run_parallel<T: Send, W: FnOnce() -> Result<T> + Send>(tasks: Vec<W>) -> Result<Vec<T>> {
+    let start = Barrier::new(tasks.len());
     thread::scope(|scope| {
-        let threads: Vec<_> = works
+        let threads: Vec<_> = tasks
             .into_iter()
-            .map(|work| {
+            .map(|task| {
                 let start = &start;
                 scope.spawn(move || {
                     start.wait();
-                    work()
+                    task()
                 })
             })
             .collect();

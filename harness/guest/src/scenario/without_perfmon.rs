@@ -3,13 +3,14 @@
 
 use anyhow::Result;
 
-use super::{TestCtx, plain};
+use super::plain;
 use crate::capability::{CAP_BPF, CAP_NET_ADMIN, with_only};
+use crate::test_ctx::TestCtx;
 
 /// Loads the program twice: with all capabilities, where it must be accepted, and without.
 ///
-/// The first also makes libbpf find out what the kernel can do; without the capabilities it would
-/// get wrong answers, and remember them for all later tests.
+/// The first load also makes libbpf probe the kernel's features. Without the capabilities the
+/// probes would fail, and libbpf caches their results for all later tests.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ctx.load()?;
     ctx.note("accepted with all capabilities");

@@ -2,7 +2,7 @@
 //! Holds each announced test of a run against its snapshot, and takes what the kernel reported in it
 //! out of its stderr.
 
-use reports::{Broken, Item};
+use reports::{Item, ParseError};
 use wire::{Outcome, TestReport};
 
 use crate::judge::snapshot::{self, Comparison, Pending, Store};
@@ -115,7 +115,7 @@ fn judge(report: &TestReport, store: &Store) -> (Option<String>, Vec<Item>) {
     }
 }
 
-fn told(broken: &Broken) -> String {
+fn told(broken: &ParseError) -> String {
     format!("its stderr holds a report of the kernel's that cannot be understood: {broken}")
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A program that prints faster than bpftool reads does not keep it from ending.
+//! bpftool ends although the program prints faster than bpftool reads.
 
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -7,37 +7,38 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{TestCtx, id_of};
+use super::id_of;
 use crate::bpftool;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// Bytes of a text of the test, which begins with the number of those before it, or blanks.
+/// Bytes of a record, which begins with the number of earlier records or with blanks.
 const RECORD: usize = 908;
 const NUMBER: usize = 7;
 const NO_NUMBER: &str = "       ";
 
-/// What a run prints.
-const RUN: usize = 80 * RECORD;
+/// Bytes that one run prints.
+const RUN_BYTES: usize = 80 * RECORD;
 
-/// As much as a pipe takes, and as bpftool reads at once; a run prints more.
-const PIECE: usize = 64 << 10;
+/// Capacity of a pipe, and the size of bpftool's reads; a run prints more.
+const PIPE_SIZE: usize = 64 << 10;
 
-/// Runs before bpftool begins. It takes two pieces at most before somebody reads its pipe, and never
+/// Runs before bpftool starts. bpftool writes at most two pieces before the pipe is read, and never
 /// finds the stream empty.
-const AHEAD: usize = 4;
+const RUNS_AHEAD: usize = 4;
 
-/// What may be there when bpftool looks, as one more run comes before its pipe is read, and two pieces:
-/// so much it says that it may show of what comes meanwhile.
-const MOST: usize = (AHEAD + 1) * RUN + 2 * PIECE;
+/// The maximum that bpftool may show: what is unread when it starts, with one more run before its
+/// pipe is read, and two pieces of new text, as documented.
+const MAX_SHOWN: usize = (RUNS_AHEAD + 1) * RUN_BYTES + 2 * PIPE_SIZE;
 
-/// Runs the program whenever a piece of what bpftool writes is read, until it ends.
+/// Runs the program whenever a piece of bpftool's output is read, until bpftool ends.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let mut printed = 0;
-    for _ in 0..AHEAD {
+    for _ in 0..RUNS_AHEAD {
         printed = prog_run::run_fd(fd)?;
     }
     let id = id_of(fd)?;
@@ -51,23 +52,23 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         Ok(())
     });
     if shown.is_err() {
-        // it would wait for its reader for ever
+        // otherwise it would wait for a reader forever
         let _ = child.kill();
     }
     let status = child.wait().context("cannot wait for bpftool")?;
     ensure!(
-        shown? >= AHEAD * RUN,
-        "bpftool did not show all that was there"
+        shown? >= RUNS_AHEAD * RUN_BYTES,
+        "bpftool did not show all text that was unread when it started"
     );
     ctx.note(format!(
         "bpftool showed what was there, and at most 128 KiB of what came: {status}"
     ));
     let mut rest = Vec::new();
     Stream::Stdout.drain(fd, &mut rest)?;
-    records.take(&rest)?;
+    records.add(&rest)?;
     ensure!(
         records.rest.is_empty() && records.count as i64 == printed,
-        "{printed} texts were printed, {} and {} bytes were read",
+        "{printed} records were printed, {} records and {} bytes were read",
         records.count,
         records.rest.len()
     );
@@ -75,14 +76,17 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Reads what bpftool writes, to its end; gives the bytes.
+/// Reads bpftool's output to its end; returns the number of bytes.
 fn follow(
     child: &mut Child,
     records: &mut Records,
     mut print: impl FnMut() -> Result<()>,
 ) -> Result<usize> {
-    let mut pipe = child.stdout.take().context("bpftool has no pipe")?;
-    let mut buffer = vec![0; PIECE];
+    let mut pipe = child
+        .stdout
+        .take()
+        .context("the pipe of bpftool is missing")?;
+    let mut buffer = vec![0; PIPE_SIZE];
     let mut shown = 0;
     loop {
         print()?;
@@ -92,23 +96,27 @@ fn follow(
         if count == 0 {
             return Ok(shown);
         }
-        records.take(&buffer[..count])?;
+        records.add(&buffer[..count])?;
         shown += count;
-        ensure!(shown <= MOST, "bpftool has shown {shown} bytes and goes on");
+        ensure!(
+            shown <= MAX_SHOWN,
+            "bpftool has shown {shown} bytes and is still running"
+        );
     }
 }
 
-/// Texts, in the order in which they were printed.
+/// Records in the order in which they were printed.
 #[derive(Default)]
 struct Records {
     count: usize,
-    /// Of a text whose end was not read yet.
+    /// The incomplete last record.
     rest: Vec<u8>,
 }
 
 impl Records {
-    /// Takes more of the stream. Each text ends with a line, and a number is that of the texts before.
-    fn take(&mut self, text: &[u8]) -> Result<()> {
+    /// Checks more text. A record ends with a newline, and its number is that of the records before
+    /// it.
+    fn add(&mut self, text: &[u8]) -> Result<()> {
         self.rest.extend_from_slice(text);
         let whole = self.rest.len() - self.rest.len() % RECORD;
         for record in self.rest[..whole].chunks(RECORD) {
@@ -116,7 +124,7 @@ impl Records {
             let is_right = begin.parse() == Ok(self.count) || begin == NO_NUMBER;
             ensure!(
                 is_right && record[NUMBER] == b'\n' && record.ends_with(b"\n"),
-                "`{begin}` where text {} was expected",
+                "found `{begin}` instead of record {}",
                 self.count
             );
             self.count += 1;
@@ -138,17 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn records_may_come_in_any_pieces() {
+    fn records_may_be_split_at_any_byte() {
         let text = [record("0000000"), record(NO_NUMBER), record("0000002")].concat();
         let mut records = Records::default();
         for piece in text.chunks(1000) {
-            records.take(piece).unwrap();
+            records.add(piece).unwrap();
         }
         assert_eq!((records.count, records.rest.len()), (3, 0));
     }
 
     #[test]
-    fn a_record_that_is_lost_or_comes_twice_is_found() {
+    fn lost_and_duplicate_records_are_found() {
         let (first, blank, third) = (record("0000000"), record(NO_NUMBER), record("0000002"));
         let mut torn = blank.clone();
         torn.remove(400);
@@ -158,7 +166,7 @@ mod tests {
             vec![&first, &torn, &third],
         ] {
             let text: Vec<u8> = wrong.into_iter().flatten().copied().collect();
-            assert!(Records::default().take(&text).is_err());
+            assert!(Records::default().add(&text).is_err());
         }
     }
 }

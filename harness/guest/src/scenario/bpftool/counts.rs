@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What bpftool says of text that a stream has refused.
+//! bpftool's counts of refused text.
 
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 
 use super::follow::{follow, note_end};
-use super::{TestCtx, id_of};
+use super::id_of;
 use crate::bpftool;
-use crate::child::Running;
+use crate::child::ChildProcess;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::sysctl::Limit;
+use crate::test_ctx::TestCtx;
 
-/// Room for four of the program's long texts, and none for a short one.
+/// Room for four long texts of the program, and not for a short one.
 const ROOM: u32 = 4096;
 
-/// Bytes of what fits.
+/// Bytes that fit.
 const TEXT: usize = 4 * 1001;
 
-/// Stands in each line of the program's, but for a last one of a byte.
-const OF_PROGRAM: &str = "where a text was cut";
+/// Part of each line of the program, except of a last line of one byte.
+const LINE_MARK: &str = "where a text was cut";
 
-/// Runs the program, which is refused three texts each time, and notes what bpftool says of them.
+/// Runs the program, which has three texts refused in each run, and notes bpftool's counts.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
@@ -30,21 +31,21 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let program = loaded.program()?;
     let id = id_of(program.as_fd())?;
     for stream in Stream::ALL {
-        // another time nothing is printed, and the counts are still there
+        // the second round prints nothing, and the counts are still shown
         for (times, options) in [(1, &[][..]), (0, &["--json"])] {
             prog_run::run(&program, times, None)?;
             let words = ["prog", "tracelog", stream.name(), "id", &id];
             let output = bpftool::call(&mut bpftool::command(&[options, &words].concat()))?;
             ctx.note(format!("{stream} {options:?}: {}", output.status));
-            note_said(ctx, &id, "stdout", &output.stdout);
-            note_said(ctx, &id, "stderr", &output.stderr);
+            note_text(ctx, &id, "stdout", &output.stdout);
+            note_text(ctx, &id, "stderr", &output.stderr);
         }
     }
     Ok(None)
 }
 
-/// Follows the program while it is refused text.
-pub fn run_followed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// Follows the program while its text is refused.
+pub fn run_follow(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
     let loaded = ctx.load()?;
@@ -53,49 +54,48 @@ pub fn run_followed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut follower = follow(&[], Stream::Stdout, &["id", &id])?;
     let mut as_json = follow(&["--json"], Stream::Stderr, &["id", &id])?;
     for _ in 0..2 {
-        // nobody reads while the program prints, so that it is refused the same each time
+        // stopped followers read nothing, so that the same texts are refused in each run
         follower.stop()?;
         as_json.stop()?;
         prog_run::run(&program, 1, None)?;
-        follower.go_on()?;
-        as_json.go_on()?;
-        follower.hear(Stream::Stdout, TEXT)?;
-        as_json.hear(Stream::Stdout, TEXT)?;
-        follower.hear_line(Stream::Stderr)?;
-        note_taken(ctx, &id, "while it is followed", &mut follower);
-        as_json.said(Stream::Stdout).clear();
+        follower.resume()?;
+        as_json.resume()?;
+        follower.wait_for_bytes(Stream::Stdout, TEXT)?;
+        as_json.wait_for_bytes(Stream::Stdout, TEXT)?;
+        follower.wait_for_line(Stream::Stderr)?;
+        note_unread(ctx, &id, "while it is followed", &mut follower);
+        as_json.unread(Stream::Stdout).clear();
     }
     follower.signal(libc::SIGINT)?;
     as_json.signal(libc::SIGINT)?;
     note_end(ctx, "plain, at the end", &mut follower)?;
-    let status = as_json.end()?;
-    let said = std::mem::take(as_json.said(Stream::Stdout));
-    let at_end = String::from_utf8_lossy(&said);
+    let status = as_json.wait()?;
+    let text = std::mem::take(as_json.unread(Stream::Stdout));
+    let at_end = String::from_utf8_lossy(&text);
     let (_, refused) = at_end
         .split_once("],\"refused\":")
-        .with_context(|| format!("no counts in `{at_end}`"))?;
+        .with_context(|| format!("no counts of refused text in `{at_end}`"))?;
     ctx.note(format!("JSON, at the end: {status}"));
     ctx.note(format!("  \"refused\":{refused}"));
     Ok(None)
 }
 
-fn note_taken(ctx: &mut TestCtx<'_>, id: &str, what: &str, follower: &mut Running) {
+fn note_unread(ctx: &mut TestCtx<'_>, id: &str, what: &str, follower: &mut ChildProcess) {
     ctx.note(what);
     for stream in Stream::ALL {
-        let text = std::mem::take(follower.said(stream));
-        note_said(ctx, id, stream.name(), &text);
+        let text = std::mem::take(follower.unread(stream));
+        note_text(ctx, id, stream.name(), &text);
     }
 }
 
-/// Notes what was said; of the program's own lines only that they are there.
-fn note_said(ctx: &mut TestCtx<'_>, id: &str, whose: &str, text: &[u8]) {
+/// Notes the text; lines of the program are only counted.
+fn note_text(ctx: &mut TestCtx<'_>, id: &str, name: &str, text: &[u8]) {
     let text = String::from_utf8_lossy(text).replace(&format!("program {id} "), "program ID ");
-    let (lines, others): (Vec<_>, Vec<_>) =
-        text.lines().partition(|line| line.contains(OF_PROGRAM));
+    let (lines, others): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.contains(LINE_MARK));
     if !lines.is_empty() {
-        ctx.note(format!("  {whose}: {} lines of the program's", lines.len()));
+        ctx.note(format!("  {name}: {} lines of the program's", lines.len()));
     }
     for line in others {
-        ctx.note(format!("  {whose}: {line}"));
+        ctx.note(format!("  {name}: {line}"));
     }
 }

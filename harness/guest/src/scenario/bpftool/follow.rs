@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `bpftool prog tracelog --follow`: it shows what comes, and when it ends.
+//! `bpftool prog tracelog --follow`: what it shows, and when it ends.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -11,85 +11,83 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::refused::{NOBODY, wait_until_gone};
-use super::{Pins, TestCtx, id_of, note_lines};
+use super::errors::{NOBODY, wait_until_freed};
+use super::{BpfFs, id_of, note_lines};
 use crate::bpftool;
-use crate::child::Running;
+use crate::child::ChildProcess;
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// bpftool lets go of a program that was silent for a second: it has done so once by then, at least.
+/// bpftool closes its fd of a program that was silent for a second. By this time it has done so at
+/// least once.
 const SILENCE: Duration = Duration::from_millis(2500);
 
-/// Follows both streams of a program that its pin holds alone, until it is not there any more.
-pub fn run_gone(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// Follows both streams of a program whose only reference is its pin, until the pin is removed.
+pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    let pins = Pins::hold(&mut program)?;
+    let bpffs = BpfFs::pin(&mut program)?;
     let id = id_of(program.as_fd())?;
     let mut followers = Vec::new();
     for stream in Stream::ALL {
         followers.push((stream, follow(&[], stream, &["id", &id])?));
     }
     prog_run::run_fd(program.as_fd())?;
-    hear_both(&mut followers, 1)?;
+    wait_for_both(&mut followers, 1)?;
     drop(loaded);
-    thread::sleep(settings::patient(SILENCE));
-    // were it gone, it could not be opened; had the followers ended, they would not be heard
-    prog_run::run_fd(Pins::open()?.as_fd())?;
-    hear_both(&mut followers, 2)?;
-    // these they show though nobody but they holds the program any more
+    thread::sleep(settings::scaled(SILENCE));
+    // opening fails if the program is gone; waiting below fails if the followers have ended
+    prog_run::run_fd(BpfFs::open()?.as_fd())?;
+    wait_for_both(&mut followers, 2)?;
+    // the followers show these lines although they hold the last reference
     for (_, follower) in &followers {
         follower.stop()?;
     }
-    prog_run::run_fd(Pins::open()?.as_fd())?;
-    drop(pins);
+    prog_run::run_fd(BpfFs::open()?.as_fd())?;
+    drop(bpffs);
     for (_, follower) in &followers {
-        follower.go_on()?;
+        follower.resume()?;
     }
     for (stream, mut follower) in followers {
         note_end(ctx, stream.name(), &mut follower)?;
     }
-    wait_until_gone(&id)?;
+    wait_until_freed(&id)?;
     Ok(None)
 }
 
-/// Waits until each follower has shown so many lines of its stream.
-fn hear_both(followers: &mut [(Stream, Running)], lines: usize) -> Result<()> {
+/// Waits until each follower has shown this many lines of its stream.
+fn wait_for_both(followers: &mut [(Stream, ChildProcess)], lines: usize) -> Result<()> {
     for (stream, follower) in followers {
-        follower.hear(*stream, lines * LINE.len())?;
+        follower.wait_for_bytes(*stream, lines * LINE.len())?;
     }
     Ok(())
 }
 
-/// As long as each of the lines of `gone` and `signals`.
+/// Every line of the programs `gone` and `signals` has this length.
 const LINE: &str = "line 1 to stdout\n";
 
-/// A file that holds `text`, and lies nowhere: the guest's root cannot be written to.
+/// A memfd with `text`: the guest's root is read-only.
 fn file_in_memory(text: &str) -> Result<File> {
-    // SAFETY: the name ends with a zero.
+    // SAFETY: a C string.
     let fd = unsafe { libc::memfd_create(c"batch".as_ptr(), libc::MFD_CLOEXEC) };
-    ensure!(
-        fd >= 0,
-        "cannot create a file in memory: {}",
-        std::io::Error::last_os_error()
-    );
-    // SAFETY: a new fd that nobody else owns.
+    ensure!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
+    // SAFETY: a new fd that nothing else owns.
     let mut file = unsafe { File::from_raw_fd(fd) };
     file.write_all(text.as_bytes())
-        .context("cannot write to a file in memory")?;
+        .context("cannot write to the memfd")?;
     Ok(file)
 }
 
-/// What makes a follower end.
+/// What ends a follower.
 enum End {
     Signal(i32),
-    /// Nobody reads what it shows.
+    /// The reader closes its pipe.
     Unread,
 }
 
-/// Has followers end before the program does; what was printed then is still there.
+/// Ends followers before the program is freed; text printed later stays in the stream.
 pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -103,7 +101,7 @@ pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ] {
         prog_run::run_fd(program.as_fd())?;
         let mut follower = follow(options, Stream::Stdout, &["id", &id])?;
-        follower.hear(Stream::Stdout, LINE.len())?;
+        follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
         match end {
             End::Signal(signal) => follower.signal(signal)?,
             End::Unread => follower.close(Stream::Stdout),
@@ -111,11 +109,11 @@ pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         note_end(ctx, what, &mut follower)?;
     }
     prog_run::run_fd(program.as_fd())?;
-    Stream::Stdout.drain(program.as_fd(), &mut ctx.seen.stdout)?;
+    Stream::Stdout.drain(program.as_fd(), &mut ctx.output.stdout)?;
     Ok(None)
 }
 
-/// Follows a program out of a batch, which ends well when the program is gone.
+/// Follows a program from a batch file, which succeeds when the program is freed.
 pub fn run_batch(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
@@ -123,43 +121,43 @@ pub fn run_batch(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let batch = file_in_memory(&format!("prog tracelog stdout id {id}\n"))?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), batch.as_raw_fd());
     let words = ["--follow", "batch", "file", &path];
-    let mut follower = Running::start(&mut bpftool::command(&words))?;
+    let mut follower = ChildProcess::start(&mut bpftool::command(&words))?;
     prog_run::run_fd(program.as_fd())?;
-    follower.hear(Stream::Stdout, LINE.len())?;
+    follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
     drop(loaded);
     note_end(ctx, "batch", &mut follower)?;
     Ok(None)
 }
 
-/// Nobody, who may not open programs by their id, follows one by its pin until that is removed. What
-/// was printed before is shown, though the pin is gone when it looks again.
-pub fn run_by_pin(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+/// `nobody`, who may not open programs by id, follows a program by its pin until the pin is
+/// removed. Text printed before that is shown, although the pin is gone when bpftool looks again.
+pub fn run_pinned(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    let _pins = Pins::hold(&mut program)?;
-    fs::set_permissions(Pins::PROGRAM, Permissions::from_mode(0o666))
-        .context("cannot let everybody open the pin")?;
-    let mut command = command(&[], Stream::Stdout, &["pinned", Pins::PROGRAM]);
-    let mut follower = Running::start(command.uid(NOBODY).gid(NOBODY))?;
+    let _bpffs = BpfFs::pin(&mut program)?;
+    fs::set_permissions(BpfFs::PROGRAM, Permissions::from_mode(0o666))
+        .context("cannot change the mode of the pin")?;
+    let mut command = command(&[], Stream::Stdout, &["pinned", BpfFs::PROGRAM]);
+    let mut follower = ChildProcess::start(command.uid(NOBODY).gid(NOBODY))?;
     prog_run::run_fd(program.as_fd())?;
-    follower.hear(Stream::Stdout, LINE.len())?;
-    thread::sleep(settings::patient(SILENCE));
+    follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
+    thread::sleep(settings::scaled(SILENCE));
     prog_run::run_fd(program.as_fd())?;
-    follower.hear(Stream::Stdout, 2 * LINE.len())?;
+    follower.wait_for_bytes(Stream::Stdout, 2 * LINE.len())?;
     follower.stop()?;
     prog_run::run_fd(program.as_fd())?;
     program
-        .unpin(Pins::PROGRAM)
+        .unpin(BpfFs::PROGRAM)
         .context("cannot unpin the program")?;
-    thread::sleep(settings::patient(SILENCE));
-    follower.go_on()?;
+    thread::sleep(settings::scaled(SILENCE));
+    follower.resume()?;
     note_end(ctx, "by pin", &mut follower)?;
     Ok(None)
 }
 
-/// Starts to follow; the option stands behind what it is of, as users would put it.
-pub fn follow(options: &[&str], stream: Stream, program: &[&str]) -> Result<Running> {
-    Running::start(&mut command(options, stream, program))
+/// Starts following. The option is last, as users would write it.
+pub fn follow(options: &[&str], stream: Stream, program: &[&str]) -> Result<ChildProcess> {
+    ChildProcess::start(&mut command(options, stream, program))
 }
 
 fn command(options: &[&str], stream: Stream, program: &[&str]) -> std::process::Command {
@@ -167,14 +165,14 @@ fn command(options: &[&str], stream: Stream, program: &[&str]) -> std::process::
     bpftool::command(&[options, &words, program, &["--follow"]].concat())
 }
 
-/// Waits for the end, and notes what was said that nobody has taken.
-pub fn note_end(ctx: &mut TestCtx<'_>, what: &str, follower: &mut Running) -> Result<()> {
-    let status = follower.end()?;
+/// Waits for the end, and notes the unread output.
+pub fn note_end(ctx: &mut TestCtx<'_>, what: &str, follower: &mut ChildProcess) -> Result<()> {
+    let status = follower.wait()?;
     ctx.note(format!("{what}: {status}"));
     for stream in Stream::ALL {
-        let text = std::mem::take(follower.said(stream));
+        let text = std::mem::take(follower.unread(stream));
         note_lines(ctx, stream.name(), &text);
     }
-    ensure!(status.success(), "following ended with {status}");
+    ensure!(status.success(), "bpftool --follow failed: {status}");
     Ok(())
 }

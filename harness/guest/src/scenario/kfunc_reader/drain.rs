@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The program `drain` and this end of its ring buffer.
+//! The program `drain` and the reader of its ring buffer.
 
 use std::cell::RefCell;
 use std::os::fd::AsFd;
@@ -15,16 +15,16 @@ use crate::stream::Stream;
 /// The program's `struct drain_request`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Request {
+struct DrainRequest {
     program: u32,
     stream: u32,
-    /// Elements at most.
+    /// Maximum number of elements.
     most: u32,
     /// Bytes that were passed on.
     bytes: u32,
 }
 
-/// Takes text of the test's own program.
+/// Reads the streams of the test's own program.
 pub struct Drain<'a> {
     program: ProgramMut<'a>,
     ring: RingBuffer<'a>,
@@ -54,21 +54,21 @@ impl<'a> Drain<'a> {
         })
     }
 
-    /// Takes so many elements at most; gives their text, as it came through the ring buffer.
+    /// Reads at most `most` elements; returns their text as received through the ring buffer.
     pub fn take(&self, stream: Stream, most: u32) -> Result<Vec<u8>> {
-        let mut request = Request {
+        let mut request = DrainRequest {
             program: self.of,
             stream: stream as u32,
             most,
             bytes: 0,
         };
         let returned = prog_run::run_fd_with(self.program.as_fd(), &mut request)?;
-        ensure!(returned >= 0, "the program that drains returned {returned}");
+        ensure!(returned >= 0, "the program `drain` returned {returned}");
         self.ring.consume().context("cannot read the ring buffer")?;
         let text = self.passed_on.take();
         ensure!(
             text.len() == request.bytes as usize,
-            "{} bytes were passed on, {} came",
+            "{} bytes were passed on, {} were received",
             request.bytes,
             text.len()
         );

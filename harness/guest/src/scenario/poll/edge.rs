@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Edge-triggered: an event for each print that comes after a look, read or not.
+//! Edge-triggered: one event per print after the last `epoll_wait()`, whether text was read or not.
 
 use std::os::fd::AsFd;
 
 use anyhow::Result;
 
-use super::{at_once, next, print, waiter};
+use super::{next, pending_events, print, waiter};
 use crate::poll;
-use crate::scenario::TestCtx;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// Notes the events of one who waits for both streams, and of one who waits for stderr only.
+/// Notes the events of a waiter for both streams, and of a waiter for stderr only.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let both = waiter(fd, poll::STDOUT | poll::STDERR | poll::EDGE)?;
     let stderr_only = waiter(fd, poll::STDERR | poll::EDGE)?;
-    ctx.note(format!("before: {}", at_once(&both)?));
+    ctx.note(format!("before: {}", pending_events(&both)?));
 
     for step in ["a print to stdout", "another, nothing read"] {
         print(fd, 1, 0)?;
         ctx.note(format!("{step}: {}", poll::describe(next(&both)?)));
-        ctx.note(format!("looked again: {}", at_once(&both)?));
+        ctx.note(format!("looked again: {}", pending_events(&both)?));
     }
-    ctx.note(format!("who waits for stderr: {}", at_once(&stderr_only)?));
+    ctx.note(format!(
+        "who waits for stderr: {}",
+        pending_events(&stderr_only)?
+    ));
 
     print(fd, 0, 1)?;
     ctx.note(format!(
@@ -36,14 +39,14 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         poll::describe(next(&stderr_only)?)
     ));
 
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
-    Stream::Stderr.drain(fd, &mut ctx.seen.stderr)?;
-    ctx.note(format!("all read: {}", at_once(&both)?));
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
+    Stream::Stderr.drain(fd, &mut ctx.output.stderr)?;
+    ctx.note(format!("all read: {}", pending_events(&both)?));
     print(fd, 1, 0)?;
     ctx.note(format!(
         "a print to stdout: {}",
         poll::describe(next(&both)?)
     ));
-    Stream::Stdout.drain(fd, &mut ctx.seen.stdout)?;
+    Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
     Ok(None)
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Wake-ups, each of which races with a print, for as long as the host says.
+//! Wake-ups that race with prints, for the duration of a stress test.
 //!
-//! The writer prints as soon as the reader has what came before, which is when the reader is about
-//! to wait: it finds nothing more to read, asks epoll, sets the flag, looks, sleeps. The print comes
-//! before, between or after any two of these. A wake-up that is lost leaves both waiting.
+//! The writer prints as soon as the reader has read the previous line, when the reader is about to
+//! wait: it finds the stream empty, calls epoll, sets the flag, checks again, sleeps. The print
+//! happens before, between or after any two of these steps. A lost wake-up leaves both threads
+//! waiting.
 //!
-//! A second is about ten thousand wake-ups, on two cores that nobody else wants.
+//! One second is about 10000 wake-ups on two idle cores.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,48 +17,49 @@ use anyhow::{Context, Result, ensure};
 
 use super::{LINE, next, print, waiter};
 use crate::poll;
-use crate::scenario::{TestCtx, threads};
+use crate::scenario::threads;
 use crate::settings;
 use crate::stream::Stream;
+use crate::test_ctx::TestCtx;
 
-/// One thread prints, one waits, edge-triggered.
+/// One thread prints, one waits with an edge-triggered epoll.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let fd = program.as_fd();
     let race = Race {
         until: Instant::now() + settings::stress(),
-        seen: AtomicUsize::new(0),
+        lines_read: AtomicUsize::new(0),
         last: AtomicUsize::new(usize::MAX),
         failed: AtomicBool::new(false),
     };
     type Work<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
-    let works: Vec<Work<'_>> = vec![
+    let tasks: Vec<Work<'_>> = vec![
         Box::new(|| race.or_fail(race.write(fd))),
         Box::new(|| race.or_fail(race.read(fd))),
     ];
-    threads::at_once(works)?;
-    // another number in every run, so not for the snapshot
+    threads::run_parallel(tasks)?;
+    // differs in every run, so it is not noted
     eprintln!(
         "bpf-streams-guest: {} wake-ups raced with prints",
-        race.seen.into_inner()
+        race.lines_read.into_inner()
     );
     ctx.note("each print raced with who was about to wait, and none was waited for in vain");
     Ok(None)
 }
 
-/// What the threads share.
+/// State that the threads share.
 struct Race {
     until: Instant,
-    /// Lines that were read.
-    seen: AtomicUsize,
-    /// How many there will be, once that is known.
+    /// Lines read so far.
+    lines_read: AtomicUsize,
+    /// Total number of lines, once it is known.
     last: AtomicUsize,
     failed: AtomicBool,
 }
 
 impl Race {
-    /// A thread that fails must not leave the other waiting.
+    /// Stops the other thread if this one fails.
     fn or_fail(&self, result: Result<()>) -> Result<()> {
         if result.is_err() {
             self.failed.store(true, Ordering::Relaxed);
@@ -67,7 +69,7 @@ impl Race {
 
     fn write(&self, program: BorrowedFd<'_>) -> Result<()> {
         for printed in 0.. {
-            while self.seen.load(Ordering::Acquire) < printed {
+            while self.lines_read.load(Ordering::Acquire) < printed {
                 if self.failed.load(Ordering::Relaxed) {
                     return Ok(());
                 }
@@ -94,13 +96,14 @@ impl Race {
             loop {
                 let count = Stream::Stdout
                     .read(program, &mut buffer)
-                    .map_err(|error| Stream::Stdout.explain(&error))?;
+                    .map_err(|error| Stream::Stdout.read_error(&error))?;
                 if count == 0 {
                     break;
                 }
                 bytes += count;
-                // before the read that finds nothing: the next print races with it
-                self.seen.store(bytes / LINE, Ordering::Release);
+                // stored before the read that finds the stream empty, so that the next print races
+                // with it
+                self.lines_read.store(bytes / LINE, Ordering::Release);
             }
         }
         let last = self.last.load(Ordering::Acquire);
