@@ -3,21 +3,16 @@
 
 use std::process::ExitCode;
 
-use bpf_streams::cmd::cli::Cli;
-use bpf_streams::cmd::tasks;
-use clap::Parser;
+use bpf_streams::cmd::{cli, dispatch, exit};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli
-        .common
-        .into_context()
-        .and_then(|ctx| tasks::run(&ctx, &cli.task))
-    {
+    let cli = cli::parse();
+    let context = cli.common.into_context();
+    match context.and_then(|ctx| dispatch::run(&ctx, &cli.task)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            exit::no_verdict()
         }
     }
 }

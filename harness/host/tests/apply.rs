@@ -236,7 +236,7 @@ fn a_folder_that_is_not_a_kernel_tree_is_rejected() {
     fs::remove_file(test.path("tree/MAINTAINERS")).unwrap();
     test.apply_fails(&["is not the top of a kernel tree"]);
     fs::remove_dir_all(test.path("tree")).unwrap();
-    test.apply_fails(&["there is no such folder"]);
+    test.apply_fails(&["no such folder"]);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn an_applied_series_is_recognised() {
         let stdout = String::from_utf8(out.stdout).unwrap();
         assert!(out.status.success(), "{stdout}");
         assert!(
-            stdout.contains("contains the 2 patches already"),
+            stdout.contains("already contains the 2 patches"),
             "{stdout}"
         );
         assert_eq!(test.files(), files);

@@ -369,6 +369,6 @@ fn an_object_without_a_program_is_told_by_the_true_agent() {
         |fault| matches!(fault, Fault::EmptyObject { object } if object == "empty.bpf.o"),
     );
     outcome.expect("that nothing was tested", |fault| {
-        matches!(fault, Fault::NoCases { filter: None })
+        matches!(fault, Fault::NoTests { filter: None })
     });
 }

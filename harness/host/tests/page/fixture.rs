@@ -3,7 +3,7 @@
 //! the kernel was caught, and one that never came to a result.
 
 use bpf_streams::judge::snapshot;
-use bpf_streams::report::bench::{At, Bench, Figures, Row};
+use bpf_streams::report::bench::{At, Bench, Figures, Measurement};
 use bpf_streams::report::matrix::Cell;
 use bpf_streams::report::nightly::CellRecord;
 use bpf_streams::report::run_report::{Environment, RunResult, TestOutcome};
@@ -70,8 +70,8 @@ pub fn measured() -> CellRecord {
     }
 }
 
-fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
-    Row {
+fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Measurement {
+    Measurement {
         test: test.to_owned(),
         unit: unit.to_owned(),
         at: at.map(|count| At {
@@ -111,7 +111,7 @@ fn caught() -> CellRecord {
     for test in &mut tests[3..] {
         *test = TestOutcome {
             test: test.test.clone(),
-            failure: Some("it was never reported".to_owned()),
+            failure: Some("the guest never reported it".to_owned()),
             ..TestOutcome::default()
         };
     }
@@ -185,6 +185,7 @@ fn environment(arch: &str, config: &str) -> Environment {
         clang: "Debian clang version 19.1.7 (3~deb12u1)".to_owned(),
         qemu: "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)".to_owned(),
         virtme_ng: "1.36".to_owned(),
+        machine: "2 CPUs".to_owned(),
         accelerator: "software emulation".to_owned(),
         commit: Some("7241f47c0ffee7241f47c0ffee7241f47c0ffee7".to_owned()),
         dirty: Some(false),

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Depth, Findings, Place, sparse, targets, warnings};
+use super::{Checkout, Depth, Findings, sparse, targets, warnings};
 use crate::build::bpftool;
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::Build;
@@ -29,18 +29,18 @@ mod selection;
 
 /// Builds every patch; with a quick look, those that have changed, and the end of the series.
 pub fn check(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     series: &Series,
     depth: Depth,
     findings: &mut Findings,
 ) -> Result<()> {
     let arches = match depth {
-        Depth::Quick => vec![place.ctx.arch],
+        Depth::Quick => vec![checkout.ctx.arch],
         _ => Arch::buildable_here(),
     };
     for arch in arches {
-        let ctx = place.context(arch);
-        let bench = Bench::new(place, &ctx, depth)?;
+        let ctx = checkout.context(arch);
+        let bench = ArchBuild::new(checkout, &ctx, depth)?;
         match depth {
             Depth::Quick => bench.changed_patches(series, findings)?,
             _ => bench.every_patch(series, findings)?,
@@ -49,9 +49,9 @@ pub fn check(
     Ok(())
 }
 
-/// Where the patches are built for an architecture.
-struct Bench<'a> {
-    place: &'a Place<'a>,
+/// The builds of the patches for an architecture.
+struct ArchBuild<'a> {
+    checkout: &'a Checkout<'a>,
     ctx: &'a Context,
     depth: Depth,
     requests: Requests,
@@ -67,43 +67,43 @@ struct Known {
     sparse: Vec<String>,
 }
 
-impl<'a> Bench<'a> {
-    fn new(place: &'a Place<'a>, ctx: &'a Context, depth: Depth) -> Result<Bench<'a>> {
-        Ok(Bench {
-            place,
+impl<'a> ArchBuild<'a> {
+    fn new(checkout: &'a Checkout<'a>, ctx: &'a Context, depth: Depth) -> Result<ArchBuild<'a>> {
+        Ok(ArchBuild {
+            checkout,
             ctx,
             depth,
             requests: kconfig::load(&kconfig::fragments(ctx)?)?,
-            touched: place.touched("base", super::SERIES)?,
+            touched: checkout.touched("base", super::SERIES)?,
             known: None,
         })
     }
 
     fn build(&self) -> Build<'a> {
         let name = format!("check-{}", self.ctx.arch);
-        Build::named(self.ctx, self.place.tree.dir(), &name).with_warnings()
+        Build::named(self.ctx, self.checkout.tree.dir(), &name).with_warnings()
     }
 
     fn every_patch(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
-        let place = self.place;
+        let checkout = self.checkout;
         for (patch, [before, after]) in series.patches.iter().zip(self.states(series)?) {
             let what = format!("{} on {}", patch.name, self.ctx.arch);
             let key = self.key_of_patch("patch and sparse", &before, &after)?;
-            let passed = place.once(&key, findings, || self.patch(&before, &after, &what))?;
+            let passed = checkout.once(&key, findings, || self.patch(&before, &after, &what))?;
             if !passed {
-                // what follows would fail for the same reason
+                // later patches would fail for the same reason
                 return Ok(());
             }
             // the whole holds the quick look
-            place.remember(&self.key_of_patch("patch", &before, &after)?)?;
+            checkout.remember(&self.key_of_patch("patch", &before, &after)?)?;
         }
-        place.remember(&self.key_of_end()?)?;
+        checkout.remember(&self.key_of_end()?)?;
         self.remember_changes(series, &[])
     }
 
     /// The commits before and after each patch.
     fn states(&self, series: &Series) -> Result<Vec<[String; 2]>> {
-        let commits = self.place.commits()?;
+        let commits = self.checkout.commits()?;
         let before = std::iter::once("base".to_owned()).chain(commits.iter().cloned());
         let states: Vec<_> = before
             .zip(commits.clone())
@@ -115,7 +115,7 @@ impl<'a> Bench<'a> {
 
     fn key_of_patch(&self, what: &str, before: &str, after: &str) -> Result<Digest> {
         let states = [before, after];
-        self.place
+        self.checkout
             .build_key(what, &states, self.ctx, &self.requests)
     }
 
@@ -130,15 +130,15 @@ impl<'a> Bench<'a> {
         if !self.is_quick() {
             self.known()?;
         }
-        let touched = self.place.touched(before, commit)?;
-        self.place.tree.check_out(commit)?;
+        let touched = self.checkout.touched(before, commit)?;
+        self.checkout.tree.check_out(commit)?;
         let build = self.build();
         self.begin(&build)?;
         let stage = self
             .ctx
             .progress
             .stage("check", format!("compiling {what}"));
-        let targets = targets::folders(self.place.tree.dir(), &self.touched, self.ctx.arch);
+        let targets = targets::folders(self.checkout.tree.dir(), &self.touched, self.ctx.arch);
         let mut wrong = Vec::new();
         if !targets.is_empty() {
             self.configure(&build)?;
@@ -160,7 +160,7 @@ impl<'a> Bench<'a> {
         }
         wrong.extend(self.of_sparse(&build, &touched, what, &stage)?);
         if self.is_first() && touched.iter().any(|file| targets::is_tool(file)) {
-            let made = bpftool::make(self.ctx, self.place.tree.dir());
+            let made = bpftool::make(self.ctx, self.checkout.tree.dir());
             wrong.extend(made.err().map(|error| format!("{what}: {error:#}")));
         }
         if wrong.is_empty() {
@@ -179,7 +179,7 @@ impl<'a> Bench<'a> {
         stage: &ProgressStage,
     ) -> Result<Vec<String>> {
         let own = self.sources_for_sparse(touched);
-        let found = sparse::run(build, self.place.tree.dir(), &own, self.ctx.arch, stage)?;
+        let found = sparse::run(build, self.checkout.tree.dir(), &own, self.ctx.arch, stage)?;
         // what a patch does not touch is not its fault, as a header that it is the first to include
         let found: Vec<_> = found
             .iter()
@@ -218,7 +218,7 @@ impl<'a> Bench<'a> {
         }
         let build = self.build();
         let name = format!("base-{}.json", self.key_of_base()?);
-        let memory = self.place.passed.join(name);
+        let memory = self.checkout.passed.join(name);
         let remembered = fs::read(&memory)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok());
@@ -245,7 +245,7 @@ impl<'a> Bench<'a> {
     fn key_of_base(&self) -> Result<String> {
         let states = ["base"];
         let mut key = self
-            .place
+            .checkout
             .build_key("base", &states, self.ctx, &self.requests)?;
         for file in &self.touched {
             key.add("touched", file);
@@ -255,7 +255,7 @@ impl<'a> Bench<'a> {
     }
 
     fn ask_base(&self, build: &Build<'_>) -> Result<Known> {
-        self.place.tree.check_out("base")?;
+        self.checkout.tree.check_out("base")?;
         // compiled from nothing, or make would say nothing of what it has compiled before
         build.remove()?;
         let what = format!("the base on {}", self.ctx.arch);
@@ -266,13 +266,13 @@ impl<'a> Bench<'a> {
         build.configure(&self.requests)?;
         self.begin(build)?;
         let mut known = Known::default();
-        let targets = targets::folders(self.place.tree.dir(), &self.touched, self.ctx.arch);
+        let targets = targets::folders(self.checkout.tree.dir(), &self.touched, self.ctx.arch);
         if !targets.is_empty() {
             let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
             build.make(&targets, &stage)?;
             known.compiler = shown(&warnings::read(&read_log(build)?, &warnings::OF_COMPILERS));
         }
-        let tree = self.place.tree.dir();
+        let tree = self.checkout.tree.dir();
         let found = sparse::run(
             build,
             tree,

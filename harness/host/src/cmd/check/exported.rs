@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What `make export` writes is taken by the tools that it is for, and gives the tree of the series.
+//! Tools accept what `make export` writes, and the result is the tree of the series.
 //!
-//! They see the files of the base that the series touches and no others: none of them looks at more.
+//! The tools get only the files of the base that the series touches, since they read no others.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,17 +10,17 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use xshell::Cmd;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::env::command::{capture, command, last_lines, shell_in};
 use crate::queue::export::{self, Exported};
 use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
 
-/// Tries the export of `series`.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+/// Checks the export of `series`.
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
     let mut key = Digest::default();
-    key.add("exported", place.tree.run(["rev-parse", "base^{tree}"])?);
+    key.add("exported", checkout.tree.run(["rev-parse", "base^{tree}"])?);
     for name in ["0000-cover-letter.patch", "series"] {
         let path = series.dir.join(name);
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -29,22 +29,22 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
     for patch in &series.patches {
         key.add(&patch.name, &patch.text);
     }
-    place
-        .once(&key, findings, || try_all(place, series))
+    checkout
+        .once(&key, findings, || try_all(checkout, series))
         .map(drop)
 }
 
-fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
-    let stage = place.ctx.progress.stage("check", "exporting");
+fn try_all(checkout: &Checkout<'_>, series: &Series) -> Result<Vec<String>> {
+    let stage = checkout.ctx.progress.stage("check", "exporting");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let dir = |name: &str| scratch.path().join(name);
-    let exported = match export::write(series, &place.ctx.base, &dir("export")) {
+    let exported = match export::write(series, &checkout.ctx.base, &dir("export")) {
         Ok(exported) => exported,
         Err(error) => return Ok(vec![format!("export: {error:#}")]),
     };
-    let touched = place.touched("base", super::SERIES)?;
+    let touched = checkout.touched("base", super::SERIES)?;
     let touched: Vec<&str> = touched.iter().map(String::as_str).collect();
-    place.unpack(super::SERIES, &touched, &dir("expected"))?;
+    checkout.unpack(super::SERIES, &touched, &dir("expected"))?;
     let tools: [(&str, Taker); 3] = [
         ("quilt push -a --fuzz=0", quilt),
         ("dpkg-source --before-build", dpkg_source),
@@ -53,7 +53,7 @@ fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (at, (name, take)) in tools.iter().enumerate() {
         let tree = dir(&format!("tree-{at}"));
-        place.unpack("base", &touched, &tree)?;
+        checkout.unpack("base", &touched, &tree)?;
         if let Some(fault) = take(&exported, &tree)? {
             wrong.push(format!("export: {name} does not take it:{fault}"));
         } else if files(&tree)? != files(&dir("expected"))? {
@@ -68,7 +68,7 @@ fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Puts an export onto a tree; what comes back is why it could not.
+/// Applies an export to a tree; returns why that failed.
 type Taker = fn(&Exported, &Path) -> Result<Option<String>>;
 
 fn quilt(exported: &Exported, tree: &Path) -> Result<Option<String>> {
@@ -116,13 +116,13 @@ fn git_am(exported: &Exported, tree: &Path) -> Result<Option<String>> {
     refused(git.git_as_user(["am", "--quiet"])?.arg(&exported.mbox))
 }
 
-/// Runs `cmd`; what comes back is what it said where it failed.
+/// Runs `cmd`; returns its output where it failed.
 fn refused(cmd: Cmd<'_>) -> Result<Option<String>> {
     let out = capture(cmd)?;
     Ok((!out.status.success()).then(|| last_lines(&out)))
 }
 
-/// Every file of `tree` and what it holds; what the tools keep for themselves is left out.
+/// Every file of `tree` with its content, without the state of the tools.
 fn files(tree: &Path) -> Result<BTreeSet<(String, Vec<u8>)>> {
     const OWN: [&str; 2] = [".git", ".pc"];
     let mut files = BTreeSet::new();

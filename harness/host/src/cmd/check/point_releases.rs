@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::queue::base;
 use crate::queue::series::Series;
@@ -20,16 +20,16 @@ const UNPACKING: &str = "point-";
 
 /// Puts the series onto all of them.
 pub fn check(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     source: &Source,
     series: &Series,
     findings: &mut Findings,
 ) -> Result<()> {
-    let archive = Archive::open(place.ctx, &source.base)?;
+    let archive = Archive::open(checkout.ctx, &source.base)?;
     let newest = base::release_of(&source.package.version);
     let versions = archive.versions()?;
     if versions.is_empty() {
-        place.ctx.progress.note(format!(
+        checkout.ctx.progress.note(format!(
             "the mirrors name no version of {}, so the series was put onto {newest} only",
             source.base.package
         ));
@@ -40,21 +40,21 @@ pub fn check(
             continue;
         }
         let name = format!("refs/points/{release}");
-        if place.tree.commit_of(&name)?.is_none() {
-            let fetched = fetch(place, &archive, source, &version, &name);
+        if checkout.tree.commit_of(&name)?.is_none() {
+            let fetched = fetch(checkout, &archive, source, &version, &name);
             if let Err(error) = fetched {
                 findings.wrong.push(format!("{release}: {error:#}"));
                 continue;
             }
         }
         if !source.base.is_for(release) {
-            let applied = place.tree.commits_on(&name, series);
+            let applied = checkout.tree.commits_on(&name, series);
             let found = match applied {
                 Ok(_) => &mut findings.points,
                 Err(_) => &mut findings.too_old,
             };
             found.push(release.to_owned());
-        } else if applies(place, series, release, &name, findings)? {
+        } else if applies(checkout, series, release, &name, findings)? {
             findings.points.push(release.to_owned());
         }
     }
@@ -63,18 +63,20 @@ pub fn check(
 
 /// Puts the series onto the commit called `name`; that it does not apply is a fault.
 fn applies(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     series: &Series,
     release: &str,
     name: &str,
     findings: &mut Findings,
 ) -> Result<bool> {
-    let files = place.tree.run(["rev-parse", &format!("{name}^{{tree}}")])?;
+    let files = checkout
+        .tree
+        .run(["rev-parse", &format!("{name}^{{tree}}")])?;
     let mut key = Digest::default();
     key.add("point", files);
     key.add("series", series.key());
-    place.once(&key, findings, || {
-        let misfit = place.tree.commits_on(name, series).err();
+    checkout.once(&key, findings, || {
+        let misfit = checkout.tree.commits_on(name, series).err();
         let told = misfit.map(|error| format!("{release}: {error:#}"));
         Ok(told.into_iter().collect())
     })
@@ -93,7 +95,7 @@ fn remove_leftovers(dir: &Path) -> Result<()> {
 
 /// Makes a commit of a version of the source.
 fn fetch(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     archive: &Archive,
     source: &Source,
     version: &str,
@@ -101,11 +103,11 @@ fn fetch(
 ) -> Result<()> {
     let package = &source.base.package;
     let what = format!("{package} {version}");
-    let stage = place
+    let stage = checkout
         .ctx
         .progress
         .stage("source", format!("getting {what}"));
-    let scratch = place.ctx.cache_dir("check")?;
+    let scratch = checkout.ctx.cache_dir("check")?;
     remove_leftovers(&scratch)?;
     let scratch = tempfile::Builder::new()
         .prefix(UNPACKING)
@@ -115,7 +117,7 @@ fn fetch(
     stage.update(format!("unpacking {what}"));
     let top = source::unpack_deb(scratch.path(), &deb, package)?;
     stage.update(format!("putting {what} under git"));
-    place.tree.import_folder(&top, name)?;
+    checkout.tree.import_folder(&top, name)?;
     fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
     stage.done(what);
     Ok(())

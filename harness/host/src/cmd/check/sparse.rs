@@ -29,7 +29,7 @@ pub fn run(
     let arguments = objects.iter().map(String::as_str).chain(["C=2"]);
     build
         .make(&arguments.collect::<Vec<_>>(), stage)
-        .context("sparse cannot be run; `make doctor` says how to get it")?;
+        .context("cannot run sparse; `make doctor` shows how to install it")?;
     let log =
         fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
     let mut found = warnings::read(&String::from_utf8_lossy(&log), &warnings::OF_COMPILERS);

@@ -101,7 +101,7 @@ impl Fake {
     }
 
     /// The tree with `patches` as commits.
-    fn place(&self, patches: &[String]) -> (Place<'_>, Series) {
+    fn checkout(&self, patches: &[String]) -> (Checkout<'_>, Series) {
         let series = written(&self.path("patches"), patches);
         fs::write(
             self.path("patches/0000-cover-letter.patch"),
@@ -111,33 +111,33 @@ impl Fake {
         let tree = GitTree::at(&self.path("tree")).unwrap();
         let last = tree.commits(&series).unwrap().pop().unwrap();
         tree.run(["update-ref", SERIES, &last]).unwrap();
-        let place = Place {
+        let checkout = Checkout {
             ctx: &self.ctx,
             tree,
             passed: self.ctx.cache_dir("check/passed").unwrap(),
             _lock: None,
         };
-        (place, series)
+        (checkout, series)
     }
 
     /// What building every patch, and the whole without features, finds.
     fn built(&self, patches: &[String]) -> Findings {
-        let (place, series) = self.place(patches);
+        let (checkout, series) = self.checkout(patches);
         let mut findings = Findings::default();
-        compile::check(&place, &series, Depth::Full, &mut findings).unwrap();
-        config_variants::check(&place, &mut findings).unwrap();
+        compile::check(&checkout, &series, Depth::Full, &mut findings).unwrap();
+        config_variants::check(&checkout, &mut findings).unwrap();
         findings
     }
 }
 
 #[test]
-fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
+fn the_quick_check_builds_for_one_architecture_and_is_part_of_the_full_check() {
     let fake = fake();
     let patches = [patch("kernel/bpf/a.c", GOOD, "extern int two;")];
-    let (place, series) = fake.place(&patches);
+    let (checkout, series) = fake.checkout(&patches);
     let look = |depth| {
         let mut findings = Findings::default();
-        compile::check(&place, &series, depth, &mut findings).unwrap();
+        compile::check(&checkout, &series, depth, &mut findings).unwrap();
         assert_eq!(findings.wrong, Vec::<String>::new());
         (findings.done, findings.remembered)
     };
@@ -152,9 +152,9 @@ fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
 impl Fake {
     /// What a quick look finds.
     fn glanced(&self, patches: &[String]) -> Findings {
-        let (place, series) = self.place(patches);
+        let (checkout, series) = self.checkout(patches);
         let mut findings = Findings::default();
-        compile::check(&place, &series, Depth::Quick, &mut findings).unwrap();
+        compile::check(&checkout, &series, Depth::Quick, &mut findings).unwrap();
         findings
     }
 }
@@ -170,7 +170,7 @@ fn four(third: &str) -> [String; 4] {
 }
 
 #[test]
-fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
+fn the_quick_check_without_a_passed_series_says_so_and_compiles_the_end() {
     let fake = fake();
     // it does not build alone, which the end of the series does not show
     let findings = fake.glanced(&four("extern int broken"));
@@ -192,7 +192,7 @@ fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
 }
 
 #[test]
-fn a_quick_look_finds_what_is_wrong_with_the_end() {
+fn the_quick_check_finds_faults_of_the_end() {
     for (planted, told) in [
         ("static int two;", "new warning: kernel/bpf/b.c: "),
         ("extern int two", "does not compile"),
@@ -212,7 +212,7 @@ fn a_quick_look_finds_what_is_wrong_with_the_end() {
 }
 
 #[test]
-fn a_quick_look_knows_the_warnings_of_the_base() {
+fn the_quick_check_ignores_warnings_of_the_base() {
     let fake = fake();
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
     let first = [patch("kernel/bpf/b.c", GOOD, "extern int two;")];
@@ -223,7 +223,7 @@ fn a_quick_look_knows_the_warnings_of_the_base() {
 }
 
 #[test]
-fn a_quick_look_compiles_the_patch_that_has_changed() {
+fn the_quick_check_compiles_the_changed_patch() {
     let fake = fake();
     fake.glanced(&four("extern int more;"));
     let same = fake.glanced(&four("extern int more;"));
@@ -253,7 +253,7 @@ fn a_quick_look_compiles_the_patch_that_has_changed() {
 }
 
 #[test]
-fn after_the_whole_check_a_quick_look_leaves_nothing_out() {
+fn after_the_full_check_the_quick_check_skips_nothing() {
     let fake = fake();
     fake.built(&four("extern int more;"));
     let findings = fake.glanced(&four("extern int more;"));
@@ -268,7 +268,7 @@ fn only(findings: &Findings) -> &str {
 }
 
 #[test]
-fn a_clean_series_passes_and_is_remembered() {
+fn a_clean_series_passes_and_is_cached() {
     let fake = fake();
     let patches = [
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
@@ -288,7 +288,7 @@ fn a_clean_series_passes_and_is_remembered() {
 }
 
 #[test]
-fn a_document_that_is_mended_builds_nothing() {
+fn a_changed_document_builds_nothing() {
     let fake = fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
     let series = |text| {
@@ -397,12 +397,12 @@ fn what_was_interrupted_is_begun_anew() {
 #[test]
 fn an_export_is_taken_by_quilt_dpkg_source_and_git() {
     let fake = fake();
-    let (place, series) = fake.place(&[
+    let (checkout, series) = fake.checkout(&[
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
         patch("kernel/bpf/a.c", "extern int two;", "extern int three;"),
     ]);
     let mut findings = Findings::default();
-    exported::check(&place, &series, &mut findings).unwrap();
+    exported::check(&checkout, &series, &mut findings).unwrap();
     assert_eq!(findings.wrong, Vec::<String>::new());
     assert_eq!(findings.done, 1);
 }
@@ -411,7 +411,7 @@ fn an_export_is_taken_by_quilt_dpkg_source_and_git() {
 fn an_export_that_is_not_taken_is_told_with_the_tool() {
     let fake = fake();
     let good = patch("kernel/bpf/a.c", GOOD, "extern int two;");
-    let (place, mut series) = fake.place(std::slice::from_ref(&good));
+    let (checkout, mut series) = fake.checkout(std::slice::from_ref(&good));
     for (planted, told) in [
         // two lines of context say so, the third does not
         (good.replace(" tail", " other tail"), "does not take it"),
@@ -422,7 +422,7 @@ fn an_export_that_is_not_taken_is_told_with_the_tool() {
     ] {
         series.patches[0].text = planted.into_bytes();
         let mut findings = Findings::default();
-        exported::check(&place, &series, &mut findings).unwrap();
+        exported::check(&checkout, &series, &mut findings).unwrap();
         assert_eq!(findings.wrong.len(), 3, "{:?}", findings.wrong);
         for (wrong, tool) in findings
             .wrong
@@ -439,31 +439,31 @@ fn an_export_that_is_not_taken_is_told_with_the_tool() {
 #[test]
 fn what_nobody_describes_is_named() {
     let fake = fake();
-    let (place, _) = fake.place(&[patch(
+    let (checkout, _) = fake.checkout(&[patch(
         "kernel/bpf/a.c",
         GOOD,
         "BTF_ID_FLAGS(func, bpf_new, KF_SLEEPABLE)",
     )]);
     let mut findings = Findings::default();
-    documented::check(&place, &mut findings).unwrap();
+    documented::check(&checkout, &mut findings).unwrap();
     assert!(only(&findings).contains("bpf_new is new"));
 
     let fake = self::fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
-    let (place, _) = fake.place(&[
+    let (checkout, _) = fake.checkout(&[
         patch("kernel/bpf/a.c", GOOD, "BTF_ID_FLAGS(func, bpf_new)"),
         patch("Documentation/bpf.rst", "nothing", "bpf_new() does this"),
     ]);
     let mut findings = Findings::default();
-    documented::check(&place, &mut findings).unwrap();
+    documented::check(&checkout, &mut findings).unwrap();
     assert_eq!(findings.wrong, Vec::<String>::new());
 }
 
 /// What rendering finds, with a patch that puts `text` where the folder's page holds `nothing`.
 fn rendered(fake: &Fake, folder: &str, text: &str) -> Findings {
-    let (place, _) = fake.place(&[patch(&format!("{folder}/a.rst"), "nothing", text)]);
+    let (checkout, _) = fake.checkout(&[patch(&format!("{folder}/a.rst"), "nothing", text)]);
     let mut findings = Findings::default();
-    docs::check(&place, &mut findings).unwrap();
+    docs::check(&checkout, &mut findings).unwrap();
     findings
 }
 
@@ -508,17 +508,17 @@ fn manual_pages_are_written_without_a_warning() {
 fn a_kernel_is_booted_after_the_patches_that_change_it() {
     let fake = fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
-    let (place, series) = fake.place(&[
+    let (checkout, series) = fake.checkout(&[
         patch("Documentation/bpf.rst", "nothing", "something"),
         patch("arch/arm64/net/c.c", GOOD, "extern int two;"),
     ]);
     let mut findings = Findings::default();
-    boot::check(&place, &series, &mut findings).unwrap();
+    boot::check(&checkout, &series, &mut findings).unwrap();
     assert_eq!((findings.done, findings.wrong.len()), (0, 0));
 
     // its make has no rule for an image
-    let (place, series) = fake.place(&[patch("kernel/bpf/a.c", GOOD, "extern int two;")]);
-    boot::check(&place, &series, &mut findings).unwrap();
+    let (checkout, series) = fake.checkout(&[patch("kernel/bpf/a.c", GOOD, "extern int two;")]);
+    boot::check(&checkout, &series, &mut findings).unwrap();
     let wrong = only(&findings);
     assert!(wrong.starts_with("0001-p.patch: "), "{wrong}");
     assert!(wrong.contains("does not compile"), "{wrong}");

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make doctor`: each tool, whether it works, and what set-up would do. Nothing is changed.
+//! `make doctor`: shows each tool, whether it works, and what set-up would do; changes nothing.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cmd::exit;
 use crate::env::apt;
 use crate::env::context::{Arch, Context};
 use crate::env::setup;
@@ -12,7 +13,7 @@ use crate::env::tools::{self, Purpose, Tool, ToolState};
 use crate::env::unpacked;
 use crate::vm::machine;
 
-/// What tasks need beyond a guest.
+/// Tools of tasks, in addition to those of a guest.
 const OF_TASKS: [Purpose; 5] = [
     Purpose::Series,
     Purpose::Documentation,
@@ -21,11 +22,11 @@ const OF_TASKS: [Purpose; 5] = [
     Purpose::Tests,
 ];
 
-/// What `make doctor` takes.
+/// Flags of `make doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// Runs the task; it fails where a tool does not work.
+/// Runs the task; the exit status is 2 where a tool does not work.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let guests = Arch::buildable_here().into_iter().flat_map(tools::needed);
     let tools = tools::distinct(guests.chain(tools::of(&OF_TASKS)));
@@ -44,7 +45,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         println!("unpacked into the cache: {}", unpacked.join(", "));
     }
     if wanting.is_empty() {
-        println!("\nevery tool is there and works");
+        println!("\nevery tool is installed and works");
         return Ok(ExitCode::SUCCESS);
     }
     let wrong: Vec<(&Tool, ToolState)> = wanting
@@ -53,28 +54,28 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         .cloned()
         .collect();
     if !wrong.is_empty() {
-        println!("\nthere, and not good:{}", setup::describe(&wrong));
+        println!("\ninstalled, but unusable:{}", setup::describe(&wrong));
     }
     advise(&wanting)?;
-    Ok(ExitCode::FAILURE)
+    Ok(exit::no_verdict())
 }
 
-/// Says how to get what is not good.
+/// Prints how to install the tools that do not work.
 fn advise(wanting: &[(&Tool, ToolState)]) -> Result<()> {
     let packages = setup::packages(wanting);
     if !apt::is_installed() {
         println!(
-            "\nthis machine has no apt-get; install them as your distribution does. The packages of \
-             Debian are called:\n  {}",
+            "\nthis machine has no apt-get; install the tools with your distribution's package manager. \
+             Debian's packages are:\n  {}",
             packages.join(" ")
         );
     } else if !apt::unknown(&packages)?.is_empty() {
         println!(
-            "\napt does not know all of their packages; set-up would begin with `apt-get update`, or:\n  {}",
+            "\napt does not know all packages; set-up would first run `apt-get update`, or:\n  {}",
             apt::line(&packages)
         );
     } else {
-        println!("\n`make setup` would do this (or any other target, for what it needs):");
+        println!("\n`make setup` would do this (any other target would, for its own tools):");
         for line in setup::propose(wanting).lines() {
             println!("  {line}");
         }
@@ -105,7 +106,7 @@ mod tests {
     use crate::env::tools::Version;
 
     #[test]
-    fn a_row_says_what_there_is_and_what_is_needed() {
+    fn a_row_has_the_found_and_the_required_version() {
         let all = tools::every();
         let pahole = all.iter().find(|tool| tool.name == "pahole").unwrap();
         let row = row(

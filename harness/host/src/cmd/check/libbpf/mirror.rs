@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use super::super::{Place, SERIES};
+use super::super::{Checkout, SERIES};
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::Context;
 
@@ -32,11 +32,11 @@ pub struct Mirror {
 /// What is read of `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Package>,
+    packages: Vec<CargoPackage>,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct CargoPackage {
     name: String,
     version: String,
     manifest_path: PathBuf,
@@ -50,7 +50,7 @@ impl Mirror {
         let said =
             output(command(&sh, &cargo).args(["metadata", "--locked", "--format-version=1"]))?;
         let metadata: Metadata =
-            serde_json::from_str(&said).context("cannot understand what `cargo metadata` says")?;
+            serde_json::from_str(&said).context("cannot parse the output of `cargo metadata`")?;
         let package = metadata
             .packages
             .into_iter()
@@ -76,7 +76,7 @@ impl Mirror {
 
     /// Fills `dir` with the mirror, its sources being those of the series. What comes back is what
     /// its Makefile has to be told of them.
-    pub fn fill(&self, place: &Place<'_>, dir: &Path) -> Result<Vec<String>> {
+    pub fn fill(&self, checkout: &Checkout<'_>, dir: &Path) -> Result<Vec<String>> {
         let sh = shell_in(dir)?;
         for name in ["src", "include"] {
             output(
@@ -87,7 +87,7 @@ impl Mirror {
             )?;
         }
         let tree = dir.join("kernel");
-        place.unpack(SERIES, &TAKEN, &tree)?;
+        checkout.unpack(SERIES, &TAKEN, &tree)?;
         replace_sources(&tree.join(LIBBPF), &dir.join("src"))?;
         replace_headers(
             &tree.join("include/uapi/linux"),
