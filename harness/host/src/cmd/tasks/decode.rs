@@ -55,10 +55,7 @@ fn script_text(ctx: &Context) -> Result<String> {
 
 fn decode(arch: Arch, script: &Path, vmlinux: &Path, report: &str) -> Result<String> {
     let sh = shell_in("/")?;
-    let cross = match Arch::of_this_machine() {
-        Ok(own) if own == arch => "",
-        _ => arch.names().cross,
-    };
+    let cross = arch.cross_prefix();
     output(
         command(&sh, "bash")
             .arg(script)
