@@ -102,9 +102,9 @@ impl Guest {
             cpus: machine::CPUS,
             icount: false,
             timeouts: PATIENT,
-            patience: 1,
+            timeout_scale: 1,
             stress: machine::STRESS,
-            reader: machine::Reader::Agent,
+            reader: machine::StreamReader::Agent,
             tools: Tools::find(&CONTEXT).unwrap(),
         };
         Self { dir, spec }

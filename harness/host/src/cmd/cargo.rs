@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::env::command::{capture, command, shell_in, told};
+use crate::env::command::{capture, command, last_lines, shell_in};
 use crate::env::context::Context;
 
 /// Runs the cargo that runs this program; returns what failed, or none where cargo succeeded.
@@ -21,6 +21,6 @@ pub fn run(ctx: &Context, args: &[&str]) -> Result<Option<String>> {
     Ok(Some(format!(
         "{stdout}`{line}` failed ({}){}",
         out.status,
-        told(&out)
+        last_lines(&out)
     )))
 }

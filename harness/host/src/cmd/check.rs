@@ -15,6 +15,7 @@ use fs_err as fs;
 
 use crate::build::kconfig::Requests;
 use crate::env::arch::Arch;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
 use crate::env::command::{self, command, shell_in};
 use crate::env::context::Context;
@@ -141,11 +142,9 @@ impl<'a> Checkout<'a> {
             GitTree::at(&top)?
         } else {
             remove_older(&dir, source.base.family())?;
-            let new = tempfile::tempdir_in(&dir)
-                .with_context(|| format!("cannot write to {}", dir.display()))?;
+            let new = atomic::new_folder(&dir)?;
             GitTree::copy(cached.git.dir(), new.path())?;
-            let new = new.keep();
-            fs::rename(&new, &top)?;
+            atomic::publish(new, &top)?;
             GitTree::at(&top)?
         };
         tree.fetch(cached.git.dir(), &from, SERIES)?;

@@ -12,7 +12,7 @@ use crate::cmd::tasks;
 use crate::env::command;
 use crate::env::context::{Arch, Context};
 use crate::env::setup;
-use crate::env::tools::{self, Origin, Tool};
+use crate::env::tools::{self, Origin, Purpose, Tool};
 use crate::env::unpacked;
 use crate::queue::base::REFERENCE;
 
@@ -57,24 +57,24 @@ fn tools_for(ctx: &Context, task: &Task) -> Vec<&'static Tool> {
         | Task::Review(_)
         | Task::Export(_) => Vec::new(),
         Task::Apply(_) | Task::Refresh(_) | Task::SnapshotsChanged(_) => {
-            tools::FOR_PATCHES.iter().collect()
+            tools::of(&[Purpose::Patches])
         }
         Task::CheckSeries(args) if args.depth() == Depth::Quick => {
-            all(&Arch::buildable_here(), &[tools::FOR_SERIES])
+            all(&Arch::buildable_here(), &[Purpose::Series])
         }
         Task::CheckSeries(_) => all(
             &Arch::buildable_here(),
-            &[tools::FOR_SERIES, tools::FOR_DOCUMENTATION],
+            &[Purpose::Series, Purpose::Documentation],
         ),
-        Task::TreeTests(_) => all(&[ctx.arch], &[tools::FOR_TREE_TESTS]),
-        Task::PageTest(_) => tools::FOR_TESTS.iter().collect(),
+        Task::TreeTests(_) => all(&[ctx.arch], &[Purpose::TreeTests]),
+        Task::PageTest(_) => tools::of(&[Purpose::Tests]),
         Task::Test(_) | Task::Setup(_) => all(
             &Arch::buildable_here(),
-            &[tools::FOR_SERIES, tools::FOR_TREE_TESTS, tools::FOR_TESTS],
+            &[Purpose::Series, Purpose::TreeTests, Purpose::Tests],
         ),
-        Task::SetupTest(_) => all(&Arch::buildable_here(), &[tools::FOR_SETUP_TEST]),
-        Task::Compare(_) | Task::Bench(_) => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
-        _ if ctx.base == REFERENCE => all(&[ctx.arch], &[tools::FOR_MAINLINE]),
+        Task::SetupTest(_) => all(&Arch::buildable_here(), &[Purpose::SetupTest]),
+        Task::Compare(_) | Task::Bench(_) => all(&[ctx.arch], &[Purpose::Mainline]),
+        _ if ctx.base == REFERENCE => all(&[ctx.arch], &[Purpose::Mainline]),
         _ => tools::needed_for(ctx.arch, origin(ctx)),
     }
 }
@@ -89,7 +89,7 @@ fn origin(ctx: &Context) -> Origin {
 }
 
 /// The tools for guests of these architectures and those of `more`, each once.
-fn all(guests: &[Arch], more: &[&'static [Tool]]) -> Vec<&'static Tool> {
+fn all(guests: &[Arch], more: &[Purpose]) -> Vec<&'static Tool> {
     let guests = guests.iter().copied().flat_map(tools::needed);
-    tools::distinct(guests.chain(more.iter().copied().flatten()))
+    tools::distinct(guests.chain(tools::of(more)))
 }

@@ -19,7 +19,7 @@ use crate::judge::feature;
 use crate::judge::verdict::{self, Evidence, Expected, Verdict};
 use crate::report::matrix::Matrix;
 use crate::report::run_report::{Environment, RunFolder};
-use crate::vm::machine::{self, Reader, RunRecord, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunRecord, RunSpec, StreamReader, Timeouts, Tools};
 
 /// A run after its end.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub struct RunPlan<'a> {
     /// Whether the guest's clock counts instructions (`-icount`).
     pub icount: bool,
     /// The program that reads the streams of simple tests.
-    pub reader: Reader,
+    pub reader: StreamReader,
 }
 
 impl<'a> RunPlan<'a> {
@@ -76,7 +76,7 @@ impl<'a> RunPlan<'a> {
             stress: machine::STRESS,
             cpus: machine::CPUS,
             icount: false,
-            reader: Reader::Agent,
+            reader: StreamReader::Agent,
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> RunPlan<'a> {
     #[must_use]
     pub fn scale(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
         RunPlan {
-            cpus: machine::MOST_CPUS,
+            cpus: machine::MAX_CPUS,
             ..RunPlan::of_folder(ctx, "scale", filter)
         }
     }
@@ -140,7 +140,7 @@ pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
         cpus: plan.cpus,
         icount: plan.icount,
         timeouts: Timeouts::of(scale, plan.stress),
-        patience: scale,
+        timeout_scale: scale,
         stress: plan.stress,
         reader: plan.reader,
         tools: Tools::find(ctx)?,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use fs_err as fs;
 
-use crate::env::command::{capture, command, find, shell_in, told};
+use crate::env::command::{capture, command, find, last_lines, shell_in};
 use crate::env::context::Context;
 
 /// The result of the check.
@@ -44,9 +44,9 @@ fn lint(actionlint: &Path, files: &[PathBuf]) -> Result<Linted> {
         Some(0) => Ok(Linted::Clean),
         Some(1) => Ok(Linted::Findings(format!(
             "actionlint reports:{}",
-            told(&out)
+            last_lines(&out)
         ))),
-        _ => bail!("{program} failed ({}){}", out.status, told(&out)),
+        _ => bail!("{program} failed ({}){}", out.status, last_lines(&out)),
     }
 }
 

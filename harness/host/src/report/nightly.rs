@@ -21,6 +21,7 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use crate::env::atomic;
 use crate::report::bench::Bench;
 use crate::report::bench::history::{self, Night};
 use crate::report::matrix::Cell;
@@ -148,16 +149,16 @@ impl Nightly {
     ///
     /// Where a file cannot be written.
     pub fn write(&self, folder: &Folder) -> Result<()> {
-        write(
+        atomic::write(
             &folder.path("report.json"),
             &serde_json::to_vec_pretty(self)?,
         )?;
         let shown = sanitize::all(self)?;
-        write(
+        atomic::write(
             &folder.path("summary.md"),
             summary::render(&shown)?.as_bytes(),
         )?;
-        write(&folder.path("index.html"), page::render(&shown)?.as_bytes())
+        atomic::write(&folder.path("index.html"), page::render(&shown)?.as_bytes())
     }
 
     /// One line: the verdict and the failed cells.
@@ -256,7 +257,7 @@ impl Folder {
     ///
     /// Where it cannot be written.
     pub fn keep(&self, record: &CellRecord) -> Result<()> {
-        write(
+        atomic::write(
             &self.of_cell(&record.cell, "json"),
             &serde_json::to_vec_pretty(record)?,
         )
@@ -283,7 +284,7 @@ impl Folder {
     pub fn keep_setup(&self, record: &SetupRecord) -> Result<()> {
         let dir = self.path(SETUP);
         fs::create_dir_all(&dir)?;
-        write(
+        atomic::write(
             &dir.join(format!("{}.json", record.name)),
             &serde_json::to_vec_pretty(record)?,
         )
@@ -367,13 +368,6 @@ fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
-}
-
-/// Replaces the file in one step: the next night reads it.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, bytes)?;
-    Ok(fs::rename(&new, path)?)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::build::kernel::{Build, Kernel};
 use crate::env::context::Context;
 use crate::judge::verdict::{self, Evidence, Expected, Fault};
 use crate::queue::series::Series;
-use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunSpec, StreamReader, Timeouts, Tools};
 
 /// Boots after every patch, on the selected architecture.
 pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
@@ -81,9 +81,9 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         cpus: machine::CPUS,
         icount: false,
         timeouts: Timeouts::of(1, Duration::ZERO),
-        patience: 1,
+        timeout_scale: 1,
         stress: Duration::ZERO,
-        reader: Reader::Agent,
+        reader: StreamReader::Agent,
         tools: Tools::find(ctx)?,
     };
     let record = machine::run(ctx, &spec, &mut |_| ())?;

@@ -21,7 +21,7 @@ use crate::build::kernel::Build;
 use crate::env::arch::Arch;
 use crate::env::cache_key::Digest;
 use crate::env::context::Context;
-use crate::env::progress::Stage;
+use crate::env::progress::ProgressStage;
 use crate::queue::series::Series;
 
 mod quick;
@@ -175,7 +175,7 @@ impl<'a> ArchBuild<'a> {
         build: &Build<'_>,
         touched: &BTreeSet<String>,
         what: &str,
-        stage: &Stage,
+        stage: &ProgressStage,
     ) -> Result<Vec<String>> {
         let own = self.sources_for_sparse(touched);
         let found = sparse::run(build, self.checkout.tree.dir(), &own, self.ctx.arch, stage)?;

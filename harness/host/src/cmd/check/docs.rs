@@ -11,7 +11,7 @@ use super::warnings::{self, Warning};
 use super::{Checkout, Findings};
 use crate::build::kernel::Build;
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, shell_in, told};
+use crate::env::command::{capture, command, last_lines, shell_in};
 
 /// The folder of the kernel's documentation.
 const DOCUMENTATION: &str = "Documentation/";
@@ -129,7 +129,7 @@ fn manual_pages(checkout: &Checkout<'_>) -> Result<Vec<String>> {
     Ok(vec![format!(
         "bpftool's manual pages: `make man` in {MANUAL} failed ({}){}",
         out.status,
-        told(&out)
+        last_lines(&out)
     )])
 }
 

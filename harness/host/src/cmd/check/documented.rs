@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::{Checkout, Findings};
-use crate::env::command::{capture, told};
+use crate::env::command::{capture, last_lines};
 
 /// The header with the commands of bpf(2).
 const UAPI: &str = "include/uapi/linux/bpf.h";
@@ -39,7 +39,7 @@ pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
             Some(1) => findings.wrong.push(format!(
                 "documentation: {name} is new, and nothing under Documentation/ names it"
             )),
-            _ => anyhow::bail!("git grep failed ({}){}", out.status, told(&out)),
+            _ => anyhow::bail!("git grep failed ({}){}", out.status, last_lines(&out)),
         }
     }
     let mut headers = String::new();

@@ -12,7 +12,7 @@ use xshell::Cmd;
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, shell_in, told};
+use crate::env::command::{capture, command, last_lines, shell_in};
 use crate::queue::export::{self, Exported};
 use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
@@ -118,7 +118,7 @@ fn git_am(exported: &Exported, tree: &Path) -> Result<Option<String>> {
 /// Runs `cmd`; returns its output where it failed.
 fn refused(cmd: Cmd<'_>) -> Result<Option<String>> {
     let out = capture(cmd)?;
-    Ok((!out.status.success()).then(|| told(&out)))
+    Ok((!out.status.success()).then(|| last_lines(&out)))
 }
 
 /// Every file of `tree` with its content, without the state of the tools.

@@ -14,7 +14,7 @@ use xshell::{Cmd, Shell};
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, command, last_lines, output, shell_in};
 use mirror::Mirror;
 
 const READER: &str = include_str!("libbpf/reader.c");
@@ -187,7 +187,8 @@ impl Outside {
 fn failed(cmd: Cmd<'_>) -> Result<Option<String>> {
     let line = cmd.to_string();
     let out = capture(cmd)?;
-    Ok((!out.status.success()).then(|| format!("`{line}` failed ({}){}", out.status, told(&out))))
+    Ok((!out.status.success())
+        .then(|| format!("`{line}` failed ({}){}", out.status, last_lines(&out))))
 }
 
 /// What is wrong with the compiler's reaction to a print with 13 values.

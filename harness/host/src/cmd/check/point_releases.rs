@@ -117,7 +117,7 @@ fn fetch(
     stage.update(format!("unpacking {what}"));
     let top = source::unpack_deb(scratch.path(), &deb, package)?;
     stage.update(format!("putting {what} under git"));
-    checkout.tree.take_in(&top, name)?;
+    checkout.tree.import_folder(&top, name)?;
     fs::remove_dir_all(&top)?;
     stage.done(what);
     Ok(())

@@ -11,7 +11,7 @@ use super::targets;
 use super::warnings::{self, Warning};
 use crate::build::kernel::Build;
 use crate::env::arch::Arch;
-use crate::env::progress::Stage;
+use crate::env::progress::ProgressStage;
 
 /// Runs sparse on those of `sources` that were built, and returns its warnings.
 pub fn run(
@@ -19,7 +19,7 @@ pub fn run(
     tree: &Path,
     sources: &BTreeSet<String>,
     arch: Arch,
-    stage: &Stage,
+    stage: &ProgressStage,
 ) -> Result<Vec<Warning>> {
     let objects = targets::objects(build.out(), sources, arch);
     if objects.is_empty() {

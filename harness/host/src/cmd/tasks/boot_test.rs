@@ -32,7 +32,7 @@ pub struct Args {
     pub stress: Option<u64>,
     /// Number of CPUs of the guest, at most 8 [default: 2]
     #[arg(long, value_name = "NUMBER",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MOST_CPUS)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MAX_CPUS)))]
     pub cpus: Option<u32>,
     /// Write the result as JSON to this file
     #[arg(long, value_name = "FILE")]

@@ -11,10 +11,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
-use crate::build::kernel;
 use crate::env::arch::Arch;
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::Context;
+use crate::queue::gittree::is_kernel_tree;
 use crate::queue::series::Series;
 use crate::queue::source;
 
@@ -41,11 +41,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 
 /// The script of the tree that the kernel was built from.
 fn script_text(ctx: &Context) -> Result<String> {
-    if let Some(tree) = ctx
-        .kernel
-        .as_ref()
-        .filter(|path| kernel::is_kernel_tree(path))
-    {
+    if let Some(tree) = ctx.kernel.as_ref().filter(|path| is_kernel_tree(path)) {
         let path = tree.join(SCRIPT);
         return Ok(fs::read_to_string(&path)?);
     }
@@ -58,10 +54,7 @@ fn script_text(ctx: &Context) -> Result<String> {
 
 fn decode(arch: Arch, script: &Path, vmlinux: &Path, report: &str) -> Result<String> {
     let sh = shell_in("/")?;
-    let cross = match Arch::of_this_machine() {
-        Ok(own) if own == arch => "",
-        _ => arch.names().cross,
-    };
+    let cross = arch.cross_prefix();
     output(
         command(&sh, "bash")
             .arg(script)

@@ -11,7 +11,7 @@ use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
 use crate::env::context::Context;
 use crate::judge::console;
 use crate::judge::snapshot;
-use crate::vm::machine::Reader;
+use crate::vm::machine::StreamReader;
 
 /// The default tests: an arena fault, an arena fault in a timer callback, and an endless loop.
 const TEST: &str = "^(arena_frames__subprogram|arena_async__timer_callback|may_goto__subprogram)$";
@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let filter = args.test.as_deref();
     let plan = RunPlan {
-        reader: Reader::Bpftool,
+        reader: StreamReader::Bpftool,
         ..RunPlan::selftests(ctx, Some(filter.unwrap_or(TEST)))
     };
     let run = pipeline::run(ctx, &plan)?;

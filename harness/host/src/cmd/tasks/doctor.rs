@@ -9,17 +9,17 @@ use crate::cmd::exit;
 use crate::env::apt;
 use crate::env::context::{Arch, Context};
 use crate::env::setup;
-use crate::env::tools::{self, State, Tool};
+use crate::env::tools::{self, Purpose, Tool, ToolState};
 use crate::env::unpacked;
 use crate::vm::machine;
 
 /// Tools of tasks, in addition to those of a guest.
-const OF_TASKS: [&[Tool]; 5] = [
-    tools::FOR_SERIES,
-    tools::FOR_DOCUMENTATION,
-    tools::FOR_TREE_TESTS,
-    tools::FOR_MAINLINE,
-    tools::FOR_TESTS,
+const OF_TASKS: [Purpose; 5] = [
+    Purpose::Series,
+    Purpose::Documentation,
+    Purpose::TreeTests,
+    Purpose::Mainline,
+    Purpose::Tests,
 ];
 
 /// Flags of `make doctor`.
@@ -29,7 +29,7 @@ pub struct Args {}
 /// Runs the task; the exit status is 2 where a tool does not work.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let guests = Arch::buildable_here().into_iter().flat_map(tools::needed);
-    let tools = tools::distinct(guests.chain(OF_TASKS.into_iter().flatten()));
+    let tools = tools::distinct(guests.chain(tools::of(&OF_TASKS)));
     let mut wanting = Vec::new();
     for tool in tools {
         let state = tool.check().state;
@@ -48,22 +48,22 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         println!("\nevery tool is installed and works");
         return Ok(ExitCode::SUCCESS);
     }
-    let wrong: Vec<(&Tool, State)> = wanting
+    let wrong: Vec<(&Tool, ToolState)> = wanting
         .iter()
-        .filter(|(_, state)| *state != State::Missing)
+        .filter(|(_, state)| *state != ToolState::Missing)
         .cloned()
         .collect();
     if !wrong.is_empty() {
-        println!("\ninstalled, but unusable:{}", setup::described(&wrong));
+        println!("\ninstalled, but unusable:{}", setup::describe(&wrong));
     }
     advise(&wanting)?;
     Ok(exit::no_verdict())
 }
 
 /// Prints how to install the tools that do not work.
-fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
+fn advise(wanting: &[(&Tool, ToolState)]) -> Result<()> {
     let packages = setup::packages(wanting);
-    if !apt::is_here() {
+    if !apt::is_installed() {
         println!(
             "\nthis machine has no apt-get; install the tools with your distribution's package manager. \
              Debian's packages are:\n  {}",
@@ -83,18 +83,18 @@ fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
     Ok(())
 }
 
-fn row(tool: &Tool, state: &State) -> String {
+fn row(tool: &Tool, state: &ToolState) -> String {
     let (mark, found) = match state {
-        State::Good(Some(version)) => ("good", version.to_string()),
-        State::Good(None) => ("good", "any".to_owned()),
-        State::TooOld(_, version) => ("too old", version.to_string()),
-        State::Missing => ("missing", "-".to_owned()),
-        State::Broken(_) => ("broken", "-".to_owned()),
+        ToolState::Good(Some(version)) => ("good", version.to_string()),
+        ToolState::Good(None) => ("good", "any".to_owned()),
+        ToolState::TooOld(_, version) => ("too old", version.to_string()),
+        ToolState::Missing => ("missing", "-".to_owned()),
+        ToolState::Broken(_) => ("broken", "-".to_owned()),
     };
     let needed = tool.minimum.map_or("any".to_owned(), |v| format!(">= {v}"));
     format!(
         "{mark:<8} {:<24} {found:>6} {needed:>8}  {:<26} {}",
-        setup::called(tool),
+        setup::display_name(tool),
         tool.package,
         tool.why
     )
@@ -109,7 +109,10 @@ mod tests {
     fn a_row_has_the_found_and_the_required_version() {
         let all = tools::every();
         let pahole = all.iter().find(|tool| tool.name == "pahole").unwrap();
-        let row = row(pahole, &State::TooOld("/opt/pahole".into(), Version(1, 20)));
+        let row = row(
+            pahole,
+            &ToolState::TooOld("/opt/pahole".into(), Version(1, 20)),
+        );
         let words: Vec<&str> = row.split_whitespace().take(8).collect();
         assert_eq!(
             words,

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use super::{boot_test, check_series, decode, page_test, tree_tests};
 use crate::cmd::workflows::{self, Linted};
 use crate::cmd::{cargo, exit};
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, command, last_lines, output, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::progress::seconds;
 
@@ -193,7 +193,7 @@ fn scripts(ctx: &Context) -> Result<Outcome> {
     let out = capture(command(&sh, "shellcheck").args(scripts))?;
     Ok(match out.status.success() {
         true => Outcome::Passed,
-        false => Outcome::Failed(format!("shellcheck reports:{}", told(&out))),
+        false => Outcome::Failed(format!("shellcheck reports:{}", last_lines(&out))),
     })
 }
 

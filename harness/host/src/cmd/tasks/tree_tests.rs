@@ -21,7 +21,7 @@ use crate::judge::console;
 use crate::judge::verdict::{Expected, Verdict};
 use crate::report::matrix::Matrix;
 use crate::report::run_report::RunFolder;
-use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunSpec, StreamReader, Timeouts, Tools};
 
 /// Lines of the console that are printed for a failed run.
 const LAST_LINES: usize = 30;
@@ -96,9 +96,9 @@ fn spec(
         cpus: machine::CPUS,
         icount: false,
         timeouts: Timeouts::of(scale, machine::STRESS),
-        patience: scale,
+        timeout_scale: scale,
         stress: machine::STRESS,
-        reader: Reader::Agent,
+        reader: StreamReader::Agent,
         tools: Tools::find(ctx)?,
     })
 }

@@ -17,7 +17,7 @@ use crate::env::context::{AccelChoice, PLAIN};
 use crate::report::bench::Bench;
 use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
-use crate::vm::machine::group::Group;
+use crate::vm::machine::process_group::ProcessGroup;
 
 /// Lines of a failed cell's output in the report.
 const OUTPUT_LINES: usize = 100;
@@ -156,7 +156,7 @@ fn run_task(
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
     // the task must not outlive this process
-    let group = Group::new(scratch.path())?;
+    let group = ProcessGroup::new(scratch.path())?;
     let mut command = Command::new(&program.0);
     command
         .args(words)

@@ -5,7 +5,6 @@
 //! is always one complete run, even with concurrent runs.
 
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,7 @@ use tempfile::TempDir;
 use wire::Outcome;
 
 use super::{Report, events};
+use crate::env::atomic;
 use crate::judge::console;
 
 /// Lines of the console in the report of a failed run.
@@ -71,13 +71,7 @@ impl RunFolder {
             .file_name()
             .map(PathBuf::from)
             .unwrap_or_default();
-        let switch = || {
-            let new = self.dir.path().with_extension("link");
-            symlink(&target, &new)?;
-            fs::rename(&new, &link)
-        };
-        switch()
-            .with_context(|| format!("cannot switch {} to {}", link.display(), target.display()))?;
+        atomic::symlink(&target, &link)?;
         let _kept = self.dir.keep();
         if let Some(before) = before {
             remove(&self.build.join(before))?;
