@@ -8,10 +8,10 @@
 //! After a change, only the affected checks run again.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use crate::build::kconfig::Requests;
 use crate::env::arch::Arch;
@@ -187,7 +187,7 @@ impl<'a> Checkout<'a> {
 
     /// Writes those of `paths` that exist in `commit` to `dir`.
     fn unpack(&self, commit: &str, paths: &[&str], dir: &Path) -> Result<()> {
-        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        fs::create_dir_all(dir)?;
         let tree = self.tree.git(["ls-tree", "-r", "--name-only", commit]);
         let there = command::output(tree.arg("--").args(paths))?;
         let tar = dir.join(".tar");
@@ -195,7 +195,7 @@ impl<'a> Checkout<'a> {
         command::output(archive.arg(&tar).arg(commit).arg("--").args(there.lines()))?;
         let sh = shell_in(dir)?;
         command::output(command(&sh, "tar").args(["--extract", "--file=.tar"]))?;
-        fs::remove_file(&tar).with_context(|| format!("cannot remove {}", tar.display()))
+        Ok(fs::remove_file(&tar)?)
     }
 
     /// The cache key of a build: the files of the tree that builds read, and the kind of build. Commit
@@ -261,7 +261,7 @@ impl<'a> Checkout<'a> {
     /// Stores that a check passed.
     fn remember(&self, key: &Digest) -> Result<()> {
         let mark = self.passed.join(key.key());
-        fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))
+        Ok(fs::write(&mark, "")?)
     }
 }
 

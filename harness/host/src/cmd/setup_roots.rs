@@ -4,7 +4,7 @@
 //! This module creates the roots with packages from the mirrors of this machine;
 //! `harness/setup-test/inside.sh` runs in each root.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
 
 use crate::build::kernel;
 use crate::env::command::{command, output, shell_in};
@@ -95,7 +96,7 @@ fn carry_out(ctx: &Context, root: &Root, log: &Path, step: impl Fn(&str)) -> Res
         "creating and mounting roots needs root; run `make setup-test` as root"
     );
     let folder = log.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::create_dir_all(folder)?;
     let cache = ctx.cache_dir("setup-test")?;
     disk::ensure_free(&cache, NEEDS, "a root of Debian")?;
     let scratch = tempfile::Builder::new()
@@ -144,7 +145,7 @@ fn kernels(ctx: &Context, scratch: &Path) -> Result<PathBuf> {
             ..ctx.clone()
         })?;
         let dir = folder.join(arch.to_string());
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        fs::create_dir_all(&dir)?;
         for (name, file) in [
             ("image", &built.image),
             ("vmlinux", &built.vmlinux),
@@ -186,7 +187,7 @@ fn run_logged(
     if status.success() {
         return Ok(());
     }
-    let text = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let text = fs::read(log)?;
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let end = lines[lines.len().saturating_sub(SHOWN)..].join("\n  | ");

@@ -2,7 +2,7 @@
 //! Features that a guest must have: a test that needs one must not be skipped.
 //!
 //! The guest finds out what it has (`harness/guest/src/feature.rs`), and tests say what they need
-//! (`__needs` in `selftests/selftest.h`). Here stands when there is no excuse.
+//! (`__requires` in `selftests/selftest.h`). This table lists the features that must not be missing.
 
 use crate::env::arch::Arch;
 use crate::queue::base::REFERENCE;

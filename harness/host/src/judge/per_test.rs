@@ -107,10 +107,10 @@ fn stale_mark(report: &TestReport, store: &Snapshots) -> Option<String> {
 fn judge(report: &TestReport, store: &Snapshots) -> (Option<String>, Vec<Item>) {
     match reports::parse(&report.stderr.0) {
         Ok(kernel) => (failure(report, store), kernel),
-        Err(broken) => {
+        Err(error) => {
             let first =
                 failure(report, store).map_or_else(String::new, |why| format!("{why}; and "));
-            (Some(format!("{first}{}", unparsed(&broken))), Vec::new())
+            (Some(format!("{first}{}", unparsed(&error))), Vec::new())
         }
     }
 }

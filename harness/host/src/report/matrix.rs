@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::env::arch::Arch;
@@ -91,8 +92,7 @@ impl Matrix {
     /// Where a folder cannot be read, or `ci/matrix.toml` names an unknown cell.
     pub fn of(repo: &Path) -> Result<Matrix> {
         let path = repo.join("ci/matrix.toml");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read_to_string(&path)?;
         let file: MatrixFile =
             toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))?;
         let fragments = fragments(&repo.join("kernel-config"))?;
@@ -271,12 +271,9 @@ fn fragments(dir: &Path) -> Result<BTreeSet<String>> {
 }
 
 fn entries(dir: &Path) -> Result<Vec<String>> {
-    let read = || -> std::io::Result<Vec<String>> {
-        dir.read_dir()?
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect()
-    };
-    read().with_context(|| format!("cannot read {}", dir.display()))
+    fs::read_dir(dir)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
 }
 
 #[cfg(test)]

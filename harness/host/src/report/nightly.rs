@@ -12,12 +12,12 @@
 //!
 //! The report needs only the files of the cells, so it can join cells of several machines.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -217,7 +217,7 @@ impl Folder {
     /// Where it cannot be created.
     pub fn at(dir: PathBuf) -> Result<Self> {
         let cells = dir.join("cells");
-        fs::create_dir_all(&cells).with_context(|| format!("cannot create {}", cells.display()))?;
+        fs::create_dir_all(&cells)?;
         Ok(Self(dir))
     }
 
@@ -271,9 +271,7 @@ impl Folder {
     pub fn forget_setup(&self) -> Result<()> {
         let dir = self.path(SETUP);
         match fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", dir.display()))
-            }
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
@@ -285,7 +283,7 @@ impl Folder {
     /// Where it cannot be written.
     pub fn keep_setup(&self, record: &SetupRecord) -> Result<()> {
         let dir = self.path(SETUP);
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        fs::create_dir_all(&dir)?;
         atomic::write(
             &dir.join(format!("{}.json", record.name)),
             &serde_json::to_vec_pretty(record)?,
@@ -325,7 +323,7 @@ impl Folder {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                return Err(error.into());
             }
         };
         let earlier: Earlier = serde_json::from_slice(&bytes).with_context(|| {
@@ -345,7 +343,7 @@ impl Folder {
                 return Ok(CellRecord::missing(cell));
             }
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                return Err(error.into());
             }
         };
         let record: CellRecord = serde_json::from_slice(&bytes).with_context(|| {
@@ -367,9 +365,7 @@ impl Folder {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }

@@ -2,12 +2,12 @@
 //! The snapshots that a branch changes, before and after, for its review.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use askama::Template;
+use fs_err as fs;
 
 use crate::env::command::{command, output, shell_in};
 use crate::env::diff;
@@ -90,7 +90,7 @@ fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<SnapshotChange>>
     let after = match fs::read_to_string(&file) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+        Err(error) => return Err(error.into()),
     };
     let [before, after] =
         [before, after].map(|file| file.map(|file| text_of(&file).unwrap_or(&file).to_owned()));

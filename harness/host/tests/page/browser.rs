@@ -96,7 +96,7 @@ impl Browser {
         }
     }
 
-    /// Opens a page and waits until all of it is there.
+    /// Opens a page and waits until it is loaded.
     pub fn open(&mut self, path: &Path) {
         self.events.clear();
         let url = format!("file://{}", path.display());
@@ -107,12 +107,12 @@ impl Browser {
         }
     }
 
-    /// Whether it told this since the page was opened.
+    /// Whether an event of this method was received since the page was opened.
     pub fn has_event(&self, event: &str) -> bool {
         self.events.iter().any(|message| message["method"] == event)
     }
 
-    /// A window of this width, in light or dark.
+    /// Sets the width of the window and the colour scheme.
     pub fn look(&mut self, scheme: &str, width: u32) {
         let feature = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.call("Emulation.setEmulatedMedia", json!({"features": feature}));
@@ -122,7 +122,7 @@ impl Browser {
         );
     }
 
-    /// The value of an expression in the page.
+    /// Evaluates an expression in the page.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let answer = self.call(
             "Runtime.evaluate",
@@ -135,7 +135,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Presses a key that is named by what it writes.
+    /// Presses a key.
     pub fn press(&mut self, key: &str, code: u32, text: &str) {
         for kind in ["keyDown", "keyUp"] {
             let mut event =
@@ -147,7 +147,7 @@ impl Browser {
         }
     }
 
-    /// A picture of the whole page, for who wants to look at it.
+    /// A screenshot of the whole page.
     pub fn picture(&mut self, to: &Path) {
         let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
         let clip = json!({
@@ -199,7 +199,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // it ends when its pipe does; killing it first could leave its children behind
+        // Chromium exits when its pipe is closed; killing it first could leave child processes
         self.to = None;
         let _ = self.child.wait();
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A bad night: one good cell, one whose text differs and whose program is hostile, one in which
-//! the kernel was caught, and one that never came to a result.
+//! A bad night: a good cell, one with a differing text and a hostile program, one with a splat, and one
+//! without a result.
 
 use bpf_streams::judge::snapshot;
 use bpf_streams::report::bench::{At, Bench, Figures, Measurement};
@@ -9,7 +9,7 @@ use bpf_streams::report::nightly::CellRecord;
 use bpf_streams::report::run_report::{Environment, RunResult, TestOutcome};
 use wire::{Bytes, Outcome, TestReport};
 
-/// What a program prints that wants to break out of the page.
+/// Output of a program that tries to inject markup.
 const HOSTILE: &[u8] = b"</pre></details></script><script>window.injected = 1</script>\n\
     <img src=x onerror='window.injected = 2'>\n\
     \" onmouseover=\"window.injected = 3\n\
@@ -40,12 +40,12 @@ const CONSOLE: &[&str] = &[
     "[    4.122188]  __sys_bpf+0x2c1d/0x3f40",
 ];
 
-/// The night.
+/// The cells of the night.
 pub fn bad_night() -> Vec<CellRecord> {
     vec![good("x86_64", "plain"), differs(), caught(), no_result()]
 }
 
-/// A cell in which all is well and whose figures were taken; one of them is of a hostile program.
+/// A passed cell with a benchmark; one figure has a hostile name.
 pub fn measured() -> CellRecord {
     let figures = |base: &str, much: u64| Figures {
         environment: Environment {
@@ -82,7 +82,7 @@ fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Measurement {
     }
 }
 
-/// A cell in which all is well.
+/// A passed cell.
 pub fn good(arch: &str, config: &str) -> CellRecord {
     record(arch, config, tests(), Vec::new(), &[])
 }

@@ -4,10 +4,10 @@
 //!
 //! boot-test runs the tests, at the end of the series.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::{Checkout, Findings, targets};
 use crate::build::agent;
@@ -67,7 +67,7 @@ fn patched(
 fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let objects = scratch.path().join("objects");
-    fs::create_dir(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    fs::create_dir(&objects)?;
     let stage = ctx.progress.stage("boot", format!("booting {name}"));
     let spec = RunSpec {
         image: kernel.image.clone(),

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Every patch builds alone, with `W=1` and no new warning, on every architecture, and sparse has
-//! nothing new to say of the files that it touches. A quick look compiles less: see `compile/quick.rs`.
+//! Builds every patch alone, with `W=1`, on every architecture, and runs sparse on the touched files;
+//! new warnings are findings. The quick check compiles less: see `compile/quick.rs`.
 //!
-//! After each patch everything is compiled that lies where the series changes something: what the
-//! patch touches, and what there sees a header that it touches. The whole kernel is linked once a
-//! configuration, at the end of the series; boot-test links and boots the one that is used.
+//! After each patch, make builds the folders that the series changes: the touched files and those that
+//! include a touched header. The whole kernel is linked once per configuration, at the end of the
+//! series.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::{Checkout, Depth, Findings, sparse, targets, warnings};
@@ -27,7 +27,7 @@ use crate::queue::series::Series;
 mod quick;
 mod selection;
 
-/// Builds every patch; with a quick look, those that have changed, and the end of the series.
+/// Builds every patch; the quick check builds the changed patches and the end of the series.
 pub fn check(
     checkout: &Checkout<'_>,
     series: &Series,
@@ -60,7 +60,7 @@ struct ArchBuild<'a> {
     known: Option<Known>,
 }
 
-/// What the base already makes compilers and sparse say, where the series touches it.
+/// Warnings of compilers and sparse in the base, in the folders that the series touches.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Known {
     compiler: Vec<String>,
@@ -94,7 +94,7 @@ impl<'a> ArchBuild<'a> {
                 // later patches would fail for the same reason
                 return Ok(());
             }
-            // the whole holds the quick look
+            // the full check includes the quick check
             checkout.remember(&self.key_of_patch("patch", &before, &after)?)?;
         }
         checkout.remember(&self.key_of_end()?)?;
@@ -119,13 +119,12 @@ impl<'a> ArchBuild<'a> {
             .build_key(what, &states, self.ctx, &self.requests)
     }
 
-    /// Key of the end of the series, next to the base.
+    /// The key of the end of the series, relative to the base.
     fn key_of_end(&self) -> Result<Digest> {
         self.key_of_patch("series", "base", super::SERIES)
     }
 
-    /// Builds `commit`, and returns what is wrong with it; sparse is asked of the files that differ
-    /// from `before`.
+    /// Builds `commit` and returns the findings; sparse checks the files that differ from `before`.
     fn patch(&mut self, before: &str, commit: &str, what: &str) -> Result<Vec<String>> {
         if !self.is_quick() {
             self.known()?;
@@ -147,7 +146,7 @@ impl<'a> ArchBuild<'a> {
                 return Ok(vec![format!("{what}: {error:#}")]);
             }
             let said = warnings::read(&read_log(&build)?, &warnings::OF_COMPILERS);
-            // most series say nothing, and then nobody has to ask what the base says
+            // without any warning, the warnings of the base are not needed
             let known = match said.is_empty() {
                 true => Vec::new(),
                 false => self.known()?.compiler,
@@ -170,7 +169,7 @@ impl<'a> ArchBuild<'a> {
         Ok(wrong)
     }
 
-    /// What sparse has to say of `touched`, the files of a patch.
+    /// The warnings of sparse for `touched`, the files of a patch.
     fn of_sparse(
         &mut self,
         build: &Build<'_>,
@@ -180,7 +179,8 @@ impl<'a> ArchBuild<'a> {
     ) -> Result<Vec<String>> {
         let own = self.sources_for_sparse(touched);
         let found = sparse::run(build, self.checkout.tree.dir(), &own, self.ctx.arch, stage)?;
-        // what a patch does not touch is not its fault, as a header that it is the first to include
+        // warnings in files that the patch does not touch are ignored, for example in a newly included
+        // header
         let found: Vec<_> = found
             .iter()
             .filter(|warning| touched.contains(&warning.file))
@@ -193,8 +193,8 @@ impl<'a> ArchBuild<'a> {
         Ok(told.collect())
     }
 
-    /// sparse says the same of a file on every architecture, so that of one is asked; the folders
-    /// of the others are left to their own.
+    /// sparse prints the same for a common file on every architecture, so one architecture checks
+    /// common files; folders of an architecture are checked there.
     fn sources_for_sparse(&self, touched: &BTreeSet<String>) -> BTreeSet<String> {
         if self.is_quick() {
             return BTreeSet::new();
@@ -211,7 +211,7 @@ impl<'a> ArchBuild<'a> {
         self.is_quick() || Arch::buildable_here().first() == Some(&self.ctx.arch)
     }
 
-    /// What the base makes compilers and sparse say; compiled once for a set of touched files.
+    /// The warnings of the base; compiled once per set of touched files.
     fn known(&mut self) -> Result<Known> {
         if let Some(known) = &self.known {
             return Ok(known.clone());
@@ -227,11 +227,11 @@ impl<'a> ArchBuild<'a> {
             None => self.ask_base(&build)?,
         };
         let text = serde_json::to_vec(&known)?;
-        fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
+        fs::write(&memory, text)?;
         Ok(self.known.insert(known).clone())
     }
 
-    /// Resolves the configuration where that may come to another than the one that is there.
+    /// Resolves the configuration, if the existing one may be stale.
     fn configure(&self, build: &Build<'_>) -> Result<()> {
         let asked = fs::read_to_string(build.out().join("requests.config")).unwrap_or_default();
         let same = asked == self.requests.text() && build.out().join(".config").exists();
@@ -256,7 +256,7 @@ impl<'a> ArchBuild<'a> {
 
     fn ask_base(&self, build: &Build<'_>) -> Result<Known> {
         self.checkout.tree.check_out("base")?;
-        // compiled from nothing, or make would say nothing of what it has compiled before
+        // a clean build, since make repeats no warning of files that it has compiled earlier
         build.remove()?;
         let what = format!("the base on {}", self.ctx.arch);
         let stage = self
@@ -286,25 +286,23 @@ impl<'a> ArchBuild<'a> {
         Ok(known)
     }
 
-    /// Marks the folder as one whose last build has not passed. What make has compiled there it
-    /// will not compile again, and so would say nothing of it a second time: such a folder is
-    /// begun anew.
+    /// Marks the folder as one with an unfinished build. make does not compile a file again, so it
+    /// would not repeat its warnings: the next build removes a marked folder.
     fn begin(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         if mark.exists() {
             build.remove()?;
         }
-        fs::create_dir_all(build.out())
-            .and_then(|()| fs::write(&mark, ""))
-            .with_context(|| format!("cannot write {}", mark.display()))
+        fs::create_dir_all(build.out())?;
+        Ok(fs::write(&mark, "")?)
     }
 
     fn end(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         match fs::remove_file(&mark) {
-            // the base was compiled there since
+            // a build of the base removed the mark
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            removed => removed.with_context(|| format!("cannot remove {}", mark.display())),
+            removed => Ok(removed?),
         }
     }
 }

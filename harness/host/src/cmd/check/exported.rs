@@ -4,10 +4,10 @@
 //! The tools get only the files of the base that the series touches, since they read no others.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use xshell::Cmd;
 
 use super::{Checkout, Findings};
@@ -23,7 +23,7 @@ pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) 
     key.add("exported", checkout.tree.run(["rev-parse", "base^{tree}"])?);
     for name in ["0000-cover-letter.patch", "series"] {
         let path = series.dir.join(name);
-        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read(&path)?;
         key.add(name, text);
     }
     for patch in &series.patches {
@@ -83,11 +83,10 @@ fn quilt(exported: &Exported, tree: &Path) -> Result<Option<String>> {
 
 fn dpkg_source(exported: &Exported, tree: &Path) -> Result<Option<String>> {
     let debian = tree.join("debian");
-    let write = |name: &str, text: &str| {
+    let write = |name: &str, text: &str| -> Result<()> {
         let path = debian.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(&debian))
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))
+        fs::create_dir_all(path.parent().unwrap_or(&debian))?;
+        Ok(fs::write(&path, text)?)
     };
     write("source/format", "3.0 (quilt)\n")?;
     write(
@@ -107,7 +106,7 @@ fn dpkg_source(exported: &Exported, tree: &Path) -> Result<Option<String>> {
             .arg("debian/patches"),
     )?;
     let fault = refused(command(&sh, "dpkg-source").args(["--before-build", "."]))?;
-    fs::remove_dir_all(&debian).with_context(|| format!("cannot remove {}", debian.display()))?;
+    fs::remove_dir_all(&debian)?;
     Ok(fault)
 }
 
@@ -128,9 +127,8 @@ fn files(tree: &Path) -> Result<BTreeSet<(String, Vec<u8>)>> {
     let mut files = BTreeSet::new();
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {
-        let what = || format!("cannot read {}", folder.display());
-        for entry in folder.read_dir().with_context(what)? {
-            let path = entry.with_context(what)?.path();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
             if OWN.iter().any(|own| path.ends_with(own)) {
                 continue;
             }
@@ -138,8 +136,7 @@ fn files(tree: &Path) -> Result<BTreeSet<(String, Vec<u8>)>> {
                 folders.push(path);
                 continue;
             }
-            let text =
-                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = fs::read(&path)?;
             let name = path.strip_prefix(tree).unwrap_or(&path);
             files.insert((name.display().to_string(), text));
         }

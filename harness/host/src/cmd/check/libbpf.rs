@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_has_to_be_understood() {
+    fn an_error_must_be_understandable() {
         let good =
             "a.c:6:9: error: static assertion failed: bpf_stream_printk() takes at most 12 values";
         assert_eq!(refusal_fault(false, good), None);
@@ -218,7 +218,7 @@ mod tests {
         for (compiled, said) in [(true, ""), (false, undeclared), (false, "")] {
             assert!(refusal_fault(compiled, said).is_some(), "{said}");
         }
-        // what comes behind something else is not what is read
+        // an error after another error does not count
         let late = format!("{undeclared}\n{good}");
         assert!(refusal_fault(false, &late).is_some());
     }

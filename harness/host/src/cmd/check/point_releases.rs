@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The series applies to every point release of its base that Debian's mirrors offer.
 //!
-//! Each is fetched once and kept as a commit in the tree of the checks, which costs little: most of
-//! its files are those of the base.
+//! Each is fetched once and kept as a commit in the tree of the checks, which needs little space, since
+//! most files equal those of the base.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
@@ -15,10 +15,10 @@ use crate::queue::base;
 use crate::queue::series::Series;
 use crate::queue::source::{self, Archive, Source};
 
-/// What the names of folders begin with that a source is unpacked in.
+/// Prefix of the folders in which sources are unpacked.
 const UNPACKING: &str = "point-";
 
-/// Puts the series onto all of them.
+/// Applies the series to each point release.
 pub fn check(
     checkout: &Checkout<'_>,
     source: &Source,
@@ -61,7 +61,7 @@ pub fn check(
     Ok(())
 }
 
-/// Puts the series onto the commit called `name`; that it does not apply is a fault.
+/// Applies the series to the commit `name`; a series that does not apply is a finding.
 fn applies(
     checkout: &Checkout<'_>,
     series: &Series,
@@ -82,18 +82,18 @@ fn applies(
     })
 }
 
-/// Removes what an interrupted run left; this one holds the lock of the folder.
+/// Removes folders of interrupted runs; this run holds the lock of the parent folder.
 fn remove_leftovers(dir: &Path) -> Result<()> {
     for entry in dir.read_dir().into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNPACKING) {
             let old = entry.path();
-            fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
+            fs::remove_dir_all(&old)?;
         }
     }
     Ok(())
 }
 
-/// Makes a commit of a version of the source.
+/// Commits a version of the source.
 fn fetch(
     checkout: &Checkout<'_>,
     archive: &Archive,
@@ -118,7 +118,7 @@ fn fetch(
     let top = source::unpack_deb(scratch.path(), &deb, package)?;
     stage.update(format!("putting {what} under git"));
     checkout.tree.import_folder(&top, name)?;
-    fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
+    fs::remove_dir_all(&top)?;
     stage.done(what);
     Ok(())
 }

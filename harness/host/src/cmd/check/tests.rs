@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Faults planted in small trees, whose make calls the machine's gcc and sparse as the kernel's does.
+//! Faults in small fake trees, whose make runs gcc and sparse of this machine as the kernel's make
+//! does.
 
 use super::*;
 use crate::env::context::{AccelChoice, PLAIN};
 use crate::env::progress::Progress;
 use crate::queue::gittree::tests::{patch, series as written};
 
-/// As much of the kernel's make as the checks use.
+/// The part of the kernel's make that the checks use.
 const MAKEFILE: &str = "\
 .PHONY: allnoconfig vmlinux kernel/bpf/ arch/arm64/net/ htmldocs FORCE
 allnoconfig:
@@ -21,14 +22,14 @@ htmldocs:
 \t@for dir in $(SPHINXDIRS); do sh render $$dir $(O)/Documentation/output/$$dir; done
 ";
 
-/// Writes a page of a folder, and complains of its wide lines as sphinx would.
+/// Writes a page of a folder, and prints warnings in the format of sphinx for its long lines.
 const RENDER: &str = "mkdir -p $2\n\
     for page in $PWD/Documentation/$1/*.rst; do\n\
     grep -n wide $page | sed \"s|^\\([0-9]*\\):.*|$page:\\1: WARNING: too wide|\" >&2\n\
     done\necho > $2/index.html\n";
 
-/// Compiles the sources of a folder that are newer than their objects, or runs sparse over that of an
-/// object. Every option is a macro.
+/// Compiles the sources of a folder that are newer than their objects, or runs sparse on the source of
+/// an object. Every option is a macro.
 const BUILD: &str = "set -e\ncd $2\n\
     options=$(sed -e 's/=y/=1/' -e 's/=n/=0/' -e 's/^/-D/' .config)\n\
     if [ \"$3\" = sparse ]; then\n\
@@ -40,7 +41,7 @@ const BUILD: &str = "set -e\ncd $2\n\
     gcc -Wall -Dhead= -Dtail= $options -c $source -o $object\n\
     fi\ndone\n";
 
-/// What the kernel of the fake tree is configured with.
+/// The configuration of the fake tree.
 const FRAGMENT: &str = "CONFIG_BPF_SYSCALL=y\nCONFIG_BPF_JIT=y\nCONFIG_SMP=y\n";
 
 const GOOD: &str = "extern int one;";
@@ -120,7 +121,7 @@ impl Fake {
         (checkout, series)
     }
 
-    /// What building every patch, and the whole without features, finds.
+    /// The findings of the builds of every patch and of the configuration variants.
     fn built(&self, patches: &[String]) -> Findings {
         let (checkout, series) = self.checkout(patches);
         let mut findings = Findings::default();
@@ -150,7 +151,7 @@ fn the_quick_check_builds_for_one_architecture_and_is_part_of_the_full_check() {
 }
 
 impl Fake {
-    /// What a quick look finds.
+    /// The findings of the quick check.
     fn glanced(&self, patches: &[String]) -> Findings {
         let (checkout, series) = self.checkout(patches);
         let mut findings = Findings::default();
@@ -159,7 +160,7 @@ impl Fake {
     }
 }
 
-/// Four patches on two files; the third makes what `third` says.
+/// Four patches on two files; `third` is the change of the third.
 fn four(third: &str) -> [String; 4] {
     [
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
@@ -172,7 +173,7 @@ fn four(third: &str) -> [String; 4] {
 #[test]
 fn the_quick_check_without_a_passed_series_says_so_and_compiles_the_end() {
     let fake = fake();
-    // it does not build alone, which the end of the series does not show
+    // the third patch does not build alone, but the end of the series builds
     let findings = fake.glanced(&four("extern int broken"));
     assert_eq!((findings.done, &findings.wrong[..]), (1, &[][..]));
     assert_eq!(findings.notes.len(), 1, "{:?}", findings.notes);
@@ -182,7 +183,7 @@ fn the_quick_check_without_a_passed_series_says_so_and_compiles_the_end() {
         "{note}"
     );
     assert!(note.contains("nothing to compare with"), "{note}");
-    // the whole check finds it all the same
+    // the full check finds it
     let whole = fake.built(&four("extern int broken"));
     assert!(
         whole.wrong[0].starts_with("0003-p.patch on "),
@@ -217,7 +218,7 @@ fn the_quick_check_ignores_warnings_of_the_base() {
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
     let first = [patch("kernel/bpf/b.c", GOOD, "extern int two;")];
     assert_eq!(fake.glanced(&first).wrong, Vec::<String>::new());
-    // and goes on from what it has compiled of the base
+    // the second run reuses the build of the base
     let second = [patch("kernel/bpf/b.c", GOOD, "static int two;")];
     assert!(only(&fake.glanced(&second)).contains("new warning: kernel/bpf/b.c"));
 }
@@ -238,14 +239,14 @@ fn the_quick_check_compiles_the_changed_patch() {
     let wrong = only(&findings);
     assert!(wrong.starts_with("0003-p.patch on "), "{wrong}");
     assert!(wrong.contains("does not compile"), "{wrong}");
-    // the fourth takes back what the third makes, and so has changed with it
+    // the fourth patch reverts the third, so it has changed, too
     assert!(
         findings.notes[0].starts_with("2 patches not compiled"),
         "{:?}",
         findings.notes
     );
 
-    // mended: found good, and known from then on
+    // the corrected patch passes and is cached
     let mended = fake.glanced(&four("extern int better;"));
     assert_eq!((mended.done, mended.wrong.len()), (2, 0));
     let again = fake.glanced(&four("extern int better;"));
@@ -261,7 +262,7 @@ fn after_the_full_check_the_quick_check_skips_nothing() {
     assert_eq!(findings.notes, Vec::<String>::new());
 }
 
-/// The one thing that is wrong.
+/// The only finding.
 fn only(findings: &Findings) -> &str {
     assert_eq!(findings.wrong.len(), 1, "{:?}", findings.wrong);
     &findings.wrong[0]
@@ -304,7 +305,7 @@ fn a_changed_document_builds_nothing() {
 }
 
 #[test]
-fn a_warning_of_the_base_is_not_the_patchs() {
+fn a_warning_of_the_base_is_ignored() {
     let fake = fake();
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
     let findings = fake.built(&[patch("kernel/bpf/b.c", GOOD, "extern int two;")]);
@@ -354,7 +355,7 @@ fn a_fault_of_one_architecture_is_found_there() {
 }
 
 #[test]
-fn what_sparse_says_is_found_once() {
+fn a_warning_of_sparse_is_found_once() {
     let fake = fake();
     let null = "extern char *two(void); char *two(void) { return 0; }";
     let findings = fake.built(&[patch("kernel/bpf/a.c", GOOD, null)]);
@@ -366,7 +367,7 @@ fn what_sparse_says_is_found_once() {
 }
 
 #[test]
-fn a_series_that_needs_what_may_be_off_is_found() {
+fn a_series_that_needs_an_optional_feature_is_found() {
     for (option, name) in [
         ("CONFIG_BPF_SYSCALL", "no-bpf-syscall-"),
         ("CONFIG_BPF_JIT", "no-bpf-jit-"),
@@ -383,11 +384,11 @@ fn a_series_that_needs_what_may_be_off_is_found() {
 }
 
 #[test]
-fn what_was_interrupted_is_begun_anew() {
+fn an_interrupted_build_starts_again() {
     let fake = fake();
     let patches = [patch("kernel/bpf/a.c", GOOD, "static int two;")];
     fake.built(&patches);
-    // as after an interruption: the object is there, and of its warning nobody has heard
+    // the state after an interruption: the object exists, its warning was not recorded
     let out = fake.path("tree/.build-check-arm64");
     assert!(out.join("kernel/bpf/a.o").exists());
     assert!(out.join("bpf-streams.unfinished").exists());
@@ -395,7 +396,7 @@ fn what_was_interrupted_is_begun_anew() {
 }
 
 #[test]
-fn an_export_is_taken_by_quilt_dpkg_source_and_git() {
+fn quilt_dpkg_source_and_git_accept_an_export() {
     let fake = fake();
     let (checkout, series) = fake.checkout(&[
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
@@ -408,12 +409,12 @@ fn an_export_is_taken_by_quilt_dpkg_source_and_git() {
 }
 
 #[test]
-fn an_export_that_is_not_taken_is_told_with_the_tool() {
+fn a_rejected_export_is_reported_with_the_tool() {
     let fake = fake();
     let good = patch("kernel/bpf/a.c", GOOD, "extern int two;");
     let (checkout, mut series) = fake.checkout(std::slice::from_ref(&good));
     for (planted, told) in [
-        // two lines of context say so, the third does not
+        // two lines of context match, the third does not
         (good.replace(" tail", " other tail"), "does not take it"),
         (
             good.replace("+extern int two;", "+extern int six;"),
@@ -430,14 +431,14 @@ fn an_export_that_is_not_taken_is_told_with_the_tool() {
             .zip(["quilt", "dpkg-source", "git am"])
         {
             assert!(wrong.starts_with(&format!("export: {tool}")), "{wrong}");
-            // dpkg-source takes a patch that does not apply for one that is applied already
+            // dpkg-source reports a patch that does not apply as already applied
             assert!(wrong.contains(told) || tool == "dpkg-source", "{wrong}");
         }
     }
 }
 
 #[test]
-fn what_nobody_describes_is_named() {
+fn an_undocumented_name_is_found() {
     let fake = fake();
     let (checkout, _) = fake.checkout(&[patch(
         "kernel/bpf/a.c",
@@ -459,7 +460,7 @@ fn what_nobody_describes_is_named() {
     assert_eq!(findings.wrong, Vec::<String>::new());
 }
 
-/// What rendering finds, with a patch that puts `text` where the folder's page holds `nothing`.
+/// The findings of the documentation build, with a patch that replaces `nothing` on the page by `text`.
 fn rendered(fake: &Fake, folder: &str, text: &str) -> Findings {
     let (checkout, _) = fake.checkout(&[patch(&format!("{folder}/a.rst"), "nothing", text)]);
     let mut findings = Findings::default();
@@ -483,7 +484,7 @@ fn documentation_is_rendered_without_a_new_warning() {
         );
     }
 
-    // as the kernel's make without sphinx: it says so, and succeeds
+    // the kernel's make without sphinx: prints a message and succeeds
     let fake = self::fake();
     fake.add_to_base("Documentation/bpf/a.rst", "head\nnothing\ntail\n");
     fake.add_to_base("render", "echo SKIP\n");
@@ -516,7 +517,7 @@ fn a_kernel_is_booted_after_the_patches_that_change_it() {
     boot::check(&checkout, &series, &mut findings).unwrap();
     assert_eq!((findings.done, findings.wrong.len()), (0, 0));
 
-    // its make has no rule for an image
+    // the fake make has no rule for an image
     let (checkout, series) = fake.checkout(&[patch("kernel/bpf/a.c", GOOD, "extern int two;")]);
     boot::check(&checkout, &series, &mut findings).unwrap();
     let wrong = only(&findings);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make boot-test`: builds, boots, runs the tests and compares their output with snapshots.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use crate::cmd::exit;
 use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
@@ -146,9 +146,7 @@ fn store(ctx: &Context) -> Result<Snapshots> {
 
 /// The entries of `dir` that end in `end`, without `end`.
 fn names(dir: &Path, end: &str) -> Result<Vec<String>> {
-    let entries = dir
-        .read_dir()
-        .with_context(|| format!("cannot read {}", dir.display()))?;
+    let entries = fs::read_dir(dir)?;
     let names = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned());

@@ -5,11 +5,11 @@
 //! It is not part of boot-test, because the script starts binutils for each frame, which takes two
 //! seconds.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
 use crate::env::arch::Arch;
 use crate::env::command::{command, output, shell_in};
@@ -43,8 +43,7 @@ pub fn run(ctx: &Context) -> Result<()> {
 fn script_text(ctx: &Context) -> Result<String> {
     if let Some(tree) = ctx.kernel.as_ref().filter(|path| is_kernel_tree(path)) {
         let path = tree.join(SCRIPT);
-        return fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()));
+        return Ok(fs::read_to_string(&path)?);
     }
     let source = source::find(ctx)?;
     let tree = source.hold_tree(ctx)?;

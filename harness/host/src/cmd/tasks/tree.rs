@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make tree`: creates a git tree of the base with the series as commits, to work in.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
 use crate::env::context::Context;
 use crate::env::disk;
@@ -55,7 +55,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
 /// Creates the tree under a temporary name and renames it when it is complete.
 fn create(ctx: &Context, dir: &Path, cached: &Path, from: &str) -> Result<()> {
     let parent = dir.parent().unwrap_or(&ctx.repo);
-    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    fs::create_dir_all(parent)?;
     disk::ensure_free(parent, TREE_NEEDS, "a kernel tree")?;
     let stage = ctx.progress.stage("tree", "checking out the series");
     let new = tempfile::Builder::new()
@@ -65,7 +65,7 @@ fn create(ctx: &Context, dir: &Path, cached: &Path, from: &str) -> Result<()> {
     let tree = GitTree::copy(cached, new.path())?;
     tree.fetch(cached, from, WRITTEN)?;
     tree.run(["checkout", "--quiet", "-B", "series", WRITTEN])?;
-    fs::rename(new.keep(), dir).with_context(|| format!("cannot write {}", dir.display()))?;
+    fs::rename(new.keep(), dir)?;
     stage.done("checked out the series");
     Ok(())
 }

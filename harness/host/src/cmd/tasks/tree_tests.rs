@@ -4,10 +4,10 @@
 //!
 //! These tests check themselves; there are no snapshots.
 
-use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 use regex::Regex;
 use wire::{Outcome, TestReport};
 
@@ -83,7 +83,7 @@ fn spec(
 ) -> Result<RunSpec> {
     let scale = Matrix::of(&ctx.repo)?.timeout_scale(&ctx.config);
     let objects = folder.path().join("objects");
-    fs::create_dir(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    fs::create_dir(&objects)?;
     Ok(RunSpec {
         image: image.to_owned(),
         arch: ctx.arch,

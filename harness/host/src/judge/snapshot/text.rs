@@ -148,7 +148,7 @@ fn outcome(outcome: &Outcome) -> String {
             format!("rejected: {}", errno::describe(-i64::from(*errno)))
         }
         // Never compared: the test did not run.
-        Outcome::Skipped { feature } => format!("not run: there is no {feature} here"),
+        Outcome::Skipped { feature } => format!("skipped: the guest has no {feature}"),
         // Never compared: the test has failed whatever its snapshot holds.
         Outcome::Failed { error } => format!("failed: {error}"),
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The limits of the figures: `ci/bench.toml`.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use regex::Regex;
 use serde::Deserialize;
 
@@ -63,8 +63,7 @@ impl Aims {
     /// Where the file is missing or invalid.
     pub fn of_repo(repo: &Path) -> Result<Aims> {
         let path = repo.join("ci/bench.toml");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read_to_string(&path)?;
         parse(&text).with_context(|| format!("cannot parse {}", path.display()))
     }
 

@@ -2,12 +2,13 @@
 //! Runs one cell: `boot-test` and, if planned, `bench`, each in a process of its own, so that a crash
 //! does not stop the next cell.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
@@ -190,7 +191,7 @@ fn read<T: DeserializeOwned>(path: &Path, task: &str) -> Result<Option<T>> {
             .map(Some)
             .with_context(|| format!("{} is not a result of {task}", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -291,7 +292,7 @@ mod tests {
             "#!/bin/sh\nfor word; do [ \"$last\" = --json ] && json=$word; last=$word; done\n{script}\n"
         );
         fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         run(&Program(path), cell, &folder, &plan(bench))
     }
 

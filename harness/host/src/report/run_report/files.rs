@@ -4,12 +4,12 @@
 //! A run writes into a folder of its own; the link `last` is then switched to it atomically. So `last`
 //! is always one complete run, even with concurrent runs.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 use wire::Outcome;
 
@@ -38,7 +38,7 @@ impl RunFolder {
     ///
     /// Where it cannot be created.
     pub fn create(build: &Path) -> Result<Self> {
-        fs::create_dir_all(build).with_context(|| format!("cannot create {}", build.display()))?;
+        fs::create_dir_all(build)?;
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(build)
@@ -83,11 +83,7 @@ impl RunFolder {
 
 fn remove_abandoned(build: &Path, last: &Path) -> Result<()> {
     let now = SystemTime::now();
-    for entry in build
-        .read_dir()
-        .with_context(|| format!("cannot read {}", build.display()))?
-        .flatten()
-    {
+    for entry in fs::read_dir(build)?.flatten() {
         let of_a_run =
             entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_name() != last;
         let age = entry
@@ -105,9 +101,7 @@ fn remove_abandoned(build: &Path, last: &Path) -> Result<()> {
 /// Removes a folder that another run may have removed meanwhile.
 fn remove(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
@@ -129,9 +123,9 @@ pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report)
         &serde_json::to_vec_pretty(&report.result(&console::tail(console, CONSOLE_LINES)))?,
     )?;
     let streams = dir.join("streams");
-    fs::create_dir_all(&streams).with_context(|| format!("cannot create {}", streams.display()))?;
+    fs::create_dir_all(&streams)?;
     for test in report.tests.iter().filter_map(|test| test.report.as_ref()) {
-        // The name comes from the guest; the check is a second one for slashes.
+        // The name comes from the guest; a slash must not lead out of the folder.
         let name = test.test.replace('/', "_");
         write(&streams.join(format!("{name}.stdout")), &test.stdout.0)?;
         write(&streams.join(format!("{name}.stderr")), &test.stderr.0)?;
@@ -143,7 +137,7 @@ pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    Ok(fs::write(path, bytes)?)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changed_patches_are_compiled_and_the_others_are_told() {
+    fn changed_patches_are_compiled_and_the_others_are_noted() {
         let patches = [Unchanged, Changed, Passed, NotCompiled, Unchanged, Changed];
         let selection = Selection::of(&patches, true);
         assert_eq!(selection.compiled, [1, 5]);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_to_compare_with_none_is_compiled() {
+    fn without_a_passed_series_no_patch_is_compiled() {
         let selection = Selection::of(&[Changed, Passed, Changed], false);
         assert_eq!((&selection.compiled[..], selection.passed), (&[][..], 1));
         let notes = selection.notes(&[], "x86_64");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_named() {
+    fn patches_beyond_the_limit_are_noted() {
         let selection = Selection::of(&[Changed; MOST + 2], true);
         assert_eq!(selection.compiled.len(), MOST);
         assert_eq!(selection.beyond, [MOST, MOST + 1]);
