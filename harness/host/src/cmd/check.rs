@@ -17,7 +17,7 @@ use crate::build::kconfig::Requests;
 use crate::env::arch::Arch;
 use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command::{self, command, shell_in};
+use crate::env::command::{self, cmd, shell_in};
 use crate::env::context::Context;
 use crate::env::lock::{self, Lock};
 use crate::queue::gittree::GitTree;
@@ -194,7 +194,7 @@ impl<'a> Checkout<'a> {
         let archive = self.tree.git(["archive", "--format=tar", "--output"]);
         command::output(archive.arg(&tar).arg(commit).arg("--").args(there.lines()))?;
         let sh = shell_in(dir)?;
-        command::output(command(&sh, "tar").args(["--extract", "--file=.tar"]))?;
+        command::output(cmd!(sh, "tar --extract --file=.tar"))?;
         Ok(fs::remove_file(&tar)?)
     }
 

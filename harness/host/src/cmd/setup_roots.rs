@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 
 use crate::build::kernel;
-use crate::env::command::{command, output, shell_in};
+use crate::env::command::{cmd, output, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::disk;
 use crate::report::setup_record::SetupRecord;
@@ -247,13 +247,11 @@ impl Rust {
 /// The mirrors of Debian that this machine uses, one per line: address and suite.
 fn places() -> Result<String> {
     let sh = shell_in("/")?;
-    let said = output(command(&sh, "apt-get").args([
-        "indextargets",
-        "--format",
-        "$(REPO_URI) $(CODENAME)",
-        "Created-By: Packages",
-        "Origin: Debian",
-    ]))?;
+    let said = output(cmd!(
+        sh,
+        "apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages'
+            'Origin: Debian'"
+    ))?;
     ensure!(
         !said.is_empty(),
         "apt has no index of Debian's packages; run `apt-get update` or check /etc/apt"
@@ -300,14 +298,11 @@ fn sources(places: &str, own: &str, codename: &str) -> Result<Vec<String>> {
 /// Creates a root with apt, make and certificates, which a user with Rust has.
 fn create(root: &Path, codename: &str, sources: &[String]) -> Result<()> {
     let sh = shell_in("/")?;
-    output(
-        command(&sh, "mmdebstrap")
-            .args(["--quiet", "--mode=root", "--variant=minbase"])
-            .arg("--include=ca-certificates,make")
-            .arg(codename)
-            .arg(root)
-            .args(sources),
-    )
+    output(cmd!(
+        sh,
+        "mmdebstrap --quiet --mode=root --variant=minbase --include=ca-certificates,make
+                {codename} {root} {sources...}"
+    ))
     .with_context(|| format!("cannot create a root of {codename}"))
     .map(drop)
 }
@@ -315,13 +310,10 @@ fn create(root: &Path, codename: &str, sources: &[String]) -> Result<()> {
 /// Copies the files of the clone that git tracks or would track, without build results.
 fn copy_clone(repo: &Path, to: &Path) -> Result<()> {
     let sh = shell_in(repo)?;
-    let files = output(command(&sh, "git").args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]))?;
+    let files = output(cmd!(
+        sh,
+        "git ls-files -z --cached --others --exclude-standard"
+    ))?;
     for name in files.split_terminator('\0') {
         let (from, to) = (repo.join(name), to.join(name));
         // removed, and the removal is not committed

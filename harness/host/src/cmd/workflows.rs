@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use fs_err as fs;
 
-use crate::env::command::{capture, command, find, last_lines, shell_in};
+use crate::env::command::{capture, cmd, find, last_lines, shell_in};
 use crate::env::context::Context;
 
 /// The result of the check.
@@ -38,15 +38,19 @@ pub fn check(ctx: &Context) -> Result<Linted> {
 
 fn lint(actionlint: &Path, files: &[PathBuf]) -> Result<Linted> {
     let sh = shell_in("/")?;
-    let program = actionlint.to_string_lossy();
-    let out = capture(command(&sh, &program).arg("-no-color").args(files))?;
+    let out = capture(cmd!(sh, "{actionlint} -no-color {files...}"))?;
     match out.status.code() {
         Some(0) => Ok(Linted::Clean),
         Some(1) => Ok(Linted::Findings(format!(
             "actionlint reports:{}",
             last_lines(&out)
         ))),
-        _ => bail!("{program} failed ({}){}", out.status, last_lines(&out)),
+        _ => bail!(
+            "{} failed ({}){}",
+            actionlint.display(),
+            out.status,
+            last_lines(&out)
+        ),
     }
 }
 

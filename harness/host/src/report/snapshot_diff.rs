@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use askama::Template;
 use fs_err as fs;
 
-use crate::env::command::{command, output, shell_in};
+use crate::env::command::{cmd, output, shell_in};
 use crate::env::diff;
 use crate::env::markdown::{code, fence};
 use crate::judge::snapshot::text_of;
@@ -111,7 +111,7 @@ fn test_name(path: &str) -> String {
 
 fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
     let sh = shell_in(repo)?;
-    output(command(&sh, "git").args(arguments))
+    output(cmd!(sh, "git {arguments...}"))
 }
 
 /// The changes, in Markdown.

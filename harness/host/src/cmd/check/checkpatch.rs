@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, shell_in};
+use crate::env::command::{capture, cmd, shell_in};
 use crate::env::tools::python;
 use crate::queue::series::{Patch, Series};
 
@@ -64,7 +64,7 @@ const EXCEPTIONS: &[Exception] = &[
     Exception {
         files: "kernel/bpf/rqspinlock.c",
         types: &["VSPRINTF_SPECIFIER_PX"],
-        reason: "a report has the addresses of locks as they are, to those who may see them",
+        reason: "a report prints the addresses of locks unhashed, to readers with the privilege",
     },
     Exception {
         files: "mm/maccess.c",
@@ -125,18 +125,15 @@ pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) 
 
 fn run(checkout: &Checkout<'_>, patch: &Patch) -> Result<Vec<String>> {
     let sh = shell_in(checkout.tree.dir())?;
-    let cmd = command(&sh, "perl").args([
-        "scripts/checkpatch.pl",
-        "--strict",
-        "--terse",
-        "--show-types",
-        "--showfile",
-        "--no-summary",
-        "--color=never",
-    ]);
+    let path = &patch.path;
+    let cmd = cmd!(
+        sh,
+        "perl scripts/checkpatch.pl --strict --terse --show-types --showfile --no-summary
+            --color=never {path}"
+    );
     // spdxcheck.py imports modules of Debian's packages; set-up checks the interpreter of this path
     let cmd = cmd.env("PATH", python::scripts_path());
-    let out = capture(cmd.arg(&patch.path))?;
+    let out = capture(cmd)?;
     let said = String::from_utf8_lossy(&out.stdout);
     let stderr = String::from_utf8_lossy(&out.stderr);
     if !stderr.trim().is_empty() {

@@ -189,8 +189,8 @@ impl<'a> ArchBuild<'a> {
             return Ok(Vec::new());
         }
         let new = warnings::new(found.into_iter(), &self.known()?.sparse);
-        let told = new.iter().map(|text| format!("{what}: sparse: {text}"));
-        Ok(told.collect())
+        let findings = new.iter().map(|text| format!("{what}: sparse: {text}"));
+        Ok(findings.collect())
     }
 
     /// sparse prints the same for a common file on every architecture, so one architecture checks

@@ -3,15 +3,15 @@
 //! htmldocs SPHINXDIRS=…`), and rst2man none in bpftool's manual pages.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::warnings::{self, Warning};
 use super::{Checkout, Findings};
 use crate::build::kernel::Build;
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, last_lines, shell_in};
+use crate::env::command::{capture, cmd, last_lines, shell_in};
 
 /// The folder of the kernel's documentation.
 const DOCUMENTATION: &str = "Documentation/";
@@ -118,10 +118,8 @@ fn manual_pages(checkout: &Checkout<'_>) -> Result<Vec<String>> {
     checkout.tree.check_out(super::SERIES)?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let sh = shell_in(checkout.tree.dir().join(MANUAL))?;
-    let make = command(&sh, "make")
-        .env("RST2MAN_OPTS", "--halt=warning")
-        .arg(format!("OUTPUT={}/", scratch.path().display()))
-        .arg("man");
+    let output = scratch.path();
+    let make = cmd!(sh, "make OUTPUT={output}/ man").env("RST2MAN_OPTS", "--halt=warning");
     let out = capture(make)?;
     if out.status.success() {
         return Ok(Vec::new());

@@ -12,7 +12,7 @@ use xshell::Cmd;
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, last_lines, shell_in};
+use crate::env::command::{capture, cmd, last_lines, shell_in};
 use crate::queue::export::{self, Exported};
 use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
@@ -73,12 +73,8 @@ type Taker = fn(&Exported, &Path) -> Result<Option<String>>;
 
 fn quilt(exported: &Exported, tree: &Path) -> Result<Option<String>> {
     let sh = shell_in(tree)?;
-    let push = ["--quiltrc", "/dev/null", "push", "-a", "--fuzz=0"];
-    refused(
-        command(&sh, "quilt")
-            .args(push)
-            .env("QUILT_PATCHES", &exported.quilt),
-    )
+    let push = cmd!(sh, "quilt --quiltrc /dev/null push -a --fuzz=0");
+    refused(push.env("QUILT_PATCHES", &exported.quilt))
 }
 
 fn dpkg_source(exported: &Exported, tree: &Path) -> Result<Option<String>> {
@@ -99,13 +95,9 @@ fn dpkg_source(exported: &Exported, tree: &Path) -> Result<Option<String>> {
          Thu, 01 Jan 1970 00:00:00 +0000\n",
     )?;
     let sh = shell_in(tree)?;
-    crate::env::command::output(
-        command(&sh, "cp")
-            .arg("--recursive")
-            .arg(&exported.quilt)
-            .arg("debian/patches"),
-    )?;
-    let fault = refused(command(&sh, "dpkg-source").args(["--before-build", "."]))?;
+    let quilt = &exported.quilt;
+    crate::env::command::output(cmd!(sh, "cp --recursive {quilt} debian/patches"))?;
+    let fault = refused(cmd!(sh, "dpkg-source --before-build ."))?;
     fs::remove_dir_all(&debian)?;
     Ok(fault)
 }

@@ -14,7 +14,7 @@ use xshell::{Cmd, Shell};
 
 use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, last_lines, output, shell_in};
+use crate::env::command::{capture, cmd, last_lines, output, shell_in};
 use mirror::Mirror;
 
 const READER: &str = include_str!("libbpf/reader.c");
@@ -114,18 +114,16 @@ impl Outside {
             .context("cannot write reader.c")?;
         for (kind, more) in [("static", &["--static"][..]), ("shared", &[])] {
             let flags = output(
-                command(&sh, "pkg-config")
+                cmd!(sh, "pkg-config --cflags --libs libbpf {more...}")
                     .env("PKG_CONFIG_PATH", self.lib(kind).join("pkgconfig"))
-                    .env("PKG_CONFIG_SYSROOT_DIR", self.root(kind))
-                    .args(["--cflags", "--libs", "libbpf"])
-                    .args(more),
+                    .env("PKG_CONFIG_SYSROOT_DIR", self.root(kind)),
             )?;
-            let gcc = command(&sh, "gcc").args(["-Wall", "-Werror", "-o", kind, "reader.c"]);
+            let gcc = cmd!(sh, "gcc -Wall -Werror -o {kind} reader.c");
             if let Some(fault) = failed(gcc.args(flags.split_whitespace()))? {
                 return Ok(Some(format!("with the {kind} library: {fault}")));
             }
-            let program = self.dir.join(kind).display().to_string();
-            let run = command(&sh, &program).env("LD_LIBRARY_PATH", self.lib(kind));
+            let program = self.dir.join(kind);
+            let run = cmd!(sh, "{program}").env("LD_LIBRARY_PATH", self.lib(kind));
             if let Some(fault) = failed(run)? {
                 return Ok(Some(format!("with the {kind} library: {fault}")));
             }
@@ -138,15 +136,14 @@ impl Outside {
         let sh = shell_in(&self.dir)?;
         sh.write_file("printer.bpf.c", PRINTER)
             .context("cannot write printer.bpf.c")?;
-        let system = output(command(&sh, "gcc").arg("-print-multiarch"))?;
+        let system = output(cmd!(sh, "gcc -print-multiarch"))?;
+        let include = self.root("static").join("usr/include");
         let clang = |more: &str| {
-            command(&sh, "clang-19")
-                .args(["--target=bpf", "-O2", "-g", "-Wall", "-Werror", "-c"])
-                .arg(format!("-DMORE={more}"))
-                .arg("-I")
-                .arg(self.root("static").join("usr/include"))
-                .args(["-idirafter", &format!("/usr/include/{system}")])
-                .args(["printer.bpf.c", "-o", "printer.bpf.o"])
+            cmd!(
+                sh,
+                "clang-19 --target=bpf -O2 -g -Wall -Werror -c -DMORE={more} -I {include}
+                    -idirafter /usr/include/{system} printer.bpf.c -o printer.bpf.o"
+            )
         };
         if let Some(fault) = failed(clang(""))? {
             return Ok(Some(format!("with 12 values: {fault}")));
@@ -161,13 +158,11 @@ impl Outside {
     }
 
     fn make<'s>(&self, sh: &'s Shell, kind: &str) -> Cmd<'s> {
-        command(sh, "make")
+        let (jobs, variables) = (self.jobs.to_string(), &self.make);
+        cmd!(sh, "make -j{jobs} 'CC=ccache gcc' {variables...}")
             .env("OBJDIR", format!("build-{kind}"))
             .env("DESTDIR", self.root(kind))
             .env("CCACHE_DIR", &self.ccache)
-            .arg(format!("-j{}", self.jobs))
-            .arg("CC=ccache gcc")
-            .args(&self.make)
     }
 
     fn root(&self, kind: &str) -> PathBuf {

@@ -76,9 +76,9 @@ fn applies(
     key.add("point", files);
     key.add("series", series.key());
     checkout.once(&key, findings, || {
-        let misfit = checkout.tree.commits_on(name, series).err();
-        let told = misfit.map(|error| format!("{release}: {error:#}"));
-        Ok(told.into_iter().collect())
+        let error = checkout.tree.commits_on(name, series).err();
+        let message = error.map(|error| format!("{release}: {error:#}"));
+        Ok(message.into_iter().collect())
     })
 }
 

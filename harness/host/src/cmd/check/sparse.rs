@@ -2,10 +2,10 @@
 //! Runs sparse, which checks the kernel's annotations of pointers, locks and constants.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::targets;
 use super::warnings::{self, Warning};
@@ -65,7 +65,7 @@ mod tests {
             "__bpf_kfunc int k(void)\nint f(void)\n",
         )
         .unwrap();
-        let told = |line: usize, text: &str| {
+        let is_reported = |line: usize, text: &str| {
             let log = format!("../a.c:{line}:5: warning: symbol 'x' {text}\n");
             is_kfunc(
                 &warnings::read(&log, &warnings::OF_COMPILERS)[0],
@@ -73,9 +73,9 @@ mod tests {
             )
         };
         let undeclared = "was not declared. Should it be static?";
-        assert!(told(1, undeclared));
-        assert!(!told(2, undeclared));
-        assert!(!told(1, "is shadowed"));
-        assert!(!told(9, undeclared));
+        assert!(is_reported(1, undeclared));
+        assert!(!is_reported(2, undeclared));
+        assert!(!is_reported(1, "is shadowed"));
+        assert!(!is_reported(9, undeclared));
     }
 }

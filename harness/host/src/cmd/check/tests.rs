@@ -194,7 +194,7 @@ fn the_quick_check_without_a_passed_series_says_so_and_compiles_the_end() {
 
 #[test]
 fn the_quick_check_finds_faults_of_the_end() {
-    for (planted, told) in [
+    for (planted, expected) in [
         ("static int two;", "new warning: kernel/bpf/b.c: "),
         ("extern int two", "does not compile"),
     ] {
@@ -207,7 +207,7 @@ fn the_quick_check_finds_faults_of_the_end() {
             let findings = fake.glanced(&patches);
             let wrong = only(&findings);
             assert!(wrong.starts_with("the end of the series on "), "{wrong}");
-            assert!(wrong.contains(told), "{wrong}");
+            assert!(wrong.contains(expected), "{wrong}");
         }
     }
 }
@@ -413,7 +413,7 @@ fn a_rejected_export_is_reported_with_the_tool() {
     let fake = fake();
     let good = patch("kernel/bpf/a.c", GOOD, "extern int two;");
     let (checkout, mut series) = fake.checkout(std::slice::from_ref(&good));
-    for (planted, told) in [
+    for (planted, expected) in [
         // two lines of context match, the third does not
         (good.replace(" tail", " other tail"), "does not take it"),
         (
@@ -432,7 +432,7 @@ fn a_rejected_export_is_reported_with_the_tool() {
         {
             assert!(wrong.starts_with(&format!("export: {tool}")), "{wrong}");
             // dpkg-source reports a patch that does not apply as already applied
-            assert!(wrong.contains(told) || tool == "dpkg-source", "{wrong}");
+            assert!(wrong.contains(expected) || tool == "dpkg-source", "{wrong}");
         }
     }
 }

@@ -2,12 +2,12 @@
 //! `make bench`: measures operations in guest instructions, and the throughput of several CPUs, for the
 //! series and mainline.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::builder::BoolishValueParser as Boolish;
+use fs_err as fs;
 
 use crate::cmd::exit;
 use crate::cmd::pipeline::{self, RunPlan};

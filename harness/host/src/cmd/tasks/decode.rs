@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
 use crate::env::arch::Arch;
-use crate::env::command::{command, output, shell_in};
+use crate::env::command::{cmd, output, shell_in};
 use crate::env::context::Context;
 use crate::queue::gittree::is_kernel_tree;
 use crate::queue::series::Series;
@@ -56,12 +56,9 @@ fn decode(arch: Arch, script: &Path, vmlinux: &Path, report: &str) -> Result<Str
     let sh = shell_in("/")?;
     let cross = arch.cross_prefix();
     output(
-        command(&sh, "bash")
-            .arg(script)
-            .arg(vmlinux)
-            // the base path `/` keeps file names whole; otherwise the script decodes one more frame to
-            // find it
-            .arg("")
+        // the base path `/` keeps file names whole; otherwise the script decodes one more frame to
+        // find it
+        cmd!(sh, "bash {script} {vmlinux} ''")
             .env("CROSS_COMPILE", cross)
             .stdin(report),
     )

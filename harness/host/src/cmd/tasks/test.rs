@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make test`: every check of the repository.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use fs_err as fs;
 
 use super::{boot_test, check_series, decode, page_test, tree_tests};
 use crate::cmd::workflows::{self, Linted};
 use crate::cmd::{cargo, exit};
-use crate::env::command::{capture, command, last_lines, output, shell_in};
+use crate::env::command::{capture, cmd, last_lines, output, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::progress::seconds;
 
@@ -183,14 +183,14 @@ fn lint_workflows(ctx: &Context) -> Result<Outcome> {
 /// Runs shellcheck over every script of the clone.
 fn scripts(ctx: &Context) -> Result<Outcome> {
     let sh = shell_in(&ctx.repo)?;
-    let files = output(command(&sh, "git").args(["ls-files"]))?;
+    let files = output(cmd!(sh, "git ls-files"))?;
     let scripts: Vec<PathBuf> = files
         .lines()
         .map(|file| ctx.repo.join(file))
         .filter(|file| is_script(&fs::read(file).unwrap_or_default()))
         .collect();
     ensure!(!scripts.is_empty(), "found no script; expected .ci/run");
-    let out = capture(command(&sh, "shellcheck").args(scripts))?;
+    let out = capture(cmd!(sh, "shellcheck {scripts...}"))?;
     Ok(match out.status.success() {
         true => Outcome::Passed,
         false => Outcome::Failed(format!("shellcheck reports:{}", last_lines(&out))),

@@ -8,7 +8,7 @@ use fs_err as fs;
 use serde::Deserialize;
 
 use super::super::{Checkout, SERIES};
-use crate::env::command::{command, output, shell_in};
+use crate::env::command::{cmd, output, shell_in};
 use crate::env::context::Context;
 
 /// The crate that contains the mirror.
@@ -47,8 +47,7 @@ impl Mirror {
     pub fn find(ctx: &Context) -> Result<Mirror> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let sh = shell_in(ctx.repo.join("harness"))?;
-        let said =
-            output(command(&sh, &cargo).args(["metadata", "--locked", "--format-version=1"]))?;
+        let said = output(cmd!(sh, "{cargo} metadata --locked --format-version=1"))?;
         let metadata: Metadata =
             serde_json::from_str(&said).context("cannot parse the output of `cargo metadata`")?;
         let package = metadata
@@ -79,12 +78,8 @@ impl Mirror {
     pub fn fill(&self, checkout: &Checkout<'_>, dir: &Path) -> Result<Vec<String>> {
         let sh = shell_in(dir)?;
         for name in ["src", "include"] {
-            output(
-                command(&sh, "cp")
-                    .arg("--recursive")
-                    .arg(self.dir.join(name))
-                    .arg("."),
-            )?;
+            let from = self.dir.join(name);
+            output(cmd!(sh, "cp --recursive {from} ."))?;
         }
         let tree = dir.join("kernel");
         checkout.unpack(SERIES, &TAKEN, &tree)?;
@@ -93,11 +88,10 @@ impl Mirror {
             &tree.join("include/uapi/linux"),
             &dir.join("include/uapi/linux"),
         )?;
-        let defs = output(
-            command(&sh, "python3")
-                .args(["kernel/scripts/bpf_doc.py", "--header"])
-                .args(["--file", "kernel/include/uapi/linux/bpf.h"]),
-        )?;
+        let defs = output(cmd!(
+            sh,
+            "python3 kernel/scripts/bpf_doc.py --header --file kernel/include/uapi/linux/bpf.h"
+        ))?;
         write(&dir.join("src/bpf_helper_defs.h"), &format!("{defs}\n"))?;
         let version = read(&tree.join(LIBBPF).join("libbpf_version.h"))?;
         let build = read(&tree.join(LIBBPF).join("Build"))?;
