@@ -34,7 +34,7 @@ struct {
 } hash SEC(".maps");
 
 /* Must be rejected: the value begins three bytes after an aligned address. */
-SEC("tc")
+SEC("tc") __not_in_mainline("it accepts load-acquire and store-release on memory that may be misaligned")
 int load_from_trie(struct __sk_buff *skb)
 {
 	struct key key = { .prefixlen = 24 };
@@ -45,7 +45,7 @@ int load_from_trie(struct __sk_buff *skb)
 	return found ? load_acquire(u64, found, 0) : 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it accepts load-acquire and store-release on memory that may be misaligned")
 int store_to_trie(struct __sk_buff *skb)
 {
 	struct key key = { .prefixlen = 24 };
@@ -59,7 +59,7 @@ int store_to_trie(struct __sk_buff *skb)
 }
 
 /* Must be rejected. */
-SEC("xdp")
+SEC("xdp") __not_in_mainline("it accepts load-acquire and store-release on memory that may be misaligned")
 int load_from_devmap(struct xdp_md *ctx)
 {
 	void *found = bpf_map_lookup_elem(&devices, &(__u32){ 0 });

@@ -19,7 +19,7 @@ struct item {
 private(A) struct bpf_res_spin_lock lock;
 private(A) struct bpf_list_head list contains(item, node);
 
-SEC("tc") __not_in_mainline("there a bpf_res_spin_lock guards lists and trees; here the kernel must be able to take their lock to free them")
+SEC("tc") __not_run_in_mainline("a bpf_res_spin_lock can guard lists and trees there, and freeing them warns; here only a bpf_spin_lock can")
 int pushed_and_popped(struct __sk_buff *skb)
 {
 	struct item *item = bpf_obj_new(bpf_core_type_id_local(struct item));
@@ -44,7 +44,7 @@ int pushed_and_popped(struct __sk_buff *skb)
 	return ret;
 }
 
-SEC("tc")
+SEC("tc") __not_run_in_mainline("it warns when it frees a list that a bpf_res_spin_lock guards")
 int pushed_without_lock(struct __sk_buff *skb)
 {
 	struct item *item = bpf_obj_new(bpf_core_type_id_local(struct item));

@@ -28,7 +28,7 @@ static bool is_less(struct bpf_rb_node *a, const struct bpf_rb_node *b)
 	return container_of(a, struct leaf, node)->value < container_of(b, struct leaf, node)->value;
 }
 
-SEC("tc") __not_in_mainline("there a bpf_res_spin_lock guards lists and trees; here the kernel must be able to take their lock to free them")
+SEC("tc") __not_run_in_mainline("a bpf_res_spin_lock can guard lists and trees there, and freeing them warns; here only a bpf_spin_lock can")
 int added_and_removed(struct __sk_buff *skb)
 {
 	struct leaf *leaf = bpf_obj_new(bpf_core_type_id_local(struct leaf));

@@ -207,7 +207,7 @@ extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr
 	__weak __ksym;
 
 /* An extension may not sleep, whatever it extends. */
-SEC("freplace/replaceable")
+SEC("freplace/replaceable") __not_in_mainline("it checks earlier that the replaced program can sleep")
 __load_with(extended)
 __scenario(freplace)
 int extension_that_sleeps(int value)

@@ -91,7 +91,7 @@ int irqs_off_in_each_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
+SEC("tc")
 int irqs_on_in_each_turn(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -139,7 +139,7 @@ int order_of_flags_reversed_in_each_turn(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
+SEC("tc")
 int irqsave_kept_by_each_turn(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -187,7 +187,7 @@ out:
 	return turns;
 }
 
-SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
+SEC("tc")
 int irqs_off_over_may_goto(struct __sk_buff *skb)
 {
 	unsigned long flags;

@@ -55,7 +55,7 @@ static __noinline int tail_call_and_save(struct __sk_buff *skb, unsigned long *f
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier names the register where 6.12's says arg")
 int irqs_turned_off_after_tail_call(struct __sk_buff *skb)
 {
 	unsigned long flags;
@@ -158,7 +158,7 @@ static __noinline int tail_call_and_reserve(struct __sk_buff *skb, struct bpf_dy
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int record_reserved_after_tail_call(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;

@@ -13,7 +13,7 @@ static int submit(__u32 index, struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_in_callback(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -29,7 +29,7 @@ int submit_in_callback(struct __sk_buff *skb)
 }
 
 /* If the callback does not run, the caller still has the record. */
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_in_callback_only(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -45,7 +45,7 @@ static long submit_for_element(struct bpf_map *map, __u32 *key, __u64 *value, st
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int discard_in_for_each(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -57,7 +57,7 @@ int discard_in_for_each(struct __sk_buff *skb)
 }
 
 /* A clone shares the record of the dynptr that it was cloned from. */
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_clone_in_callback(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record, clone;
@@ -83,7 +83,7 @@ static int submit_own_clone(__u32 index, struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_clone_of_callback(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -105,7 +105,7 @@ static int call_submit(__u32 index, struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_in_function_of_callback(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -122,7 +122,7 @@ static int loop_over_submit(__u32 index, struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_in_callback_of_callback(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -144,7 +144,7 @@ static int reserve_and_loop(__u32 index, void *ctx)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_in_inner_callback(struct __sk_buff *skb)
 {
 	bpf_loop(1, reserve_and_loop, NULL, 0);
@@ -158,7 +158,7 @@ static int reserve(__u32 index, struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int reserve_in_callback(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -180,7 +180,7 @@ static int submit_record(__u32 index, struct record_ctx *ctx)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int submit_memory_in_callback(struct __sk_buff *skb)
 {
 	struct record_ctx ctx = { .record = bpf_ringbuf_reserve(&ringbuf, 8, 0) };
@@ -217,7 +217,7 @@ __noinline int submit_in_global(struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int submit_in_global_function(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -237,7 +237,7 @@ __noinline int submit_clone_in_global(struct bpf_dynptr *record)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int submit_clone_in_global_function(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -261,7 +261,7 @@ static int release_task(__u32 index, struct task_ctx *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int task_released_in_callback(void *context)
 {
 	struct task_ctx ctx = { .task = bpf_task_from_pid(1) };
@@ -286,7 +286,7 @@ static long release_task_for_element(struct bpf_map *map, __u32 *key, __u64 *val
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int task_released_in_function_of_for_each(void *context)
 {
 	struct task_ctx ctx = { .task = bpf_task_from_pid(1) };
@@ -299,7 +299,7 @@ int task_released_in_function_of_for_each(void *context)
 }
 
 /* A callback checks a pointer for NULL, and releases the task if it is not NULL. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int unchecked_task_released_in_callback(void *context)
 {
 	struct task_ctx ctx = { .task = bpf_task_from_pid(1) };
@@ -321,7 +321,7 @@ static int release_cgroup(__u32 index, struct cgroup_ctx *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int cgroup_released_in_callback(void *context)
 {
 	struct cgroup_ctx ctx = { .cgroup = bpf_cgroup_from_id(1) };
@@ -344,7 +344,7 @@ static int release_socket(__u32 index, struct socket_ctx *ctx)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int socket_released_in_callback(struct __sk_buff *skb)
 {
 	struct bpf_sock_tuple tuple = {};
@@ -371,7 +371,7 @@ static int drop_object(__u32 index, struct object_ctx *ctx)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int object_dropped_in_callback(struct __sk_buff *skb)
 {
 	struct object_ctx ctx = { .object = new_object() };
@@ -396,7 +396,7 @@ static int put_object_into_map(__u32 index, struct object_ctx *ctx)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int object_put_into_map_in_callback(struct __sk_buff *skb)
 {
 	struct object_ctx ctx = { .object = new_object() };
@@ -418,7 +418,7 @@ static int put_object_into_list(__u32 index, struct object_ctx *ctx)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int object_put_into_list_in_callback(struct __sk_buff *skb)
 {
 	struct object_ctx ctx = { .object = new_object() };
@@ -502,7 +502,7 @@ static int destroy(__u32 index, struct bpf_iter_num *it)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int iterator_destroyed_in_callback(struct __sk_buff *skb)
 {
 	struct bpf_iter_num it;
@@ -524,7 +524,7 @@ static int call_destroy(__u32 index, struct bpf_iter_num *it)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the caller, whose object the callback may have released, with another message")
 int iterator_destroyed_in_function_of_callback(struct __sk_buff *skb)
 {
 	struct bpf_iter_num it;

@@ -58,7 +58,7 @@ int record_of_submitted_clone(struct __sk_buff *skb)
 	return bpf_dynptr_size(&record);
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int clone_submitted_after_record(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record, clone;
@@ -70,7 +70,7 @@ int clone_submitted_after_record(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int record_submitted_twice(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -167,7 +167,7 @@ static __noinline void submit_some(struct bpf_dynptr *record, int really)
 		bpf_ringbuf_submit_dynptr(record, 0);
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int record_submitted_on_one_path(struct __sk_buff *skb)
 {
 	struct bpf_dynptr record;
@@ -199,7 +199,7 @@ static __noinline void release(struct task_struct *task)
 	bpf_task_release(task);
 }
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the program with another message")
 int task_released_twice(void *context)
 {
 	struct task_struct *task = bpf_task_from_pid(1);

@@ -135,7 +135,7 @@ int slice_after_discard_on_one_path(struct __sk_buff *skb)
 	return ret;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("its verifier rejects the program with another message")
 int first_slice_after_submit_of_its_record(struct __sk_buff *skb)
 {
 	struct bpf_dynptr one, other;
@@ -188,7 +188,7 @@ int data_submitted(struct __sk_buff *skb)
 extern struct bpf_cpumask *bpf_cpumask_acquire(struct bpf_cpumask *cpumask) __weak __ksym;
 extern void bpf_cpumask_release(struct bpf_cpumask *cpumask) __weak __ksym;
 
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the program with another message")
 int data_released_as_cpumask(void *ctx)
 {
 	struct bpf_dynptr record;
@@ -203,7 +203,7 @@ int data_released_as_cpumask(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_run_in_mainline("it accepts any memory as an object to acquire or release, and the reference count warns")
 int record_released_as_cpumask(void *ctx)
 {
 	void *record = bpf_ringbuf_reserve(&ringbuf, 1024, 0);
@@ -213,7 +213,7 @@ int record_released_as_cpumask(void *ctx)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __not_run_in_mainline("it accepts any memory as an object to acquire or release, and the reference count warns")
 int stack_acquired_as_cpumask(void *ctx)
 {
 	__u64 on_stack[32] = {};

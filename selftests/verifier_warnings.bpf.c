@@ -6,7 +6,7 @@
 #include "released.h"
 
 /* Not a reference, and not even a task at that offset. */
-SEC("syscall")
+SEC("syscall") __not_in_mainline("its verifier rejects the program with another message")
 int task_released_at_offset(void *ctx)
 {
 	bpf_task_release((void *)bpf_get_current_task_btf() + 8);
@@ -36,7 +36,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __not_in_mainline("it allows tail calls in asynchronous callbacks")
 int tail_call_in_timer(struct __sk_buff *skb)
 {
 	struct timed *timed = timed_element();
