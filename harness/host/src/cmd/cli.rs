@@ -66,9 +66,9 @@ pub enum Task {
     Compare(tasks::compare::Args),
     /// Measure each operation in guest instructions, series and mainline (RUNS=3: with the spread)
     Bench(tasks::bench::Args),
-    /// Run every check: format, lints, unit and failure tests, the series, boot-test
+    /// Run lints, unit tests, quick checks of the series, boot-test on x86-64 and arm64 (arm64 hosts: arm64)
     Test(tasks::test::Args),
-    /// Test the page of the nightly report in Chromium
+    /// Test the nightly page in Chromium
     PageTest(tasks::page_test::Args),
     /// Run the selftests that the series adds to the kernel's tree, with the tree's test_progs
     TreeTests(tasks::tree_tests::Args),
@@ -92,7 +92,7 @@ pub enum Task {
     Setup(tasks::setup::Args),
     /// Show each tool, whether it works, and what set-up would install; change nothing
     Doctor(tasks::doctor::Args),
-    /// Test the set-up in new minimal roots of Debian (SUITE=name: in one of them)
+    /// Test the set-up in new Debian roots, minimal installations in a folder (SUITE=name: in one of them)
     SetupTest(tasks::setup_test::Args),
     /// Run every cell of the matrix (base, architecture, configuration); report in build/report/
     Nightly(tasks::nightly::Args),
