@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Refuses a clone or a cache whose path make cannot take, before anything is compiled or downloaded.
-# The harness refuses the same (harness/host/src/paths.rs); it is compiled only later.
+# Rejects a clone or a cache with a path that breaks make, before anything is compiled or downloaded.
+# The harness rejects the same paths (harness/host/src/env/paths.rs).
 set -eu
 
 check() { # what path advice
 	case $2 in
 	*[[:space:]:\#\$%\'\"\`\\\;\&\|\<\>\(\)\*\?\[\]]*)
 		echo "error: the path of $1 has a space or another character that the kernel's Makefile" \
-			"cannot take: $2; $3" >&2
+			"does not support: $2; $3" >&2
 		exit 2
 		;;
 	esac

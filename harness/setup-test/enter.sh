@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Runs a command in a root, as root, with the clone and Rust of this machine in it. What the command
-# writes to Rust's folders is kept apart from this machine's. Called in a mount and PID namespace of its
-# own (unshare --mount --pid --fork), so that every mount is gone with it.
+# Runs a command as root in a root folder, with the clone and this machine's Rust. Writes to Rust's folders go
+# to an overlay. Runs in its own mount and PID namespace (unshare --mount --pid --fork), which removes the
+# mounts at the end.
 #
 # enter.sh ROOT SCRATCH COMMAND…
 #
-# CLONE: a copy of the clone, which becomes /clone. KERNELS: a folder with a built kernel for each
-# architecture, which becomes /kernels. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
+# CLONE: a copy of the clone, mounted on /clone. KERNELS: a folder with a built kernel for each
+# architecture, mounted on /kernels. CARGO_HOME, RUSTUP_HOME: Rust of this machine.
 set -eu
 root=$1 scratch=$2
 shift 2
@@ -27,7 +27,7 @@ for name in cargo rustup; do
 	mount -t overlay overlay "$root/rust/$name" \
 		-o "lowerdir=$lower,upperdir=$scratch/$name/upper,workdir=$scratch/$name/work"
 done
-# what this machine reaches the network with
+# network settings of this machine
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 if [ -d /etc/ssl/certs ] && [ -d "$root/etc/ssl/certs" ]; then
 	mount --bind -o ro /etc/ssl/certs "$root/etc/ssl/certs"
@@ -35,7 +35,7 @@ fi
 network=$(env | grep -E '^([a-z]+_proxy|[A-Z]+_PROXY|PIP_[A-Z_]+|SSL_CERT_FILE)=' || true)
 IFS='
 '
-# shellcheck disable=SC2086 # a variable a line
+# shellcheck disable=SC2086 # one variable per line
 exec chroot "$root" env -i $network \
 	HOME=/root LC_ALL=C TERM=dumb \
 	CARGO_HOME=/rust/cargo RUSTUP_HOME=/rust/rustup \

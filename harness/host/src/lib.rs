@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The host side of the harness: from a kernel's source to the verdict over a guest's run.
+//! The host side of the harness: from the source of a kernel to the verdict on a run of a guest.
 //!
-//! The modules stand in the order in which the work flows; each knows only what comes before it.
+//! The folders are in the order of the data flow: env, queue, build, vm, judge, report, cmd. A module
+//! uses modules of its own and of earlier folders only; the test in `imports.rs` enforces this.
 
 pub mod build;
 pub mod cmd;
@@ -11,5 +12,7 @@ pub mod queue;
 pub mod report;
 pub mod vm;
 
+#[cfg(test)]
+mod imports;
 #[cfg(test)]
 mod test_support;

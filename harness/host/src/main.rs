@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads the command line and hands over to the task.
+//! Parses the command line and runs the task.
 
 use std::process::ExitCode;
 
-use bpf_streams::cmd::cli::Cli;
-use bpf_streams::cmd::tasks;
-use clap::Parser;
+use bpf_streams::cmd::{cli, dispatch, exit};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match cli
-        .common
-        .into_context()
-        .and_then(|ctx| tasks::run(&ctx, &cli.task))
-    {
+    let cli = cli::parse();
+    let context = cli.common.into_context();
+    match context.and_then(|ctx| dispatch::run(&ctx, &cli.task)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            exit::no_verdict()
         }
     }
 }

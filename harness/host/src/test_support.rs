@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the unit tests of several modules need.
+//! Helpers for unit tests.
 
 use std::path::Path;
 
-/// The names of what lies in `dir`, in order.
+/// The names of the files in `dir`, sorted.
 pub fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = dir
         .read_dir()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make apply` on small trees: all of the series, or nothing.
+//! `make apply` on small trees applies all of the series, or nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,33 +8,33 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-/// A clone with a series of two patches, and a kernel tree to put it on.
-struct Place {
+/// A clone with a series of two patches, and a kernel tree.
+struct ApplyTest {
     root: tempfile::TempDir,
 }
 
 const MAKE_TWO: &str = include_str!("apply/0001-make-it-two.patch");
 const ADD_FILE: &str = include_str!("apply/0002-add-a-file.patch");
 
-impl Place {
-    fn new() -> Place {
-        let place = Place {
+impl ApplyTest {
+    fn new() -> ApplyTest {
+        let test = ApplyTest {
             root: tempfile::tempdir().unwrap(),
         };
-        place.write("clone/harness/README", "");
-        place.write(
+        test.write("clone/harness/README", "");
+        test.write(
             "clone/patches/v6.12/base.json",
             r#"{"title": "t", "package": "p", "tested_with": "6.12.117"}"#,
         );
-        place.write("clone/patches/v6.12/series", "0001-a.patch\n0002-b.patch\n");
-        place.write("clone/patches/v6.12/0001-a.patch", MAKE_TWO);
-        place.write("clone/patches/v6.12/0002-b.patch", ADD_FILE);
+        test.write("clone/patches/v6.12/series", "0001-a.patch\n0002-b.patch\n");
+        test.write("clone/patches/v6.12/0001-a.patch", MAKE_TWO);
+        test.write("clone/patches/v6.12/0002-b.patch", ADD_FILE);
         for name in ["Kconfig", "Makefile", "MAINTAINERS"] {
-            place.write(&format!("tree/{name}"), "");
+            test.write(&format!("tree/{name}"), "");
         }
-        place.write("tree/kernel/bpf/a.c", "head\none\ntail\n");
-        place.write("tree/kernel/bpf/b.c", "head\none\ntail\n");
-        place
+        test.write("tree/kernel/bpf/a.c", "head\none\ntail\n");
+        test.write("tree/kernel/bpf/b.c", "head\none\ntail\n");
+        test
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -57,7 +57,7 @@ impl Place {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    fn under_git(self) -> Place {
+    fn under_git(self) -> ApplyTest {
         self.git(&["init", "--quiet"]);
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", "base"]);
@@ -79,11 +79,11 @@ impl Place {
         self.command().output().unwrap()
     }
 
-    fn apply_fails(&self, told: &[&str]) {
+    fn apply_fails(&self, expected: &[&str]) {
         let out = self.apply();
         let stderr = String::from_utf8(out.stderr).unwrap();
         assert!(!out.status.success(), "{stderr}");
-        for part in told {
+        for part in expected {
             assert!(stderr.contains(part), "`{part}` is not in:\n{stderr}");
         }
     }
@@ -92,7 +92,7 @@ impl Place {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Gives the series a third patch, which adds so many files.
+    /// Adds a third patch to the series, which adds `count` files.
     fn add_patch_of_files(&self, count: usize) {
         let (head, _) = ADD_FILE.split_once("---\n").unwrap();
         let mut text = format!("{head}---\n");
@@ -108,7 +108,7 @@ impl Place {
         self.write("clone/patches/v6.12/series", list);
     }
 
-    /// Kills a run with SIGKILL, so long after it has begun to write a journal.
+    /// Kills a run with SIGKILL, `after` it began to write a journal.
     fn apply_and_kill(&self, after: Duration) {
         let journals = [
             self.path("tree/.bpf-streams-apply"),
@@ -125,7 +125,7 @@ impl Place {
         child.wait().unwrap();
     }
 
-    /// Every file of the tree, git's own left out.
+    /// Every file of the tree, except those of git.
     fn files(&self) -> BTreeMap<PathBuf, String> {
         let mut files = BTreeMap::new();
         collect(&self.path("tree"), &mut files);
@@ -148,9 +148,9 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, String>) {
     }
 }
 
-fn is_applied(place: &Place) {
-    let files = place.files();
-    let text = |name: &str| files.get(&place.path(name)).map(String::as_str);
+fn assert_applied(test: &ApplyTest) {
+    let files = test.files();
+    let text = |name: &str| files.get(&test.path(name)).map(String::as_str);
     assert_eq!(text("tree/kernel/bpf/a.c"), Some("head\ntwo\ntail\n"));
     assert_eq!(text("tree/kernel/bpf/new.c"), Some("new\n"));
     assert_eq!(text("tree/kernel/bpf/b.c"), Some("head\none\ntail\n"));
@@ -158,173 +158,173 @@ fn is_applied(place: &Place) {
 
 #[test]
 fn a_git_tree_gets_commits() {
-    let place = Place::new().under_git();
-    let out = place.apply();
+    let test = ApplyTest::new().under_git();
+    let out = test.apply();
     assert!(out.status.success(), "{out:?}");
-    is_applied(&place);
-    let log = place.git(&["log", "--reverse", "--format=%an: %s"]);
+    assert_applied(&test);
+    let log = test.git(&["log", "--reverse", "--format=%an: %s"]);
     assert_eq!(
         log,
         "u: base\nA Uthor: bpf: Make it two\nA Uthor: bpf: Add a file\n"
     );
-    assert_eq!(place.git(&["status", "--porcelain"]), "");
+    assert_eq!(test.git(&["status", "--porcelain"]), "");
 }
 
 #[test]
 fn a_tree_without_git_gets_changed_files_and_no_others() {
-    let place = Place::new();
-    let before = place.files().len();
-    let out = place.apply();
+    let test = ApplyTest::new();
+    let before = test.files().len();
+    let out = test.apply();
     assert!(out.status.success(), "{out:?}");
-    is_applied(&place);
-    assert_eq!(place.files().len(), before + 1);
+    assert_applied(&test);
+    assert_eq!(test.files().len(), before + 1);
 }
 
 #[test]
-fn where_the_second_patch_does_not_fit_a_git_tree_stays_as_it_was() {
-    let place = Place::new();
-    place.write("tree/kernel/bpf/new.c", "already here\n");
-    let place = place.under_git();
-    let (files, log) = (place.files(), place.git(&["log", "--format=%H"]));
-    place.apply_fails(&[
+fn a_git_tree_is_unchanged_if_the_second_patch_does_not_apply() {
+    let test = ApplyTest::new();
+    test.write("tree/kernel/bpf/new.c", "already here\n");
+    let test = test.under_git();
+    let (files, log) = (test.files(), test.git(&["log", "--format=%H"]));
+    test.apply_fails(&[
         "0002-b.patch does not apply",
         "kernel/bpf/new.c",
         "nothing was changed",
     ]);
-    assert_eq!(place.files(), files);
-    assert_eq!(place.git(&["log", "--format=%H"]), log);
-    assert_eq!(place.git(&["status", "--porcelain"]), "");
+    assert_eq!(test.files(), files);
+    assert_eq!(test.git(&["log", "--format=%H"]), log);
+    assert_eq!(test.git(&["status", "--porcelain"]), "");
 }
 
 #[test]
-fn where_it_does_not_fit_a_tree_without_git_stays_as_it_was() {
-    let place = Place::new();
-    place.write("tree/kernel/bpf/new.c", "already here\n");
-    let files = place.files();
-    place.apply_fails(&[
+fn a_tree_without_git_is_unchanged_if_the_second_patch_does_not_apply() {
+    let test = ApplyTest::new();
+    test.write("tree/kernel/bpf/new.c", "already here\n");
+    let files = test.files();
+    test.apply_fails(&[
         "0002-b.patch does not apply",
         "kernel/bpf/new.c",
         "nothing was changed",
     ]);
-    assert_eq!(place.files(), files);
+    assert_eq!(test.files(), files);
 }
 
 #[test]
-fn the_hunk_that_does_not_fit_is_named() {
+fn the_error_names_the_hunk() {
     for under_git in [true, false] {
-        let mut place = Place::new();
-        place.write("tree/kernel/bpf/a.c", "head\nzero\ntail\n");
+        let mut test = ApplyTest::new();
+        test.write("tree/kernel/bpf/a.c", "head\nzero\ntail\n");
         if under_git {
-            place = place.under_git();
+            test = test.under_git();
         }
-        place.apply_fails(&["0001-a.patch", "kernel/bpf/a.c:1, hunk @@ -1,3 +1,3 @@"]);
+        test.apply_fails(&["0001-a.patch", "kernel/bpf/a.c:1, hunk @@ -1,3 +1,3 @@"]);
     }
 }
 
 #[test]
-fn a_dirty_tree_is_refused() {
-    let place = Place::new().under_git();
-    place.write("tree/kernel/bpf/b.c", "mine\n");
-    let files = place.files();
-    place.apply_fails(&["not committed", "kernel/bpf/b.c"]);
-    assert_eq!(place.files(), files);
+fn a_dirty_tree_is_rejected() {
+    let test = ApplyTest::new().under_git();
+    test.write("tree/kernel/bpf/b.c", "mine\n");
+    let files = test.files();
+    test.apply_fails(&["not committed", "kernel/bpf/b.c"]);
+    assert_eq!(test.files(), files);
 }
 
 #[test]
-fn what_is_no_kernel_tree_is_refused() {
-    let place = Place::new();
-    fs::remove_file(place.path("tree/MAINTAINERS")).unwrap();
-    place.apply_fails(&["is not the top of a kernel tree"]);
-    fs::remove_dir_all(place.path("tree")).unwrap();
-    place.apply_fails(&["there is no such folder"]);
+fn a_folder_that_is_not_a_kernel_tree_is_rejected() {
+    let test = ApplyTest::new();
+    fs::remove_file(test.path("tree/MAINTAINERS")).unwrap();
+    test.apply_fails(&["is not the top of a kernel tree"]);
+    fs::remove_dir_all(test.path("tree")).unwrap();
+    test.apply_fails(&["no such folder"]);
 }
 
 #[test]
-fn a_series_that_is_already_there_is_recognised() {
-    for place in [Place::new(), Place::new().under_git()] {
-        assert!(place.apply().status.success());
-        let files = place.files();
-        let out = place.apply();
+fn an_applied_series_is_recognised() {
+    for test in [ApplyTest::new(), ApplyTest::new().under_git()] {
+        assert!(test.apply().status.success());
+        let files = test.files();
+        let out = test.apply();
         let stdout = String::from_utf8(out.stdout).unwrap();
         assert!(out.status.success(), "{stdout}");
         assert!(
-            stdout.contains("contains the 2 patches already"),
+            stdout.contains("already contains the 2 patches"),
             "{stdout}"
         );
-        assert_eq!(place.files(), files);
+        assert_eq!(test.files(), files);
     }
 }
 
 #[test]
-fn a_tree_with_a_part_of_the_series_is_refused() {
+fn a_tree_with_part_of_the_series_is_rejected() {
     for under_git in [false, true] {
-        let mut place = Place::new();
-        place.write("tree/kernel/bpf/a.c", "head\ntwo\ntail\n");
+        let mut test = ApplyTest::new();
+        test.write("tree/kernel/bpf/a.c", "head\ntwo\ntail\n");
         if under_git {
-            place = place.under_git();
+            test = test.under_git();
         }
-        let files = place.files();
-        place.apply_fails(&["contains the first 1 of the 2 patches, up to 0001-a.patch"]);
-        assert_eq!(place.files(), files);
+        let files = test.files();
+        test.apply_fails(&["contains the first 1 of the 2 patches, up to 0001-a.patch"]);
+        assert_eq!(test.files(), files);
     }
 }
 
 #[test]
-fn a_file_or_folder_that_cannot_be_written_is_named_before_anything_changes() {
+fn a_read_only_file_or_folder_is_an_error_before_any_change() {
     for (name, mode, writable) in [
         ("tree/kernel/bpf/a.c", 0o444, 0o644),
         ("tree/kernel/bpf", 0o555, 0o755),
         ("tree", 0o555, 0o755),
     ] {
-        for place in [Place::new(), Place::new().under_git()] {
-            let files = place.files();
-            place.chmod(name, mode);
-            let path = place.path(name).display().to_string();
-            place.apply_fails(&[
+        for test in [ApplyTest::new(), ApplyTest::new().under_git()] {
+            let files = test.files();
+            test.chmod(name, mode);
+            let path = test.path(name).display().to_string();
+            test.apply_fails(&[
                 "nothing was changed",
                 &format!("{path} cannot be written: it is read-only"),
             ]);
-            assert_eq!(place.files(), files);
-            place.chmod(name, writable);
-            assert!(place.apply().status.success());
-            is_applied(&place);
+            assert_eq!(test.files(), files);
+            test.chmod(name, writable);
+            assert!(test.apply().status.success());
+            assert_applied(&test);
         }
     }
 }
 
 #[test]
 fn a_link_is_not_followed() {
-    let place = Place::new();
-    fs::rename(place.path("tree/kernel/bpf/a.c"), place.path("a.c")).unwrap();
-    std::os::unix::fs::symlink(place.path("a.c"), place.path("tree/kernel/bpf/a.c")).unwrap();
-    let files = place.files();
-    place.apply_fails(&["kernel/bpf/a.c is not a regular file"]);
-    assert_eq!(place.files(), files);
+    let test = ApplyTest::new();
+    fs::rename(test.path("tree/kernel/bpf/a.c"), test.path("a.c")).unwrap();
+    std::os::unix::fs::symlink(test.path("a.c"), test.path("tree/kernel/bpf/a.c")).unwrap();
+    let files = test.files();
+    test.apply_fails(&["kernel/bpf/a.c is not a regular file"]);
+    assert_eq!(test.files(), files);
 }
 
 #[test]
-fn a_tree_whose_run_was_killed_is_put_right_by_the_next() {
+fn the_next_run_repairs_the_tree_of_a_killed_run() {
     let mut interrupted = 0;
     for under_git in [false, true] {
         for round in 0..6 {
-            let place = Place::new();
-            place.add_patch_of_files(100);
-            let place = if under_git { place.under_git() } else { place };
-            place.apply_and_kill(Duration::from_micros(round * 2_000));
-            let out = place.apply();
+            let test = ApplyTest::new();
+            test.add_patch_of_files(100);
+            let test = if under_git { test.under_git() } else { test };
+            test.apply_and_kill(Duration::from_micros(round * 2_000));
+            let out = test.apply();
             let stderr = String::from_utf8(out.stderr).unwrap();
             assert!(out.status.success(), "{stderr}");
             interrupted += usize::from(stderr.contains("an earlier `make apply` was interrupted"));
-            is_applied(&place);
-            let files = place.files();
+            assert_applied(&test);
+            let files = test.files();
             for at in 0..100 {
-                let path = place.path(&format!("tree/kernel/bpf/many/{at}.c"));
+                let path = test.path(&format!("tree/kernel/bpf/many/{at}.c"));
                 assert_eq!(files.get(&path).map(String::as_str), Some("many\n"));
             }
-            // three files at the top, b.c, and what `is_applied` looks at
+            // three files at the top, b.c, and what `assert_applied` looks at
             assert_eq!(files.len(), 3 + 3 + 100);
             if under_git {
-                assert_eq!(place.git(&["status", "--porcelain"]), "");
+                assert_eq!(test.git(&["status", "--porcelain"]), "");
             }
         }
     }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Guests that go wrong: a real kernel in a real QEMU, with an agent that misbehaves.
+//! Guests that fail: a real kernel in a real QEMU, with a misbehaving agent.
 //!
-//! The agent is a shell script, which can do what the true one never would: panic the kernel, die,
-//! hang, and lie on the channel. That the same script with nothing wrong in it passes is the first
-//! of the tests, without which the others would show nothing.
+//! The agent is a shell script, which can panic the kernel, die, hang, and write false lines to the
+//! channel. The first test shows that the same script without a fault passes.
 
 use std::fs;
 use std::io::Write;
@@ -23,7 +22,7 @@ use bpf_streams::judge::verdict::{Expected, Fault, Verdict};
 use bpf_streams::vm::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
 use wire::{FromGuest, PROTOCOL};
 
-/// Opens the channel as descriptor 3, and knows every line of a good run.
+/// Opens the channel as descriptor 3 and defines the lines of a good run.
 const PRELUDE: &str = r#"#!/bin/sh
 for port in /sys/class/virtio-ports/*; do
     read -r name < "$port/name" && [ "$name" = bpf-streams.0 ] && break
@@ -39,7 +38,7 @@ report() { say '{"event":"test","test":"'$1'","outcome":{"kind":"ran","retval":0
 end() { say '{"event":"end","tests":'$1'}'; }
 "#;
 
-/// Long enough for a loaded machine; the stage that is to run out gets a short one of its own.
+/// Long enough for a loaded machine; tests shorten the time-out of one stage.
 const PATIENT: Timeouts = Timeouts {
     boot: Duration::from_secs(120),
     test: Duration::from_secs(120),
@@ -53,7 +52,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
     base: "v6.12".to_owned(),
     arch: Arch::of_this_machine().unwrap(),
     config: PLAIN.to_owned(),
-    // A QEMU behind a script is none to find out about KVM with.
+    // KVM cannot be probed with a QEMU that is a script.
     accel: AccelChoice::Tcg,
     kernel: std::env::var_os("KERNEL")
         .filter(|path| !path.is_empty())
@@ -63,16 +62,16 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
     progress: Progress::Silent,
 });
 
-/// Built if it is not there: a test of a guest is never left out for want of a kernel.
+/// The kernel, built if it is missing: these tests are never skipped.
 static KERNEL: LazyLock<Kernel> = LazyLock::new(|| kernel::build(&CONTEXT).unwrap());
 
-/// A guest that is about to run a script in place of the agent.
+/// A guest that runs a script instead of the agent.
 struct Guest {
     dir: tempfile::TempDir,
     spec: RunSpec,
 }
 
-/// What came of it.
+/// The result of a guest.
 struct Outcome {
     record: RunRecord,
     verdict: Verdict,
@@ -94,7 +93,7 @@ impl Guest {
             image: KERNEL.image.clone(),
             arch: CONTEXT.arch,
             objects: dir.path().join("objects"),
-            // none of the agents here runs it
+            // the scripts do not use bpftool
             bpftool: Some(agent.clone()),
             agent,
             test_progs: None,
@@ -103,15 +102,15 @@ impl Guest {
             cpus: machine::CPUS,
             icount: false,
             timeouts: PATIENT,
-            patience: 1,
+            timeout_scale: 1,
             stress: machine::STRESS,
-            reader: machine::Reader::Agent,
+            reader: machine::StreamReader::Agent,
             tools: Tools::find(&CONTEXT).unwrap(),
         };
         Self { dir, spec }
     }
 
-    /// Has `commands` of the shell run before QEMU, whose arguments are `"$@"`.
+    /// Runs shell `commands` before QEMU, whose arguments are `"$@"`.
     fn before_qemu(mut self, commands: &str) -> Self {
         let qemu = self.spec.tools.qemu.display();
         let script = format!("#!/bin/sh\n{commands}\nexec '{qemu}' \"$@\"\n");
@@ -141,8 +140,8 @@ impl Guest {
 }
 
 impl Outcome {
-    /// Everything that a user is told, and the console, for the message of a failed test.
-    fn told(&self) -> String {
+    /// The faults and the console, for the message of a failed test.
+    fn shown(&self) -> String {
         let faults: String = self
             .verdict
             .faults
@@ -161,7 +160,7 @@ impl Outcome {
         assert!(
             self.verdict.faults.iter().any(is_it),
             "expected {what} in:\n{}",
-            self.told()
+            self.shown()
         );
     }
 }
@@ -182,28 +181,28 @@ fn splat<'a>(name: &'a str, in_test: Option<&'a str>) -> impl Fn(&Fault) -> bool
 }
 
 #[test]
-fn a_script_that_does_nothing_wrong_passes() {
+fn a_script_without_a_fault_passes() {
     let outcome =
         Guest::with_agent("start; begin a__x; report a__x; begin a__y; report a__y; end 2").run();
-    assert_eq!(outcome.verdict.faults, [], "{}", outcome.told());
+    assert_eq!(outcome.verdict.faults, [], "{}", outcome.shown());
     assert_eq!(outcome.verdict.reports.len(), 2);
     assert_eq!(outcome.record.end, HowEnded::PoweredOff);
 }
 
 #[test]
-fn a_warning_spoils_an_otherwise_good_run() {
+fn a_warning_fails_an_otherwise_good_run() {
     let outcome = Guest::with_agent(
         "start; begin a__x; report a__x\n\
          echo 'WARNING: CPU: 0 PID: 1 at kernel/bpf/stream.c:1 faked+0x1/0x2' > /dev/kmsg\n\
          begin a__y; report a__y; end 2",
     )
     .run();
-    assert_eq!(outcome.verdict.faults.len(), 1, "{}", outcome.told());
+    assert_eq!(outcome.verdict.faults.len(), 1, "{}", outcome.shown());
     outcome.expect("the warning", splat("warning", None));
 }
 
 #[test]
-fn a_stack_trace_of_the_kernels_own_spoils_an_otherwise_good_run() {
+fn a_stack_trace_fails_an_otherwise_good_run() {
     let outcome = Guest::with_agent(
         "start; begin a__x; echo l > /proc/sysrq-trigger; report a__x; begin a__y; report a__y; end 2",
     )
@@ -212,7 +211,7 @@ fn a_stack_trace_of_the_kernels_own_spoils_an_otherwise_good_run() {
 }
 
 #[test]
-fn a_kernel_that_panics_at_boot_is_told_with_its_words() {
+fn a_panic_at_boot_is_reported() {
     let outcome = Guest::with_agent("start")
         .before_qemu(
             "for word; do shift; set -- \"$@\" \"$(printf %s \"$word\" | sed 's, init=, init=/nowhere was=,')\"; done",
@@ -220,7 +219,7 @@ fn a_kernel_that_panics_at_boot_is_told_with_its_words() {
         .run();
     outcome.expect("the panic", splat("panic", None));
     outcome.expect("that nothing was said", |fault| *fault == Fault::NoStart);
-    assert_eq!(outcome.record.end, HowEnded::Reset, "{}", outcome.told());
+    assert_eq!(outcome.record.end, HowEnded::Reset, "{}", outcome.shown());
 }
 
 #[test]
@@ -230,15 +229,15 @@ fn a_kernel_that_panics_in_a_test_names_the_test() {
     outcome.expect("the test", died_in_x);
     outcome.expect("the missing end", |fault| *fault == Fault::NoEnd);
     assert!(
-        outcome.told().contains("TEST='^a__x$'"),
+        outcome.shown().contains("TEST='^a__x$'"),
         "{}",
-        outcome.told()
+        outcome.shown()
     );
 }
 
 #[test]
 fn a_guest_that_hangs_at_boot_is_killed_in_time() {
-    // The option that holds the CPUs before their first instruction.
+    // -S stops the CPUs before their first instruction.
     let mut guest = Guest::with_agent("start").before_qemu("set -- \"$@\" -S");
     guest.spec.timeouts.boot = Duration::from_secs(4);
     let outcome = guest.run();
@@ -251,7 +250,7 @@ fn a_guest_that_hangs_at_boot_is_killed_in_time() {
             }
         ),
         "{}",
-        outcome.told()
+        outcome.shown()
     );
     outcome.expect(
         "why it was stopped",
@@ -273,7 +272,7 @@ fn a_guest_that_hangs_in_a_test_is_killed_in_time() {
     assert!(
         matches!(&outcome.record.end, HowEnded::TimedOut { stage: Stage::Test(test), .. } if test == "a__x"),
         "{}",
-        outcome.told()
+        outcome.shown()
     );
     outcome.expect("the test", died_in_x);
 }
@@ -286,7 +285,7 @@ fn an_agent_that_dies_leaves_its_test_unreported() {
 }
 
 #[test]
-fn an_agent_that_cannot_start_is_told() {
+fn an_agent_that_cannot_start_is_reported() {
     let mut guest = Guest::with_agent("");
     guest.spec.agent = program(guest.dir.path(), "no-agent", "#!/no/such/interpreter\n");
     let outcome = guest.run();
@@ -294,7 +293,7 @@ fn an_agent_that_cannot_start_is_told() {
 }
 
 #[test]
-fn a_channel_that_is_cut_in_a_line_is_no_run() {
+fn a_channel_that_is_cut_in_a_line_is_a_fault() {
     let outcome =
         Guest::with_agent("start; begin a__x; busybox printf '{\"event\":\"test\",\"ca' >&3").run();
     outcome.expect(
@@ -305,7 +304,7 @@ fn a_channel_that_is_cut_in_a_line_is_no_run() {
 }
 
 #[test]
-fn a_test_twice_a_test_never_and_garbage_are_all_told() {
+fn a_repeated_test_a_missing_test_and_garbage_are_all_reported() {
     let outcome = Guest::with_agent(
         "start; begin a__x; report a__x; begin a__x; report a__x\n\
          busybox printf '\\377\\000garbage\\n' >&3\n\
@@ -326,7 +325,7 @@ fn a_test_twice_a_test_never_and_garbage_are_all_told() {
 }
 
 #[test]
-fn a_qemu_that_is_killed_is_no_run() {
+fn a_killed_qemu_is_a_fault() {
     let guest = Guest::with_agent("start; begin a__x; while :; do busybox sleep 1; done")
         .before_qemu("echo $$ > \"${0%/*}/pid\"");
     let pid_file = guest.dir.path().join("pid");
@@ -340,7 +339,7 @@ fn a_qemu_that_is_killed_is_no_run() {
     assert!(
         matches!(outcome.record.end, HowEnded::QemuGone { .. }),
         "{}",
-        outcome.told()
+        outcome.shown()
     );
     outcome.expect(
         "why it was stopped",
@@ -350,7 +349,7 @@ fn a_qemu_that_is_killed_is_no_run() {
 }
 
 #[test]
-fn an_object_without_a_program_is_told_by_the_true_agent() {
+fn the_agent_reports_an_object_without_a_program() {
     let mut guest = Guest::with_agent("");
     guest.spec.agent = agent::build(&CONTEXT).unwrap();
     let object = guest.spec.objects.join("empty.bpf.o");
@@ -369,6 +368,6 @@ fn an_object_without_a_program_is_told_by_the_true_agent() {
         |fault| matches!(fault, Fault::EmptyObject { object } if object == "empty.bpf.o"),
     );
     outcome.expect("that nothing was tested", |fault| {
-        matches!(fault, Fault::NoCases { filter: None })
+        matches!(fault, Fault::NoTests { filter: None })
     });
 }

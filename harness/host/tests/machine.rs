@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What `machine::run` records of guests that go wrong, with a script in the place of virtme-ng.
+//! The records of `machine::run` for failing guests, with a script instead of virtme-ng.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use bpf_streams::vm::machine::{
 };
 use wire::FromGuest;
 
-/// Lies in the clone as it is: a program that a test has only just written may not be run while
-/// another test forks, which has it open for writing.
+/// A file of the clone, not one that the test writes: a program that is still open for writing in the child
+/// of another test cannot be executed.
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/machine/virtme_run.py");
 
-/// A run whose guest plays a scene.
-struct Run {
+/// A run whose guest is a scene.
+struct MachineTest {
     dir: tempfile::TempDir,
     timeouts: Timeouts,
 }
 
-impl Run {
-    fn of(scene: &str) -> Run {
-        let run = Run {
+impl MachineTest {
+    fn of(scene: &str) -> MachineTest {
+        let run = MachineTest {
             dir: tempfile::tempdir().unwrap(),
             timeouts: Timeouts::default(),
         };
@@ -70,9 +70,9 @@ impl Run {
             cpus: 2,
             icount: false,
             timeouts: self.timeouts,
-            patience: 1,
+            timeout_scale: 1,
             stress: machine::STRESS,
-            reader: machine::Reader::Agent,
+            reader: machine::StreamReader::Agent,
             tools: Tools {
                 virtme_run: FAKE.into(),
                 qemu: "qemu".into(),
@@ -98,8 +98,8 @@ fn lines(record: &RunRecord) -> Vec<String> {
 }
 
 #[test]
-fn a_good_run_is_recorded_whole() {
-    let run = Run::of(
+fn a_good_run_is_recorded_completely() {
+    let run = MachineTest::of(
         r#"
 boot()
 console("Linux version 6.12\n")
@@ -109,16 +109,16 @@ console("reboot: Power down\n")
 shut_down("guest-shutdown")
 "#,
     );
-    let mut heard = Vec::new();
+    let mut listened = Vec::new();
     let record = machine::run(&run.context(), &run.spec(), &mut |line: &FromGuest| {
-        heard.push(line.clone());
+        listened.push(line.clone());
     })
     .unwrap();
     assert_eq!(record.end, HowEnded::PoweredOff);
     assert_eq!(record.qemu_version, "7.2.22");
     assert_eq!(lines(&record).len(), 2);
     assert!(matches!(
-        heard[..],
+        listened[..],
         [FromGuest::Start { .. }, FromGuest::End { tests: 0, .. }]
     ));
     let console = fs::read(run.path("last/console.log")).unwrap();
@@ -129,8 +129,8 @@ shut_down("guest-shutdown")
 }
 
 #[test]
-fn garbage_and_a_line_that_was_cut_are_recorded_as_they_came() {
-    let run = Run::of(
+fn invalid_and_truncated_lines_are_recorded() {
+    let run = MachineTest::of(
         r#"
 boot()
 channel.sendall(b"\xff\x00garbage\n" + b'{"event": "end", ')
@@ -146,7 +146,7 @@ shut_down("guest-shutdown")
 
 #[test]
 fn a_panic_is_a_reset() {
-    let run = Run::of(
+    let run = MachineTest::of(
         r#"
 boot()
 console("Kernel panic - not syncing\n")
@@ -159,20 +159,21 @@ shut_down("guest-reset")
 }
 
 #[test]
-fn a_qemu_that_dies_says_so_and_is_no_power_off() {
-    let killed = Run::of("boot()\nstart('a')\nos.kill(os.getpid(), signal.SIGKILL)\n").record();
+fn a_dead_qemu_is_not_a_power_off() {
+    let killed =
+        MachineTest::of("boot()\nstart('a')\nos.kill(os.getpid(), signal.SIGKILL)\n").record();
     assert!(matches!(killed.end, HowEnded::QemuGone { .. }));
     assert!(killed.end.stopped().is_some());
     assert_eq!(killed.lines.len(), 1);
 
-    let refused = Run::of("sys.exit('qemu-system-x86_64: no such machine')\n").record();
+    let refused = MachineTest::of("sys.exit('qemu-system-x86_64: no such machine')\n").record();
     assert!(matches!(refused.end, HowEnded::QemuGone { .. }));
     let console = String::from_utf8_lossy(&refused.console);
     assert!(console.contains("no such machine"), "{console}");
 }
 
 #[test]
-fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
+fn a_silent_guest_is_killed_at_the_limit_of_its_stage() {
     let wait = "time.sleep(1000)\n";
     let scenes = [
         ("boot()\nconsole('booting\\n')\n", Stage::Boot),
@@ -187,7 +188,7 @@ fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
         ),
     ];
     for (scene, expected) in scenes {
-        let mut run = Run::of(&format!("{scene}{wait}"));
+        let mut run = MachineTest::of(&format!("{scene}{wait}"));
         let long = Duration::from_secs(60);
         let short = Duration::from_millis(300);
         let mut timeouts = Timeouts {
@@ -197,7 +198,7 @@ fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
             whole: long,
         };
         match expected {
-            // Python takes its time to start
+            // Python starts slowly
             Stage::Boot => timeouts.boot = Duration::from_secs(2),
             Stage::PowerOff => timeouts.power_off = short,
             _ => timeouts.test = short,
@@ -211,8 +212,8 @@ fn a_guest_that_says_nothing_is_killed_in_the_stage_where_it_is() {
 }
 
 #[test]
-fn the_whole_run_is_bounded_too() {
-    let mut run = Run::of(
+fn the_whole_run_has_a_limit() {
+    let mut run = MachineTest::of(
         r#"
 boot()
 start("a")
@@ -232,7 +233,7 @@ while True:
 }
 
 #[test]
-fn a_request_is_answered_when_qemu_has_carried_it_out() {
+fn a_request_is_answered_after_qemu_executed_it() {
     let scene = |result: &str| {
         format!(
             r#"
@@ -240,7 +241,7 @@ boot()
 commands = monitor.makefile()
 assert json.loads(commands.readline()) == {{"execute": "qmp_capabilities"}}
 say({{"event": "request", "request": "nmi"}})
-# the answer to the command before comes after the request
+# the answer to the previous command comes after the request
 assert json.loads(commands.readline()) == {{"execute": "inject-nmi", "id": "nmi"}}
 tell_qmp({{"return": {{}}}})
 tell_qmp({{"id": "nmi", **{result}}})
@@ -249,63 +250,62 @@ shut_down("guest-shutdown")
 "#
         )
     };
-    let done = Run::of(&scene(r#"{"return": {}}"#)).record();
+    let done = MachineTest::of(&scene(r#"{"return": {}}"#)).record();
     assert_eq!(done.console, b"{\"answer\":\"done\"}\n");
-    let refused = Run::of(&scene(
+    let refused = MachineTest::of(&scene(
         r#"{"error": {"class": "x", "desc": "no NMI here"}}"#,
     ))
     .record();
-    let said = String::from_utf8_lossy(&refused.console);
-    assert!(said.contains("no NMI here"), "{said}");
+    let answer = String::from_utf8_lossy(&refused.console);
+    assert!(answer.contains("no NMI here"), "{answer}");
 }
 
 #[test]
-fn a_missing_virtme_ng_is_an_error_that_names_it() {
-    let run = Run::of("");
+fn the_error_for_a_missing_virtme_ng_names_its_path() {
+    let run = MachineTest::of("");
     let mut spec = run.spec();
     spec.tools.virtme_run = "/nowhere/virtme-run".into();
     let error = machine::run(&run.context(), &spec, &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("/nowhere/virtme-run"));
 }
 
-/// The harness's own process is killed while its guest runs; neither guest nor folder is left.
-///
-/// The test runs itself once more as that process.
+/// The process of the harness is killed while its guest runs; guest and folder are removed. The test runs
+/// itself as that process.
 #[test]
 fn nothing_is_left_when_the_harness_is_killed() {
-    const CHILD: &str = "BPF_STREAMS_TEST_DIES";
+    const CHILD: &str = "BPF_STREAMS_TEST_IS_KILLED";
     const NAME: &str = "nothing_is_left_when_the_harness_is_killed";
     let scene = r#"
 boot()
-with open(os.environ["BPF_STREAMS_TEST_DIES"], "w") as file:
+with open(os.environ["BPF_STREAMS_TEST_IS_KILLED"], "w") as file:
     file.write(f"{os.getpid()} {os.environ['TMPDIR']}\n")
 time.sleep(1000)
 "#;
     if std::env::var_os(CHILD).is_some() {
-        Run::of(scene).record();
+        MachineTest::of(scene).record();
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let told = dir.path().join("told");
+    let report = dir.path().join("report");
     let mut harness = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", NAME])
-        .env(CHILD, &told)
+        .env(CHILD, &report)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     wait_until("the guest runs", || {
-        fs::read_to_string(&told).is_ok_and(|text| text.ends_with('\n'))
+        fs::read_to_string(&report).is_ok_and(|text| text.ends_with('\n'))
     });
     harness.kill().unwrap();
     harness.wait().unwrap();
-    let text = fs::read_to_string(&told).unwrap();
+    let text = fs::read_to_string(&report).unwrap();
     let (pid, folder) = text.trim_end().split_once(' ').unwrap();
-    wait_until("the guest is gone", || !is_alive(pid));
-    wait_until("its folder is gone", || !Path::new(folder).exists());
+    wait_until("the guest is killed", || !is_alive(pid));
+    wait_until("its folder is removed", || !Path::new(folder).exists());
 }
 
 fn is_alive(pid: &str) -> bool {
-    // who has been killed, but not been waited for, is dead too
+    // a zombie is dead
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
@@ -314,7 +314,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(
             begun.elapsed() < Duration::from_secs(60),
-            "not seen: {what}"
+            "timed out: {what}"
         );
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make matrix`, `make nightly` and `make report` as they are called, in a clone that has patches
-//! of no kernel: its one cell cannot come to a result.
+//! `make matrix`, `make nightly` and `make report` in a clone whose base has no package: its one cell
+//! gives no result.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// A clone with one base that nobody packages.
+/// A clone with one base, of which no package exists.
 fn clone() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
@@ -26,15 +26,19 @@ fn clone() -> tempfile::TempDir {
 }
 
 fn harness(clone: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bpf-streams"))
+    command(clone, arguments).output().unwrap()
+}
+
+fn command(clone: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bpf-streams"));
+    command
         .args(arguments)
         .args(["--base", "v0"])
         .current_dir(clone)
         .env("XDG_CACHE_HOME", clone.join("cache"))
-        // a shell and no tools: the cell must fail, and not begin to install things
-        .env("PATH", clone.join("path"))
-        .output()
-        .unwrap()
+        // a shell and no tools: the cell must fail and install nothing
+        .env("PATH", clone.join("path"));
+    command
 }
 
 fn said(out: &Output) -> String {
@@ -58,10 +62,39 @@ fn the_matrix_is_one_line_for_a_workflow() {
 }
 
 #[test]
+fn variables_of_the_environment_change_neither_the_matrix_nor_a_cell() {
+    let clone = clone();
+    let plain = harness(clone.path(), &["matrix"]);
+    let mut command = command(clone.path(), &["matrix"]);
+    for name in [
+        "BASE", "ARCH", "CONFIG", "KERNEL", "CELL", "STRESS", "CPUS", "ACCEL", "TEST",
+    ] {
+        command.env(name, "nonsense");
+    }
+    assert_eq!(said(&command.output().unwrap()), said(&plain));
+    let out = command.args(["--config", "other"]).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+}
+
+#[test]
+fn the_exit_code_tells_a_failure_from_a_missing_verdict() {
+    let clone = clone();
+    let code = |arguments: &[&str]| harness(clone.path(), arguments).status.code();
+    assert_eq!(code(&["matrix"]), Some(0));
+    // no cell has a record
+    assert_eq!(code(&["report"]), Some(1));
+    // usage, and an unknown cell
+    assert_eq!(code(&["matrix", "--no-such-flag"]), Some(2));
+    assert_eq!(code(&["nightly", "--cell", "v0-arm64-plain"]), Some(2));
+    // no tool works without PATH
+    assert_eq!(code(&["doctor"]), Some(2));
+}
+
+#[test]
 fn a_night_that_fails_says_so_everywhere() {
     let clone = clone();
     let out = harness(clone.path(), &["nightly"]);
-    assert!(!out.status.success(), "{out:?}");
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
     let line = "FAILED  1 of 1 cells: v0-x86_64-plain; the set-up in debian-12, debian-12-backports, \
                 debian-13; see build/report/index.html\n";
     assert_eq!(said(&out), line);
@@ -71,7 +104,7 @@ fn a_night_that_fails_says_so_everywhere() {
     let output = file(clone.path(), "cells/v0-x86_64-plain.log");
     assert!(output.contains("error: "), "{output}");
     let page = file(clone.path(), "index.html");
-    assert!(page.contains("Last ") && page.contains("of what boot-test said"));
+    assert!(page.contains("Last ") && page.contains("lines of the output of boot-test"));
     let left: Vec<_> = clone
         .path()
         .join("build/report")
@@ -90,7 +123,7 @@ fn a_report_of_nothing_is_a_failure() {
 }
 
 #[test]
-fn a_cell_that_there_is_not_is_an_error_that_names_those_that_there_are() {
+fn an_unknown_cell_is_an_error_that_lists_the_cells() {
     let clone = clone();
     let out = harness(clone.path(), &["nightly", "--cell", "v0-arm64-plain"]);
     assert!(!out.status.success(), "{out:?}");

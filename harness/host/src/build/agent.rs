@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Builds the guest agent: one static binary, so that the guest needs no libraries.
+//! Builds the guest agent, a static program: the guest has no libraries.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
 use xshell::Shell;
 
 use crate::build::libelf;
 use crate::build::sysroot;
-use crate::env::command::{self, command, output, shell_in};
+use crate::env::command::{self, cmd, output, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::lock;
-use store::Store;
+use store::AgentStore;
 
 mod store;
 
-/// What cargo calls the agent.
+/// Cargo package of the agent.
 const NAME: &str = "bpf-streams-guest";
 
-/// What the names of all crates of the workspace begin with.
+/// Prefix of the crates of the workspace.
 const OWN_CRATES: &str = "bpf-streams-";
 
-/// Builds the agent for the architecture of `ctx`, or finds it built, by whichever clone that has the
+/// Builds the agent for the architecture of `ctx`, or finds it in the cache, built by any clone with the
 /// same sources.
 pub fn build(ctx: &Context) -> Result<PathBuf> {
-    let store = Store::new(ctx)?;
+    let store = AgentStore::new(ctx)?;
     if let Some(agent) = store.find() {
         return Ok(agent);
     }
     let folder = ctx.cache_dir("agent")?;
     let _lock = lock::take(&folder.join("build.lock"), ctx.progress)?;
-    // another run may have built it meanwhile
+    // another run may have built it during the wait
     if let Some(agent) = store.find() {
         return Ok(agent);
     }
     store.publish(&compile(ctx, &folder)?)
 }
 
-/// Compiles the agent in `folder`, which lies in the cache: libbpf is compiled once for all clones.
+/// Compiles the agent in `folder` of the cache: libbpf is compiled once for all clones.
 fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
     let stage = ctx.progress.stage("agent", "building the guest agent");
     let target = ctx.arch.names().rust;
@@ -47,17 +47,19 @@ fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
     ensure_standard_library(ctx)?;
     let release = folder.join(target).join("release");
     forget_own_crates(&release)?;
-    // build scripts are compiled for this machine, in a folder of their own
+    // build scripts are compiled for this machine, in another folder
     forget_own_crates(&folder.join("release"))?;
-    let cargo = command(&sh, "cargo")
-        .args(["build", "--release", "--locked", "--package", NAME])
-        .args(["--target", target, "--manifest-path", "harness/Cargo.toml"])
-        .env("CARGO_TARGET_DIR", folder)
-        // not those of the build that made this harness
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        // what the guest does not read over 9p costs no time
-        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
+    let cargo = cmd!(
+        sh,
+        "cargo build --release --locked --package {NAME} --target {target}
+            --manifest-path harness/Cargo.toml"
+    )
+    .env("CARGO_TARGET_DIR", folder)
+    // flags of the build of this harness
+    .env_remove("RUSTFLAGS")
+    .env_remove("CARGO_ENCODED_RUSTFLAGS")
+    // the guest reads the agent over 9p, which is slow
+    .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
     let libelf = libelf::folder(ctx, ctx.arch, sysroot.as_deref())?;
     let variables = match &sysroot {
         Some(sysroot) => foreign(ctx.arch, sysroot, libelf.as_deref()),
@@ -82,30 +84,27 @@ fn compile(ctx: &Context, folder: &Path) -> Result<PathBuf> {
     Ok(agent)
 }
 
-/// Has cargo compile the workspace's own crates again. It knows them by where they lie in the
-/// workspace, which is the same in every clone, and takes them for compiled where their files are
-/// older than what another clone has compiled from other files.
+/// Lets cargo compile the workspace's own crates again. Cargo identifies them by their path in the
+/// workspace, which is the same in every clone, and would use what another clone compiled if the files of
+/// this one are older.
 fn forget_own_crates(release: &Path) -> Result<()> {
     let fingerprints = release.join(".fingerprint");
-    let forget = || -> std::io::Result<()> {
-        if !fingerprints.exists() {
-            return Ok(());
+    if !fingerprints.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(&fingerprints)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(OWN_CRATES) {
+            fs::remove_dir_all(entry.path())?;
         }
-        for entry in fs::read_dir(&fingerprints)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(OWN_CRATES) {
-                fs::remove_dir_all(entry.path())?;
-            }
-        }
-        Ok(())
-    };
-    forget().with_context(|| format!("cannot remove what is in {}", fingerprints.display()))
+    }
+    Ok(())
 }
 
-/// What tells cargo where libelf and zlib of this machine are.
+/// Variables for cargo with the libelf and zlib of this machine.
 fn own(arch: Arch, sh: &Shell, libelf: Option<&Path>) -> Result<Vec<(String, String)>> {
-    let path = output(command(sh, "cc").arg("-print-file-name=libelf.a"))?;
-    // the compiler repeats the name of a file that it does not find
+    let path = output(cmd!(sh, "cc -print-file-name=libelf.a"))?;
+    // for a file that it does not find, the compiler prints only the name
     let (library, _) = path
         .rsplit_once('/')
         .context("the compiler finds no libelf.a; install libelf-dev and zlib1g-dev")?;
@@ -119,8 +118,7 @@ fn own(arch: Arch, sh: &Shell, libelf: Option<&Path>) -> Result<Vec<(String, Str
     )])
 }
 
-/// What tells cargo and libbpf's build the compiler of a foreign architecture, and where its
-/// libraries are.
+/// Variables for cargo and libbpf's build with the compiler and the libraries of a foreign architecture.
 fn foreign(arch: Arch, sysroot: &Path, libelf: Option<&Path>) -> Vec<(String, String)> {
     let target = variable(arch);
     let cargo = format!("CARGO_TARGET_{}", target.to_uppercase());
@@ -142,32 +140,31 @@ fn foreign(arch: Arch, sysroot: &Path, libelf: Option<&Path>) -> Vec<(String, St
     ]
 }
 
-/// Has a folder searched for libraries before others.
+/// The flag to search `folder` for libraries before others.
 fn search_first(folder: Option<&Path>) -> String {
     folder.map_or_else(String::new, |dir| format!("-L native={} ", dir.display()))
 }
 
-/// A target triple as it stands in names of variables.
+/// The target triple in the form for names of variables.
 fn variable(arch: Arch) -> String {
     arch.names().rust.replace('-', "_")
 }
 
-/// Makes sure that Rust's standard library is there for guests of `ctx`; rustup gets it where Rust
-/// came with rustup.
-pub fn ensure_standard_library(ctx: &Context) -> Result<()> {
+/// Ensures that Rust's standard library for guests of `ctx` is installed. With rustup it is installed if
+/// it is missing.
+pub(crate) fn ensure_standard_library(ctx: &Context) -> Result<()> {
     let target = ctx.arch.names().rust;
     let sh = &shell_in(&ctx.repo)?;
-    let is_there = || -> Result<bool> {
-        let folder =
-            output(command(sh, "rustc").args(["--print", "target-libdir", "--target", target]))?;
+    let is_installed = || -> Result<bool> {
+        let folder = output(cmd!(sh, "rustc --print target-libdir --target {target}"))?;
         Ok(Path::new(&folder).is_dir())
     };
-    if is_there()? {
+    if is_installed()? {
         return Ok(());
     }
     let by_hand = format!(
-        "Rust's standard library for {target} is missing; get it by `rustup target add {target}`, \
-         or take Debian's Rust for the web: dpkg --add-architecture {0} && apt-get update && \
+        "Rust's standard library for {target} is missing; install it with `rustup target add \
+         {target}`, or use Debian's rustc-web: dpkg --add-architecture {0} && apt-get update && \
          apt-get install rustc-web libstd-rust-web-dev:{0}",
         ctx.arch.names().debian
     );
@@ -175,8 +172,8 @@ pub fn ensure_standard_library(ctx: &Context) -> Result<()> {
         bail!(by_hand);
     }
     let _lock = lock::take(&ctx.cache_dir("agent")?.join("rustup.lock"), ctx.progress)?;
-    if !is_there()? {
-        output(command(sh, "rustup").args(["target", "add", target])).context(by_hand)?;
+    if !is_installed()? {
+        output(cmd!(sh, "rustup target add {target}")).context(by_hand)?;
     }
     Ok(())
 }
@@ -186,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_crates_are_forgotten_and_no_others() {
+    fn only_own_crates_are_compiled_again() {
         let dir = tempfile::tempdir().unwrap();
         forget_own_crates(dir.path()).unwrap();
         let fingerprints = dir.path().join(".fingerprint");
@@ -200,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_agent_is_compiled_and_linked_with_what_is_of_its_architecture() {
+    fn a_foreign_agent_uses_compiler_and_libraries_of_its_architecture() {
         let variables = foreign(
             Arch::Arm64,
             Path::new("/cache/sysroot/arm64"),

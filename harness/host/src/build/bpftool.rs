@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Builds bpftool and libbpf's headers out of the patched tree: for this machine, where bpftool
-//! writes a header, and for the guest, where it is tested.
+//! Builds bpftool and libbpf's headers from the patched tree: for this machine, where bpftool writes
+//! vmlinux.h, and for the guest, where it is tested.
 //!
-//! The key of the cache is what these are built from, not the whole series: an edit of the kernel
-//! does not build them anew.
+//! The cache key covers only the folders they are built from, so that a change of other kernel files
+//! does not rebuild them.
 
-use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use crate::build::kernel::Kernel;
 use crate::build::libelf;
 use crate::build::sysroot;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command::{self, command, shell_in};
+use crate::env::command::{self, cmd, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::lock;
 use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
 use crate::queue::source;
 
-/// What bpftool is built from.
+/// The files and folders that bpftool is built from.
 const BUILT_FROM: &[&str] = &[
     "include/uapi",
     "kernel/bpf/disasm.c",
@@ -36,12 +36,12 @@ const BUILT_FROM: &[&str] = &[
     "tools/scripts",
 ];
 
-/// bpftool of the patched tree, and what was built on the way.
+/// A built bpftool.
 #[derive(Clone, Debug)]
 pub struct Bpftool {
-    /// The program: static, so that it also runs in a guest whose root holds nothing else.
+    /// The program; static, because the guest has no libraries.
     pub path: PathBuf,
-    /// The folder that holds `bpf/bpf_helpers.h` and libbpf's other headers.
+    /// The folder with `bpf/bpf_helpers.h` and the other headers of libbpf.
     pub include: PathBuf,
 }
 
@@ -53,25 +53,25 @@ impl Bpftool {
         }
     }
 
-    fn is_whole(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.path.is_file() && self.include.join("bpf/bpf_helper_defs.h").is_file()
     }
 }
 
-/// Another architecture than this machine's, which bpftool is built for.
+/// A foreign architecture to build for.
 struct Foreign {
     arch: Arch,
-    /// Where its libraries are.
+    /// Root folder of its libraries.
     sysroot: PathBuf,
 }
 
-/// Builds bpftool for this machine, or finds it built: from the tree that `kernel` was built from
-/// where that is the user's, else from base and series.
+/// Builds bpftool for this machine, or finds it in the cache: from the tree of `kernel` if that is
+/// external, else from base and series.
 pub fn build(ctx: &Context, kernel: &Kernel) -> Result<Bpftool> {
     build_for(ctx, kernel, None)
 }
 
-/// The same for the guest.
+/// Builds bpftool for the guest.
 pub fn build_for_guest(ctx: &Context, kernel: &Kernel) -> Result<Bpftool> {
     let foreign = sysroot::find(ctx)?.map(|sysroot| Foreign {
         arch: ctx.arch,
@@ -99,27 +99,25 @@ fn of_series(ctx: &Context, foreign: Option<&Foreign>) -> Result<Bpftool> {
     let mut key = Digest::default();
     key.add("version", &source.package.version);
     key.add("series", series.key());
-    // which of the entries a series has: to be asked without the tree
+    // links the key of the series to the entry, so that a lookup does not need the tree
     let of_series = cache.join(format!("series-{}", named(&key.key(), foreign)));
     let found = Bpftool::in_folder(&of_series);
-    if found.is_whole() {
+    if found.is_complete() {
         return resolve(&of_series);
     }
     let tree = source.hold_tree(ctx)?;
     let commits = source.apply(&tree.git, &series)?;
     let commit = commits.last().map_or("base", String::as_str);
     let entry = cache.join(named(&content_key(&tree.git, commit)?, foreign));
-    if !Bpftool::in_folder(&entry).is_whole() {
+    if !Bpftool::in_folder(&entry).is_complete() {
         tree.git.check_out(commit)?;
         publish(&make_for(ctx, tree.git.dir(), foreign)?, &cache, &entry)?;
     }
-    let _ = fs::remove_file(&of_series);
-    symlink(&entry, &of_series)
-        .with_context(|| format!("cannot link {} to {}", of_series.display(), entry.display()))?;
+    atomic::symlink(&entry, &of_series)?;
     resolve(&of_series)
 }
 
-/// The name, marked with the architecture where that is foreign.
+/// `name`, with the architecture appended if it is foreign.
 fn named(name: &str, foreign: Option<&Foreign>) -> String {
     match foreign {
         Some(foreign) => format!("{name}-{}", foreign.arch),
@@ -128,12 +126,11 @@ fn named(name: &str, foreign: Option<&Foreign>) -> String {
 }
 
 fn resolve(link: &Path) -> Result<Bpftool> {
-    let dir =
-        fs::canonicalize(link).with_context(|| format!("cannot follow {}", link.display()))?;
+    let dir = fs::canonicalize(link)?;
     Ok(Bpftool::in_folder(&dir))
 }
 
-/// Key of what bpftool is built from in `commit`.
+/// Key of [`BUILT_FROM`] in `commit`.
 fn content_key(git: &GitTree, commit: &str) -> Result<String> {
     let mut digest = Digest::default();
     for path in BUILT_FROM {
@@ -151,31 +148,29 @@ fn make_for(ctx: &Context, tree: &Path, foreign: Option<&Foreign>) -> Result<Pat
     let what = named("bpftool", foreign);
     let stage = ctx.progress.stage("bpftool", format!("building {what}"));
     let out = tree.join(format!(".build-{what}"));
-    fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-    // an empty list of features: no LLVM, no libbfd, nothing else that this machine may or may
-    // not have, and no time spent on looking for them
+    fs::create_dir_all(&out)?;
+    // an empty list of features: no LLVM, libbfd or other optional library of this machine, and no time
+    // spent on detecting them
     let features = out.join("no-features");
-    fs::write(&features, "").with_context(|| format!("cannot write {}", features.display()))?;
+    fs::write(&features, "")?;
     let sh = shell_in(tree.join("tools/bpf/bpftool"))?;
+    let (jobs, compiler) = (ctx.jobs.to_string(), compiler(foreign));
+    let linker_flags = linker_flags(&libelf_folders(ctx, foreign)?);
     command::output(
-        command(&sh, "make")
-            .env("CCACHE_DIR", ctx.cache_dir("ccache")?)
-            .arg(format!("-j{}", ctx.jobs))
-            .arg(format!("OUTPUT={}/", out.display()))
-            .arg(format!("FEATURES_DUMP={}", features.display()))
-            .args(compiler(foreign))
-            .arg(format!(
-                "EXTRA_LDFLAGS={}",
-                linker(&libelf_folders(ctx, foreign)?)
-            )),
+        cmd!(
+            sh,
+            "make -j{jobs} OUTPUT={out}/ FEATURES_DUMP={features} {compiler...}
+                EXTRA_LDFLAGS={linker_flags}"
+        )
+        .env("CCACHE_DIR", ctx.cache_dir("ccache")?),
     )
     .with_context(|| format!("{what} does not compile"))?;
     stage.done(format!("built {what}"));
     Ok(out)
 }
 
-/// The folders of libelf for the two programs that make links: bpftool, and the one for this machine
-/// that is run on the way. The linker passes over a library of another architecture.
+/// The folders of libelf for the two programs that make links: bpftool, and its bootstrap program for this
+/// machine. The linker skips a library of another architecture.
 fn libelf_folders(ctx: &Context, foreign: Option<&Foreign>) -> Result<Vec<PathBuf>> {
     let own = libelf::folder(ctx, Arch::of_this_machine()?, None)?;
     let other = match foreign {
@@ -185,8 +180,8 @@ fn libelf_folders(ctx: &Context, foreign: Option<&Foreign>) -> Result<Vec<PathBu
     Ok(other.into_iter().chain(own).collect())
 }
 
-/// What tells make how to link.
-fn linker(folders: &[PathBuf]) -> String {
+/// Flags to link with libelf of `folders`.
+fn linker_flags(folders: &[PathBuf]) -> String {
     let folders: String = folders
         .iter()
         .map(|dir| format!(" -L{}", dir.display()))
@@ -194,7 +189,7 @@ fn linker(folders: &[PathBuf]) -> String {
     format!("-static{folders}")
 }
 
-/// What tells make which compiler to take.
+/// Variables of make for the compiler.
 fn compiler(foreign: Option<&Foreign>) -> Vec<String> {
     let Some(Foreign { arch, sysroot }) = foreign else {
         return vec!["CC=ccache gcc".to_owned()];
@@ -203,7 +198,7 @@ fn compiler(foreign: Option<&Foreign>) -> Vec<String> {
     vec![
         format!("ARCH={}", arch.kernel),
         format!("CROSS_COMPILE={}", arch.cross),
-        // with the compiler, so that libbpf is compiled and bpftool is linked with it as well
+        // the sysroot as part of the compiler applies to libbpf and to linking as well
         format!(
             "CC=ccache {}gcc --sysroot={}",
             arch.cross,
@@ -212,22 +207,12 @@ fn compiler(foreign: Option<&Foreign>) -> Vec<String> {
     ]
 }
 
-/// Puts what was built into the cache; the entry gets its name when all of it is there.
+/// Copies the built files into the cache.
 fn publish(out: &Path, cache: &Path, entry: &Path) -> Result<()> {
-    let new = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempdir_in(cache)
-        .with_context(|| format!("cannot write to {}", cache.display()))?;
-    let sh = shell_in(out)?;
-    command::output(
-        command(&sh, "cp")
-            .args(["--recursive", "bpftool", "libbpf/include"])
-            .arg(new.path()),
-    )?;
-    if entry.exists() {
-        fs::remove_dir_all(entry).with_context(|| format!("cannot remove {}", entry.display()))?;
-    }
-    fs::rename(new.keep(), entry).with_context(|| format!("cannot write {}", entry.display()))
+    let new = atomic::new_folder(cache)?;
+    let (sh, to) = (shell_in(out)?, new.path());
+    command::output(cmd!(sh, "cp --recursive bpftool libbpf/include {to}"))?;
+    atomic::publish(new, entry)
 }
 
 #[cfg(test)]
@@ -235,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_foreign_bpftool_has_its_own_compiler_and_place() {
+    fn a_foreign_bpftool_has_its_own_compiler_and_entry() {
         let foreign = Foreign {
             arch: Arch::Arm64,
             sysroot: "/cache/sysroot/arm64".into(),
@@ -248,8 +233,11 @@ mod tests {
                 "CC=ccache aarch64-linux-gnu-gcc --sysroot=/cache/sysroot/arm64",
             ]
         );
-        assert_eq!(linker(&[]), "-static");
-        assert_eq!(linker(&["/a".into(), "/b".into()]), "-static -L/a -L/b");
+        assert_eq!(linker_flags(&[]), "-static");
+        assert_eq!(
+            linker_flags(&["/a".into(), "/b".into()]),
+            "-static -L/a -L/b"
+        );
         assert_eq!(named("0123", Some(&foreign)), "0123-arm64");
         assert_eq!(named("0123", None), "0123");
     }

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Kernel configurations: requests out of commented fragments, and whether they were granted.
+//! Kernel configurations: reads fragments, and checks that Kconfig granted their requests.
 //!
-//! Kconfig drops a request without a word when what it depends on is missing. So every request is
-//! looked up in the configuration that came out.
+//! Kconfig silently ignores a request with unmet dependencies, so every request is compared with the
+//! resolved configuration.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
 
 use crate::env::context::{Context, PLAIN};
 
-/// What a fragment asks for: options and their values, as a `.config` writes them.
+/// The requests of fragments: options and values, in the format of `.config`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
     values: BTreeMap<String, String>,
 }
 
-/// What a base calls otherwise than `kernel-config/` does, where it does: beside its patches.
+/// File in the folder of the patches with the requests in which a base differs from `kernel-config/`.
 const OF_BASE: &str = "kernel.config";
 
-/// The fragments that make the configuration that `ctx` asks for, the general one first.
+/// The fragments of the configuration of `ctx`; later ones override earlier ones.
 pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     let dir = ctx.repo.join("kernel-config");
     let config = Some(ctx.config.as_str()).filter(|&config| config != PLAIN);
@@ -32,7 +32,7 @@ pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     for path in &paths {
         ensure!(
             path.is_file(),
-            "there is no fragment {}; ARCH and CONFIG name fragments in kernel-config/",
+            "no fragment {}; ARCH and CONFIG are names of fragments in kernel-config/",
             path.display()
         );
     }
@@ -40,8 +40,8 @@ pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The variables for the kernel's make that the configuration of `ctx` comes with, as `NAME=value`:
-/// the lines of `kernel-config/<config>.make`, where there is one.
+/// The variables for the kernel's make in `kernel-config/<config>.make`, as `NAME=value`; none without
+/// that file.
 pub fn make_variables(ctx: &Context) -> Result<Vec<String>> {
     let path = ctx
         .repo
@@ -51,12 +51,11 @@ pub fn make_variables(ctx: &Context) -> Result<Vec<String>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    variables(&text).with_context(|| format!("{} holds no variables", path.display()))
+    let text = fs::read_to_string(&path)?;
+    variables(&text).with_context(|| format!("{} is not a list of variables", path.display()))
 }
 
-/// Reads comments, empty lines and `NAME=value`.
+/// Parses comments, empty lines and `NAME=value`.
 fn variables(text: &str) -> Result<Vec<String>> {
     let lines = text.lines().map(str::trim);
     lines
@@ -73,21 +72,20 @@ fn variables(text: &str) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Reads fragments; a later one overrides an earlier one.
+/// Reads fragments; later ones override earlier ones.
 pub fn load(fragments: &[PathBuf]) -> Result<Requests> {
     let mut all = Requests::default();
     for path in fragments {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read_to_string(path)?;
         let requests = Requests::parse(&text)
-            .with_context(|| format!("{} is no fragment of a configuration", path.display()))?;
+            .with_context(|| format!("{} is not a configuration fragment", path.display()))?;
         all.values.extend(requests.values);
     }
     Ok(all)
 }
 
 impl Requests {
-    /// Reads one fragment: comments, empty lines and `CONFIG_NAME=value`, each option once.
+    /// Parses a fragment: comments, empty lines and `CONFIG_NAME=value`, each option once.
     pub fn parse(text: &str) -> Result<Requests> {
         let mut values = BTreeMap::new();
         for (at, line) in text.lines().enumerate() {
@@ -99,12 +97,12 @@ impl Requests {
                 bail!("line {}: `{line}` is not CONFIG_NAME=value", at + 1);
             };
             let old = values.insert(name.to_owned(), value.to_owned());
-            ensure!(old.is_none(), "line {}: {name} is asked for twice", at + 1);
+            ensure!(old.is_none(), "line {}: {name} is requested twice", at + 1);
         }
         Ok(Requests { values })
     }
 
-    /// The requests as Kconfig reads them from `KCONFIG_ALLCONFIG`.
+    /// The requests in the format of `KCONFIG_ALLCONFIG`.
     pub fn text(&self) -> String {
         let lines = self.values.iter();
         lines
@@ -112,7 +110,7 @@ impl Requests {
             .collect()
     }
 
-    /// The requests with some of them changed, for the builds that leave a feature out.
+    /// The requests with `changes`, for builds without a feature.
     pub fn with(&self, changes: &[(&str, &str)]) -> Requests {
         let mut changed = self.clone();
         for (name, value) in changes {
@@ -123,21 +121,21 @@ impl Requests {
         changed
     }
 
-    /// Fails where the resolved configuration `config` lacks what was asked for.
+    /// Fails if the resolved configuration `config` differs from a request.
     pub fn ensure_granted(&self, config: &str) -> Result<()> {
         let resolved: BTreeMap<&str, &str> = config.lines().filter_map(option).collect();
         let mut refused = String::new();
         for (name, wanted) in &self.values {
-            // an option that is off stands as a comment, or not at all
+            // an option that is off is a comment or missing
             let got = resolved.get(name.as_str()).copied().unwrap_or("n");
             if got != wanted {
-                refused.push_str(&format!("\n  {name}: asked for {wanted}, got {got}"));
+                refused.push_str(&format!("\n  {name}: requested {wanted}, got {got}"));
             }
         }
         ensure!(
             refused.is_empty(),
-            "Kconfig did not grant what kernel-config/ asks for; something that an option depends \
-             on is missing there, or the option is called otherwise in this kernel:{refused}"
+            "Kconfig did not grant the requests of kernel-config/; a dependency of the option is \
+             missing there, or the option has another name in this kernel:{refused}"
         );
         Ok(())
     }
@@ -157,7 +155,7 @@ mod tests {
     const FRAGMENT: &str = "# why\nCONFIG_BPF=y\n\nCONFIG_LSM=\"bpf\"\nCONFIG_MODULES=n\n";
 
     #[test]
-    fn a_fragment_is_comments_and_requests() {
+    fn a_fragment_has_comments_and_requests() {
         let requests = Requests::parse(FRAGMENT).unwrap();
         assert_eq!(
             requests.text(),
@@ -176,7 +174,7 @@ mod tests {
         assert!(
             twice
                 .to_string()
-                .contains("line 2: CONFIG_A is asked for twice")
+                .contains("line 2: CONFIG_A is requested twice")
         );
     }
 
@@ -195,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_request_has_to_be_granted() {
+    fn every_request_must_be_granted() {
         let requests = Requests::parse(FRAGMENT).unwrap();
         let good = "CONFIG_BPF=y\nCONFIG_LSM=\"bpf\"\n# CONFIG_MODULES is not set\nCONFIG_X=y\n";
         requests.ensure_granted(good).unwrap();
@@ -203,35 +201,35 @@ mod tests {
             (
                 "CONFIG_BPF=y",
                 "# CONFIG_BPF is not set",
-                "CONFIG_BPF: asked for y, got n",
+                "CONFIG_BPF: requested y, got n",
             ),
             (
                 "\"bpf\"",
                 "\"yama\"",
-                "CONFIG_LSM: asked for \"bpf\", got \"yama\"",
+                "CONFIG_LSM: requested \"bpf\", got \"yama\"",
             ),
             ("# CONFIG_MODULES is not set", "CONFIG_MODULES=y", "got y"),
         ];
-        for (from, to, told) in refused {
+        for (from, to, expected) in refused {
             let error = requests
                 .ensure_granted(&good.replace(from, to))
                 .unwrap_err();
-            assert!(error.to_string().contains(told), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 
     #[test]
-    fn variables_are_names_and_values() {
+    fn variables_have_names_and_values() {
         let read = variables("# why\n\nKCSAN_SANITIZE=n\nKCSAN_SANITIZE_a.o=y\n").unwrap();
         assert_eq!(read, ["KCSAN_SANITIZE=n", "KCSAN_SANITIZE_a.o=y"]);
         for wrong in ["all", "=y", "A B=y"] {
-            let said = variables(wrong).unwrap_err().to_string();
-            assert!(said.contains(wrong), "{said}");
+            let error = variables(wrong).unwrap_err().to_string();
+            assert!(error.contains(wrong), "{error}");
         }
     }
 
     #[test]
-    fn the_files_of_the_clone_are_well_formed() {
+    fn the_files_of_the_clone_are_valid() {
         let dir = crate::env::context::find_repo()
             .unwrap()
             .join("kernel-config");

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The kernel that a guest boots: built from base and series, or given by the user.
+//! The kernel of a guest: built from base and series, or external (`KERNEL=`).
 //!
-//! The series' kernel is built in a folder of the cache's tree, incrementally, and what came out is
-//! kept under a key of all that went in. So a kernel is built once, in whichever clone.
+//! A kernel of the series is built incrementally, in a folder of the cache's tree, and stored under a key
+//! of everything it depends on: clones with equal inputs build it once.
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use crate::build::kconfig::{self, Requests};
+use crate::env::atomic;
 use crate::env::context::Context;
 use crate::queue::series::Series;
 use crate::queue::source::{self, Source};
@@ -19,24 +19,24 @@ mod build;
 mod external;
 mod store;
 
-pub use build::Build;
-pub use external::{is_kernel_tree, is_to_be_built};
-use store::Store;
+pub(crate) use build::Build;
+pub(crate) use external::is_to_be_built;
+use store::KernelStore;
 
 /// A built kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
-    /// What QEMU boots.
+    /// The image that QEMU boots.
     pub image: PathBuf,
-    /// The kernel with its symbols and types.
+    /// The ELF file with symbols and BTF.
     pub vmlinux: PathBuf,
     /// The resolved configuration.
     pub config: PathBuf,
-    /// The tree it was built from, where the user gave one.
+    /// The tree of an external kernel, if bpftool must be built from it.
     pub source: Option<PathBuf>,
-    /// Debian's package of the source and its version, where it was built from base and series.
+    /// Debian's source package and version, if built from base and series.
     pub package: Option<String>,
-    /// The folder that holds the three files.
+    /// The folder of these three files.
     pub build_dir: PathBuf,
     /// `uname -r`, for example `6.12.117-bpf-streams`.
     pub release: String,
@@ -44,28 +44,28 @@ pub struct Kernel {
     pub compiler: String,
 }
 
-/// Builds the kernel that `ctx` asks for, or finds it built, and links it into the clone's
-/// `build/<base>/<arch>/`.
+/// Builds the kernel of `ctx`, or finds it in the cache, and links it into `build/<base>/<arch>/` of the
+/// clone.
 pub fn build(ctx: &Context) -> Result<Kernel> {
     let kernel = match &ctx.kernel {
-        Some(path) => external::take(ctx, path)?,
+        Some(path) => external::find_or_build(ctx, path)?,
         None => of_series(ctx)?,
     };
     link(ctx, &kernel)?;
     Ok(kernel)
 }
 
-/// The key of the kernel that `ctx` asks for: what goes into it, in 24 digits.
-pub fn key(ctx: &Context) -> Result<String> {
+/// The cache key of the kernel of `ctx`.
+pub(crate) fn key(ctx: &Context) -> Result<String> {
     Ok(Inputs::of(ctx)?.store.key().to_owned())
 }
 
-/// What goes into the kernel of base and series, and its place in the cache.
+/// The inputs of the kernel of base and series, and its entry in the cache.
 struct Inputs {
     source: Source,
     series: Series,
     requests: Requests,
-    store: Store,
+    store: KernelStore,
 }
 
 impl Inputs {
@@ -73,7 +73,7 @@ impl Inputs {
         let source = source::find(ctx)?;
         let series = Series::load(&ctx.patches())?;
         let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
-        let store = Store::new(ctx, &source, &series, &requests)?;
+        let store = KernelStore::new(ctx, &source, &series, &requests)?;
         Ok(Inputs {
             source,
             series,
@@ -95,7 +95,7 @@ fn of_series(ctx: &Context) -> Result<Kernel> {
         return Ok(kernel);
     }
     let tree = source.hold_tree(ctx)?;
-    // another run may have built it while this one waited for the tree
+    // another run may have built it during the wait for the tree
     if let Some(kernel) = store.find() {
         return Ok(kernel);
     }
@@ -112,10 +112,10 @@ fn of_series(ctx: &Context) -> Result<Kernel> {
     store.publish(&built)
 }
 
-/// Links the kernel's files to where users look for them.
+/// Links the files of `kernel` into the clone.
 fn link(ctx: &Context, kernel: &Kernel) -> Result<()> {
     let dir = ctx.build_dir();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    fs::create_dir_all(&dir)?;
     for (name, target) in [
         ("image", &kernel.image),
         ("vmlinux", &kernel.vmlinux),
@@ -125,18 +125,9 @@ fn link(ctx: &Context, kernel: &Kernel) -> Result<()> {
         if target.starts_with(&dir) || fs::read_link(&link).is_ok_and(|old| old == *target) {
             continue;
         }
-        replace_link(&link, target)
-            .with_context(|| format!("cannot link {} to {}", link.display(), target.display()))?;
+        atomic::symlink(target, &link)?;
     }
     Ok(())
-}
-
-/// By way of a new link that is renamed, so that no other run ever finds none.
-fn replace_link(link: &Path, target: &Path) -> std::io::Result<()> {
-    let new = link.with_extension(format!("new-{}", std::process::id()));
-    let _ = fs::remove_file(&new);
-    symlink(target, &new)?;
-    fs::rename(&new, link)
 }
 
 #[cfg(test)]

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! A static libelf that links.
 //!
-//! libelf.a of elfutils 0.191 and 0.192, which Debian 13 has, calls functions of a library of elfutils
-//! that is not installed (`eu_tsearch()` and others), and one that was built with zstd needs that, too.
-//! Where the machine's does not link, the cache gets a `libelf.a` that does: a linker script that joins
-//! the machine's with what it lacks.
+//! libelf.a of elfutils 0.191 and 0.192 (Debian 13) calls functions of an internal library of elfutils
+//! that is not installed, such as `eu_tsearch()`; built with zstd, it needs libzstd as well. If the
+//! machine's libelf.a does not link, the cache gets one that does: a linker script with the machine's
+//! library and what that lacks.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
 
 use crate::env::arch::Arch;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, cmd, last_lines, output, shell_in};
 use crate::env::context::Context;
 use crate::env::lock;
 
-/// A program that opens an ELF file, and by that needs most of libelf.
+/// A program that opens an ELF file, which needs most of libelf.
 const PROBE: &str = "#include <libelf.h>\n\
     int main(void) { return elf_begin(0, ELF_C_READ, 0) == 0; }\n";
 
-/// The functions that are missing, as elfutils' `lib/eu-search.c` has them, without its locks: the
-/// programs of the harness use an ELF file in one thread. The tree's root is the first member there,
-/// too. They are weak, so that those of a whole library come first.
+/// The missing functions, as in elfutils' `lib/eu-search.c`, where the root is also the first member of the
+/// tree. Without locks: the programs use an ELF file in one thread. They are weak, so that a complete
+/// library overrides them.
 const SEARCH: &str = r#"
 #define _GNU_SOURCE
 #include <search.h>
@@ -65,11 +66,11 @@ WEAK void eu_search_tree_fini(struct search_tree *tree, void (*free_node)(void *
 }
 "#;
 
-/// The name of the folder's library.
+/// File name of the library.
 const LIBRARY: &str = "libelf.a";
 
-/// The folder to search for libelf before any other when a static program of `arch` is linked; none
-/// where the machine's own, or that of `sysroot`, links.
+/// The folder of a libelf for static programs of `arch`, to be searched before others; `None` if the
+/// machine's own, or the one of `sysroot`, links.
 pub fn folder(ctx: &Context, arch: Arch, sysroot: Option<&Path>) -> Result<Option<PathBuf>> {
     let compiler = Compiler::of(arch, sysroot)?;
     let cache = ctx.cache_dir("libelf")?;
@@ -84,38 +85,36 @@ pub fn folder(ctx: &Context, arch: Arch, sysroot: Option<&Path>) -> Result<Optio
     if dir.join(LIBRARY).is_file() {
         return Ok(Some(dir));
     }
-    if dir.join(GOOD).is_file() {
+    if dir.join(LINKS).is_file() {
         return Ok(None);
     }
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    fs::create_dir_all(&dir)?;
     let first = compiler.link(&dir, None)?;
     let Err(missing) = first else {
-        let good = dir.join(GOOD);
-        fs::write(&good, "").with_context(|| format!("cannot write {}", good.display()))?;
+        let links = dir.join(LINKS);
+        fs::write(&links, "")?;
         return Ok(None);
     };
     compiler.complete(&dir, &own)?;
-    if let Err(said) = compiler.link(&dir, Some(&dir))? {
+    if let Err(error) = compiler.link(&dir, Some(&dir))? {
         let _ = fs::remove_file(dir.join(LIBRARY));
         bail!(
-            "no static program can be linked with {}:{missing}\n  and with what it is known to lack:{said}",
+            "cannot link a static program with {}:{missing}\n  with the functions of elfutils and libzstd:{error}",
             own.display()
         );
     }
     Ok(Some(dir))
 }
 
-/// Says that the machine's library links.
-const GOOD: &str = "the-machines-links";
+/// File that exists if the machine's library links.
+const LINKS: &str = "the-machines-links";
 
-/// Another library has another key.
+/// The key of `library`: of its contents, and of its path, which is in the script.
 fn key(arch: Arch, library: &Path) -> Result<String> {
-    let what = || format!("cannot read {}", library.display());
-    let text = fs::read(library).with_context(what)?;
+    let text = fs::read(library)?;
     let mut key = Digest::default();
     key.add("arch", arch.names().name);
-    // its place is in the script
-    key.add("place", library.as_os_str().as_encoded_bytes());
+    key.add("path", library.as_os_str().as_encoded_bytes());
     key.add("library", text);
     key.add("search", SEARCH);
     Ok(key.key())
@@ -130,10 +129,7 @@ struct Compiler {
 
 impl Compiler {
     fn of(arch: Arch, sysroot: Option<&Path>) -> Result<Compiler> {
-        let cross = match Arch::of_this_machine()? == arch {
-            true => "",
-            false => arch.names().cross,
-        };
+        let cross = arch.cross_prefix();
         let sysroot = sysroot.map(|dir| format!("--sysroot={}", dir.display()));
         Ok(Compiler {
             gcc: format!("{cross}gcc"),
@@ -142,61 +138,55 @@ impl Compiler {
         })
     }
 
-    /// Where the compiler finds a library.
+    /// The path at which the compiler finds a library.
     fn file(&self, name: &str) -> Result<Option<PathBuf>> {
         let sh = shell_in("/")?;
-        let cmd = command(&sh, &self.gcc).args(&self.flags);
-        let path = output(cmd.arg(format!("-print-file-name={name}")))?;
-        // it repeats a name that it does not find
+        let Compiler { gcc, flags, .. } = self;
+        let path = output(cmd!(sh, "{gcc} {flags...} -print-file-name={name}"))?;
+        // for a file that it does not find, the compiler prints only the name
         Ok(Some(PathBuf::from(path)).filter(|path| path.is_absolute() && path.is_file()))
     }
 
-    /// Links a static program; what is wrong comes back.
+    /// Links a static program; returns the errors of the linker.
     fn link(&self, dir: &Path, library: Option<&Path>) -> Result<Result<(), String>> {
-        let scratch = tempfile::tempdir_in(dir)
-            .with_context(|| format!("cannot write to {}", dir.display()))?;
+        let scratch = atomic::new_folder(dir)?;
         let sh = shell_in(scratch.path())?;
-        sh.write_file("probe.c", PROBE)
-            .context("cannot write a probe of libelf")?;
+        fs::write(scratch.path().join("probe.c"), PROBE)?;
         let search = library.map(|dir| format!("-L{}", dir.display()));
-        let said = capture(
-            command(&sh, &self.gcc)
-                .args(&self.flags)
-                .args(["-static", "probe.c", "-o", "probe"])
-                .args(search)
-                .args(["-lelf", "-lz"]),
-        )?;
-        Ok(if said.status.success() {
+        let Compiler { gcc, flags, .. } = self;
+        let out = capture(cmd!(
+            sh,
+            "{gcc} {flags...} -static probe.c -o probe {search...} -lelf -lz"
+        ))?;
+        Ok(if out.status.success() {
             Ok(())
         } else {
-            Err(told(&said))
+            Err(last_lines(&out))
         })
     }
 
-    /// Writes a library that joins `own` with what it lacks.
+    /// Writes a library with `own` and what it lacks.
     fn complete(&self, dir: &Path, own: &Path) -> Result<()> {
         let sh = shell_in(dir)?;
-        sh.write_file("search.c", SEARCH)
-            .with_context(|| format!("cannot write to {}", dir.display()))?;
-        output(
-            command(&sh, &self.gcc)
-                .args(&self.flags)
-                .args(["-O2", "-fPIC", "-c", "search.c", "-o", "search.o"]),
-        )?;
-        let format = output(command(&sh, &self.linker).arg("--print-output-format"))?;
+        fs::write(dir.join("search.c"), SEARCH)?;
+        let Compiler { gcc, linker, flags } = self;
+        output(cmd!(
+            sh,
+            "{gcc} {flags...} -O2 -fPIC -c search.c -o search.o"
+        ))?;
+        let format = output(cmd!(sh, "{linker} --print-output-format"))?;
         let mut parts = vec![own.to_owned(), dir.join("search.o")];
         parts.extend(self.file("libzstd.a")?);
         let parts: Vec<String> = parts
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        // the format lets the linker of another architecture pass it over
+        // because of the format the linker of another architecture skips the script
         let script = format!(
             "/* GNU ld script */\nOUTPUT_FORMAT({format})\nGROUP ( {} )\n",
             parts.join(" ")
         );
-        sh.write_file(LIBRARY, script)
-            .with_context(|| format!("cannot write to {}", dir.display()))
+        atomic::write(&dir.join(LIBRARY), script)
     }
 }
 
@@ -206,9 +196,8 @@ mod tests {
 
     use super::*;
 
-    /// The functions do what elfutils' do, with the search trees of the C library.
     #[test]
-    fn a_library_that_calls_elfutils_own_functions_is_completed() {
+    fn a_library_that_calls_internal_functions_of_elfutils_is_completed() {
         let dir = tempfile::tempdir().unwrap();
         let run = |program: &str, args: &[&str]| {
             let status = Command::new(program)
@@ -218,7 +207,7 @@ mod tests {
                 .unwrap();
             assert!(status.success(), "{program} {args:?}");
         };
-        // in the place of Debian 13's libelf.a
+        // stands for Debian 13's libelf.a
         let broken = "#include <stddef.h>\n\
             struct tree { void *root; char lock[64]; };\n\
             void eu_search_tree_init(struct tree *);\n\

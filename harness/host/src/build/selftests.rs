@@ -1,33 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Compiles the selftests, `selftests/*.bpf.c`, against the types of the kernel that will run them.
+//! Compiles the selftests, `selftests/*.bpf.c`, against the types of the kernel that runs them.
 //!
-//! An object is cached under the hash of everything that went into it: its source, the shared
-//! header, the kernel's types, libbpf's headers, the flags and the compiler. So nothing is compiled
-//! twice, and nothing stale is ever run.
+//! The cache key of an object is a hash of all its inputs: its source, the shared header, the kernel's
+//! types, libbpf's headers, the flags and the compiler.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
 use crate::build::bpftool::Bpftool;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command;
+use crate::env::command::{capture, cmd, output, shell_in};
 use crate::env::context::Context;
 
-pub mod in_tree;
+pub(crate) mod in_tree;
 mod prune;
 mod vmlinux_h;
 
-/// The compiler; older ones lack what BPF arenas need.
+/// The compiler; older versions do not support BPF arenas.
 pub const CLANG: &str = "clang-19";
 
-/// What every selftest is compiled with. The paths that a debugger would want are left out, so that
-/// an object is the same in every clone.
+/// Flags for every selftest. Without the paths for debuggers, so that objects are equal in every clone.
 const FLAGS: &[&str] = &[
     "-target",
     "bpf",
@@ -41,25 +39,25 @@ const FLAGS: &[&str] = &[
     "-fdebug-compilation-dir=.",
 ];
 
-/// Objects that are kept, of these sources and of earlier ones.
+/// Number of objects in the cache.
 const KEPT: usize = 800;
 
 /// The compiled selftests.
 #[derive(Clone, Debug)]
 pub struct Objects {
-    /// The folder that holds a `*.bpf.o` for each source, and nothing else.
+    /// The folder with a `*.bpf.o` for each source, and no other file.
     pub dir: PathBuf,
     /// First line of the compiler's `--version`.
     pub compiler: String,
 }
 
-/// Compiles all programs in `programs`, a folder of the clone's selftests, against the types in
-/// `vmlinux` and libbpf's headers, into the folder `into`.
+/// Compiles the sources in `programs`, a folder of the clone, against the types of `vmlinux` and libbpf's
+/// headers, into the folder `into`.
 ///
 /// # Errors
 ///
-/// Where the compiler is missing or there is no source, and with the compiler's words for every
-/// source that does not compile.
+/// If the compiler is missing, there is no source, or a source does not compile; with the errors of the
+/// compiler for every source.
 pub fn compile(
     ctx: &Context,
     programs: &Path,
@@ -70,7 +68,7 @@ pub fn compile(
     let sources = sources(programs)?;
     let compiler = compiler_version()?;
     let types = vmlinux_h::write(ctx, vmlinux, &bpftool.path)?;
-    let job = Job {
+    let job = ObjectJob {
         repo: &ctx.repo,
         cache: ctx.cache_dir("selftests")?,
         shared: shared_key(
@@ -83,7 +81,7 @@ pub fn compile(
         flags: flags(&types, &bpftool.include, ctx.arch.names().bpf),
         into,
     };
-    fs::create_dir_all(into).with_context(|| format!("cannot create {}", into.display()))?;
+    fs::create_dir_all(into)?;
     let mut failures: Vec<String> = in_parallel(ctx.jobs, sources, |source| job.object(source))
         .iter()
         .map(|error| format!("{error:#}"))
@@ -102,16 +100,11 @@ pub fn compile(
     })
 }
 
-/// The sources, in the order of their names.
+/// The sources, sorted by name.
 fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = dir
-        .read_dir()
-        .with_context(|| format!("cannot read the selftests in {}", dir.display()))?;
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot read {}", dir.display()))?
-            .path();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         if path.to_string_lossy().ends_with(".bpf.c") {
             found.push(path);
         }
@@ -119,34 +112,22 @@ fn sources(dir: &Path) -> Result<Vec<PathBuf>> {
     found.sort();
     ensure!(
         !found.is_empty(),
-        "there is no *.bpf.c in {}; a run without selftests would show nothing",
+        "no *.bpf.c in {}; a run needs at least one test",
         dir.display()
     );
     Ok(found)
 }
 
 fn compiler_version() -> Result<String> {
-    let output = Command::new(CLANG)
-        .env("PATH", command::search_path())
-        .arg("--version")
-        .output()
-        .with_context(|| format!("cannot run {CLANG}; `make doctor` says how to get it"))?;
-    ensure!(
-        output.status.success(),
-        "`{CLANG} --version` failed ({}); `make doctor` says how to get it anew",
-        output.status
-    );
-    Ok(String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned())
+    let sh = shell_in("/")?;
+    let version = output(cmd!(sh, "{CLANG} --version")).context("see `make doctor`")?;
+    Ok(version.lines().next().unwrap_or_default().to_owned())
 }
 
 fn flags(types: &Path, include: &Path, arch: &str) -> Vec<String> {
     let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
     flags.push(format!("-D__TARGET_ARCH_{arch}"));
-    // As the system's headers, whose warnings are not ours.
+    // as system headers, so that the compiler prints no warnings about them
     for dir in [types, include] {
         flags.push("-isystem".to_owned());
         flags.push(dir.display().to_string());
@@ -154,7 +135,7 @@ fn flags(types: &Path, include: &Path, arch: &str) -> Vec<String> {
     flags
 }
 
-/// What goes into every object.
+/// The key of the inputs that all objects have in common.
 fn shared_key(
     sources: &[&Path],
     types: &Path,
@@ -173,21 +154,14 @@ fn shared_key(
     for dir in dirs {
         for header in headers(dir)? {
             let name = header.file_name().unwrap_or_default().to_string_lossy();
-            key.add(&name, read(&header)?);
+            key.add(&name, fs::read(&header)?);
         }
     }
     Ok(key)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
 fn headers(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = dir
-        .read_dir()
-        .with_context(|| format!("cannot read the headers in {}", dir.display()))?;
-    let mut headers: Vec<PathBuf> = entries
+    let mut headers: Vec<PathBuf> = fs::read_dir(dir)?
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "h"))
@@ -196,7 +170,7 @@ fn headers(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(headers)
 }
 
-/// Calls `work` on every item, on up to `jobs` threads, and returns the errors.
+/// Calls `work` for every item, on up to `jobs` threads, and returns the errors.
 fn in_parallel<T: Send>(
     jobs: usize,
     items: Vec<T>,
@@ -229,7 +203,7 @@ fn in_parallel<T: Send>(
 }
 
 /// What the compilations of one run share.
-struct Job<'a> {
+struct ObjectJob<'a> {
     repo: &'a Path,
     cache: PathBuf,
     shared: Digest,
@@ -237,8 +211,9 @@ struct Job<'a> {
     into: &'a Path,
 }
 
-impl Job<'_> {
-    /// Puts the object of `source` into the folder of the run, out of the cache or newly compiled.
+impl ObjectJob<'_> {
+    /// Copies the object of `source` from the cache into the folder of the run; compiles it if the cache
+    /// does not have it.
     fn object(&self, source: PathBuf) -> Result<()> {
         let name = source
             .file_name()
@@ -246,44 +221,34 @@ impl Job<'_> {
             .to_string_lossy()
             .into_owned();
         let mut key = self.shared.clone();
-        key.add(&name, read(&source)?);
+        key.add(&name, fs::read(&source)?);
         let cached = self.cache.join(format!("{}.bpf.o", key.key()));
         if !cached.exists() {
             self.compile(&source, &name, &cached)?;
         }
         let object = self.into.join(name.replace(".bpf.c", ".bpf.o"));
-        fs::copy(&cached, &object)
-            .with_context(|| format!("cannot copy {} to {}", cached.display(), object.display()))?;
+        fs::copy(&cached, &object)?;
         Ok(())
     }
 
-    /// Compiles into a file beside `cached` and renames it, so that what is in the cache is whole.
+    /// Compiles `source` as the cache entry `cached`.
     fn compile(&self, source: &Path, name: &str, cached: &Path) -> Result<()> {
-        let object = tempfile::NamedTempFile::new_in(&self.cache)
-            .with_context(|| format!("cannot write to the cache {}", self.cache.display()))?;
-        let mut command = Command::new(CLANG);
-        // In the source's folder and by its bare name: this is the name that a stack dump shows.
-        command
-            .env("PATH", command::search_path())
-            .current_dir(source.parent().unwrap_or(Path::new(".")))
-            .args(&self.flags)
-            .args(["-c", name, "-o"])
-            .arg(object.path());
-        let output = command
-            .output()
-            .with_context(|| format!("cannot run {CLANG}; `make doctor` says how to get it"))?;
-        if !output.status.success() {
-            bail!(
-                "{} does not compile; {CLANG} says:\n{}  fix it there; if what is missing is the \
-                 kernel's (a kfunc, a type), the kernel that it was compiled against does not have it: see KERNEL and CONFIG",
+        // in the folder of the source and with its bare name, which stack dumps show
+        let sh = shell_in(source.parent().unwrap_or(Path::new(".")))?;
+        let flags = &self.flags;
+        atomic::replace(cached, |object| {
+            let out = capture(cmd!(sh, "{CLANG} {flags...} -c {name} -o {object}"))
+                .context("see `make doctor`")?;
+            ensure!(
+                out.status.success(),
+                "{} does not compile; {CLANG} prints:\n{}  if a kfunc or a type is missing, the \
+                 kernel that the selftests are compiled against does not have it: see KERNEL and \
+                 CONFIG",
                 source.strip_prefix(self.repo).unwrap_or(source).display(),
-                String::from_utf8_lossy(&output.stderr)
+                String::from_utf8_lossy(&out.stderr)
             );
-        }
-        object
-            .persist(cached)
-            .with_context(|| format!("cannot write {}", cached.display()))?;
-        Ok(())
+            Ok(())
+        })
     }
 }
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Checks that every patch of a series is one that can be sent: it applies, says what it should,
-//! is checkpatch-clean and builds alone, without a new warning.
+//! Checks that every patch of a series can be sent: it applies, has the right form, passes checkpatch
+//! and builds alone, without a new warning.
 //!
-//! A quick look is what `make test` takes; the whole takes longer, and asks for more.
+//! `make test` runs the quick check; the full check takes longer and covers more.
 //!
-//! What has passed is remembered by what it depends on: a check of a patch by the text of the patch,
-//! a build by the files of the tree. So after a change only what it touches is done again.
+//! Passed checks are cached by their input: the text of a patch, or the files of the tree for a build.
+//! After a change, only the affected checks run again.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use crate::build::kconfig::Requests;
 use crate::env::arch::Arch;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
 use crate::env::command::{self, command, shell_in};
 use crate::env::context::Context;
@@ -38,82 +39,82 @@ mod sparse;
 mod targets;
 mod warnings;
 
-/// Where the tree of the checks keeps the commits of the series.
+/// The refs of the series' commits in the tree of the checks.
 const SERIES: &str = "refs/streams/checked";
 
-/// How much is checked.
+/// The depth of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// What each patch says, that others can take the series, and, on the architecture that was
-    /// asked for, that the end of the series and the patches that have changed build.
+    /// The form of each patch, the export of the series, and builds of the end of the series and of
+    /// changed patches, on the selected architecture.
     Quick,
-    /// Everything that can be found without a guest.
+    /// Every check without a guest.
     Full,
-    /// A boot after every patch, too.
+    /// Every check, and a boot after every patch.
     Boots,
 }
 
-/// What was found wrong.
+/// The results of the checks.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// A finding each, beginning with the patch or build that it belongs to.
+    /// The findings; each begins with its patch or build.
     pub wrong: Vec<String>,
-    /// How many checks were carried out now.
+    /// Number of checks that ran.
     pub done: usize,
-    /// How many had passed before, with the same input.
+    /// Number of checks that passed earlier with the same input.
     pub remembered: usize,
-    /// What was left out, and why.
+    /// Skipped checks, with the reason.
     pub notes: Vec<String>,
-    /// The versions of the source, beside the newest, that the series was put onto.
+    /// The versions of the source, except the newest, that the series applies to.
     pub points: Vec<String>,
-    /// Those that are older than what the series is for, and that it does not apply to.
+    /// The older versions, which the series does not support and does not apply to.
     pub too_old: Vec<String>,
 }
 
 /// A tree for the checks, with the commits of the series.
 ///
-/// It is not the one that the kernel is built in: the checks move through the series, and every file
-/// that they touch would be compiled again there.
-struct Place<'a> {
+/// It is not the tree of the kernel build: the checks check out every patch, and the build would
+/// compile every touched file again.
+struct Checkout<'a> {
     ctx: &'a Context,
     tree: GitTree,
     passed: PathBuf,
     _lock: Option<Lock>,
 }
 
-/// Checks every patch of `series`, and the whole. Where a check cannot be carried out, `findings` holds
-/// what the ones before it have found.
+/// Checks every patch of `series`, and the series as a whole. Where a check cannot run, `findings` has
+/// the results of the earlier ones.
 pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findings) -> Result<()> {
     for (at, patch) in series.patches.iter().enumerate() {
         let wrong = commit_message::check(patch, at + 1, series.patches.len(), &ctx.base);
         findings.wrong.extend(wrong);
     }
     if series.patches.is_empty() {
-        // the builds would say something of the base alone
+        // the builds would check only the base
         return Ok(());
     }
     let source = source::find(ctx)?;
-    let place = Place::new(ctx, &source, series)?;
-    exported::check(&place, series, findings)?;
-    checkpatch::check(&place, series, findings)?;
-    documented::check(&place, findings)?;
+    let checkout = Checkout::new(ctx, &source, series)?;
+    exported::check(&checkout, series, findings)?;
+    checkpatch::check(&checkout, series, findings)?;
+    documented::check(&checkout, findings)?;
     if depth > Depth::Quick {
-        docs::check(&place, findings)?;
+        docs::check(&checkout, findings)?;
     }
-    compile::check(&place, series, depth, findings)?;
+    compile::check(&checkout, series, depth, findings)?;
     if depth == Depth::Quick {
         return Ok(());
     }
-    libbpf::check(&place, findings)?;
-    config_variants::check(&place, findings)?;
-    point_releases::check(&place, &source, series, findings)?;
+    libbpf::check(&checkout, findings)?;
+    config_variants::check(&checkout, findings)?;
+    point_releases::check(&checkout, &source, series, findings)?;
     if depth == Depth::Boots {
-        boot::check(&place, series, findings)?;
+        boot::check(&checkout, series, findings)?;
     }
     Ok(())
 }
 
-/// Removes the base's trees of other versions, which are of no use any more.
+/// Removes trees of other versions of the base.
 fn remove_older(dir: &Path, family: &str) -> Result<()> {
     let entries = dir.read_dir().into_iter().flatten().flatten();
     for entry in entries {
@@ -126,8 +127,8 @@ fn remove_older(dir: &Path, family: &str) -> Result<()> {
     Ok(())
 }
 
-impl<'a> Place<'a> {
-    fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Place<'a>> {
+impl<'a> Checkout<'a> {
+    fn new(ctx: &'a Context, source: &Source, series: &Series) -> Result<Checkout<'a>> {
         let dir = ctx.cache_dir("check")?;
         let lock = lock::take(&dir.join("lock"), ctx.progress)?;
         let cached = source.hold_tree(ctx)?;
@@ -141,15 +142,13 @@ impl<'a> Place<'a> {
             GitTree::at(&top)?
         } else {
             remove_older(&dir, source.base.family())?;
-            let new = tempfile::tempdir_in(&dir)
-                .with_context(|| format!("cannot write to {}", dir.display()))?;
+            let new = atomic::new_folder(&dir)?;
             GitTree::copy(cached.git.dir(), new.path())?;
-            let new = new.keep();
-            fs::rename(&new, &top).with_context(|| format!("cannot write {}", top.display()))?;
+            atomic::publish(new, &top)?;
             GitTree::at(&top)?
         };
         tree.fetch(cached.git.dir(), &from, SERIES)?;
-        Ok(Place {
+        Ok(Checkout {
             ctx,
             tree,
             passed: ctx.cache_dir("check/passed")?,
@@ -157,7 +156,7 @@ impl<'a> Place<'a> {
         })
     }
 
-    /// What a build for `arch` is asked for.
+    /// The configuration of a build for `arch`.
     fn context(&self, arch: Arch) -> Context {
         Context {
             arch,
@@ -178,7 +177,7 @@ impl<'a> Place<'a> {
         Ok(self.tree.run(diff)?.lines().map(str::to_owned).collect())
     }
 
-    /// What `path` holds in `commit`; nothing where it is not there.
+    /// The content of `path` in `commit`; empty where it does not exist.
     fn text(&self, commit: &str, path: &str) -> Result<String> {
         if self.tree.run(["ls-tree", commit, path])?.is_empty() {
             return Ok(String::new());
@@ -186,9 +185,9 @@ impl<'a> Place<'a> {
         self.tree.run(["show", &format!("{commit}:{path}")])
     }
 
-    /// Writes those of `paths` that are in `commit` to `dir`, as a tree of their own.
+    /// Writes those of `paths` that exist in `commit` to `dir`.
     fn unpack(&self, commit: &str, paths: &[&str], dir: &Path) -> Result<()> {
-        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        fs::create_dir_all(dir)?;
         let tree = self.tree.git(["ls-tree", "-r", "--name-only", commit]);
         let there = command::output(tree.arg("--").args(paths))?;
         let tar = dir.join(".tar");
@@ -196,11 +195,11 @@ impl<'a> Place<'a> {
         command::output(archive.arg(&tar).arg(commit).arg("--").args(there.lines()))?;
         let sh = shell_in(dir)?;
         command::output(command(&sh, "tar").args(["--extract", "--file=.tar"]))?;
-        fs::remove_file(&tar).with_context(|| format!("cannot remove {}", tar.display()))
+        Ok(fs::remove_file(&tar)?)
     }
 
-    /// Key of a build: the files of the states of the tree that it is about, as far as builds read
-    /// them, and how it is built. What a patch says is no part of it.
+    /// The cache key of a build: the files of the tree that builds read, and the kind of build. Commit
+    /// messages are not part of the key.
     fn build_key(
         &self,
         what: &str,
@@ -218,7 +217,7 @@ impl<'a> Place<'a> {
         Ok(key)
     }
 
-    /// The hashes of what builds read of a state of the tree.
+    /// The hashes of the files that builds read.
     fn built_files(&self, state: &str) -> Result<String> {
         let top = self.tree.run(["ls-tree", state])?;
         let below = self
@@ -233,8 +232,7 @@ impl<'a> Place<'a> {
         Ok(lines.join("\n"))
     }
 
-    /// Carries a check out, unless it has passed with the same input before. `check` returns what
-    /// it found wrong.
+    /// Runs a check, unless it passed earlier with the same input. `check` returns its findings.
     fn once(
         &self,
         key: &Digest,
@@ -255,15 +253,15 @@ impl<'a> Place<'a> {
         Ok(passed)
     }
 
-    /// Whether a check has passed before.
+    /// Whether a check passed earlier.
     fn has_passed(&self, key: &Digest) -> bool {
         self.passed.join(key.key()).exists()
     }
 
-    /// Notes that a check has passed.
+    /// Stores that a check passed.
     fn remember(&self, key: &Digest) -> Result<()> {
         let mark = self.passed.join(key.key());
-        fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))
+        Ok(fs::write(&mark, "")?)
     }
 }
 

@@ -1,66 +1,82 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The command line: the words of `make`, and of its variables.
+//! The command line. `make TASK NAME=value` calls `bpf-streams TASK --name=value`; a test compares the
+//! targets and variables of the Makefile with what is defined here.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::tasks;
 use crate::env::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
 use crate::env::paths;
 use crate::env::progress::Progress;
 
+/// What `--help` shows after the flags of every task.
+const AFTER_HELP: &str = "\
+Exit status:
+  0  everything passed
+  1  a test or a check failed
+  2  no verdict: set-up, build, machine or usage
+Through `make`, the exit status is 2 in both cases of failure, as make's own.
+
+With make, `--name value` is `NAME=value` on make's command line: `make boot-test ARCH=arm64`.
+Variables of the environment change nothing, except CI (anything but empty, 0 and false: a differing
+snapshot is not written for review) and XDG_CACHE_HOME (where the cache is).";
+
 /// BPF standard streams for Linux 6.12: build, boot, run, compare.
 #[derive(Debug, Parser)]
 #[command(name = "bpf-streams", version, propagate_version = true)]
 pub struct Cli {
-    /// What every task takes.
+    /// Flags of every task.
     #[command(flatten)]
     pub common: Common,
-    /// What to do.
+    /// The task.
     #[command(subcommand)]
     pub task: Task,
 }
 
-/// What every task takes. Each is also a variable of `make`: `make boot-test ARCH=arm64`.
+/// Flags of every task.
 #[derive(Args, Debug)]
 pub struct Common {
     /// The kernel that the series is for: a folder under patches/
-    #[arg(long, global = true, env = "BASE", default_value = "v6.12")]
+    #[arg(long, global = true, default_value = "v6.12")]
     base: String,
     /// Architecture of the guest: x86_64 or arm64 [default: this machine's]
-    #[arg(long, global = true, env = "ARCH")]
+    #[arg(long, global = true)]
     arch: Option<Arch>,
     /// Kernel configuration: `plain`, or the name of a fragment in kernel-config/
-    #[arg(long, global = true, env = "CONFIG", default_value = PLAIN)]
+    #[arg(long, global = true, default_value = PLAIN)]
     config: String,
-    /// How the guest is run
-    #[arg(long, global = true, env = "ACCEL", value_enum, default_value = "auto")]
+    /// How QEMU runs the guest
+    #[arg(long, global = true, value_enum, default_value = "auto")]
     accel: AccelChoice,
-    /// Take this built kernel (image or build folder) or kernel tree instead of base and series
-    #[arg(long, global = true, env = "KERNEL", value_name = "PATH")]
+    /// Use this built kernel (image or build folder) or kernel tree instead of base and series
+    #[arg(long, global = true, value_name = "PATH")]
     kernel: Option<PathBuf>,
 }
 
-/// One variant a task; `make help` shows the same words.
+/// One variant per task.
 #[derive(Debug, Subcommand)]
 pub enum Task {
     /// Build and boot the patched kernel, run the selftests, compare every stream with its snapshot
     BootTest(tasks::boot_test::Args),
-    /// Ours beside mainline, selftest by selftest, from the last runs of both (TEST=regex: what differs)
+    /// Compare the series with mainline, test by test (TEST=regex: with the differences)
     Compare(tasks::compare::Args),
-    /// What each operation costs in guest instructions, ours beside mainline (RUNS=3: how sure that is)
+    /// Measure each operation in guest instructions, series and mainline (RUNS=3: with the spread)
     Bench(tasks::bench::Args),
-    /// Everything that must hold: formatting, lints, unit and failure tests, the series, boot-test
+    /// Run every check: format, lints, unit and failure tests, the series, boot-test
     Test(tasks::test::Args),
-    /// Run the selftests that the series adds to the kernel's tree, by the tree's own test_progs
+    /// Test the page of the nightly report in Chromium
+    PageTest(tasks::page_test::Args),
+    /// Run the selftests that the series adds to the kernel's tree, with the tree's test_progs
     TreeTests(tasks::tree_tests::Args),
-    /// Put the series onto a kernel tree, all of it or nothing
+    /// Apply the series to a kernel tree: all patches or none
     Apply(tasks::apply::Args),
-    /// A git tree of the base with the series as commits, to work in
+    /// Create a git tree of the base with the series as commits, to work in
     Tree(tasks::tree::Args),
-    /// Write the patches back from the commits of that tree
+    /// Write the patches from the commits of that tree
     Refresh(tasks::refresh::Args),
     /// Write the series to OUT as mails, as an mbox and as a quilt series
     Export(tasks::export::Args),
@@ -68,30 +84,45 @@ pub enum Task {
     CheckSeries(tasks::check_series::Args),
     /// Review the snapshots that changed
     Review(tasks::review::Args),
-    /// A shell in the patched kernel, with bpftool
+    /// Start a shell in the patched kernel, with bpftool
     Shell(tasks::shell::Args),
-    /// Boot, run programs that go wrong (TEST=regex: other tests), show what the kernel said of it
+    /// Run programs that go wrong (TEST=regex: other tests) and show the kernel's reports
     Demo(tasks::demo::Args),
-    /// Only the set-up, for everything that `make test` needs
+    /// Install everything that `make test` needs
     Setup(tasks::setup::Args),
-    /// Each tool, whether it works, and what set-up would install; nothing is changed
+    /// Show each tool, whether it works, and what set-up would install; change nothing
     Doctor(tasks::doctor::Args),
-    /// Carry the set-up out in new minimal roots of Debian (SUITE=name: only in that one)
+    /// Test the set-up in new minimal roots of Debian (SUITE=name: in one of them)
     SetupTest(tasks::setup_test::Args),
-    /// Run every cell of the matrix (base, architecture, configuration) and report in build/report/
+    /// Run every cell of the matrix (base, architecture, configuration); report in build/report/
     Nightly(tasks::nightly::Args),
-    /// Make that report anew from what the cells have left, wherever they ran
+    /// Write that report from the records of the cells, wherever they ran
     Report(tasks::report::Args),
     /// Print the matrix as JSON, for the strategy of a workflow
     Matrix(tasks::matrix::Args),
     /// Print the snapshots that changed since SINCE, before and after, as Markdown
     SnapshotsChanged(tasks::snapshots_changed::Args),
-    /// Print the key of the kernel in the cache, for the cache of a workflow
+    /// Print the cache key of the kernel, for the cache of a workflow
     CacheKey(tasks::cache_key::Args),
 }
 
+/// The command, with the exit statuses in the help of every task.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+        .after_help(AFTER_HELP)
+        .mut_subcommands(|task| task.after_help(AFTER_HELP))
+}
+
+/// Parses the command line of this process; ends the process on a usage error and after `--help`.
+#[must_use]
+pub fn parse() -> Cli {
+    let matches = command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 impl Common {
-    /// Finds the clone and the cache, and checks what was asked for.
+    /// Finds the clone and the cache, and checks the flags.
     pub fn into_context(self) -> Result<Context> {
         let arch = match self.arch {
             Some(arch) => arch,
@@ -109,14 +140,14 @@ impl Common {
             arch,
             config: self.config,
             accel: self.accel,
-            kernel: self.kernel.filter(|path| !path.as_os_str().is_empty()),
-            ci: std::env::var_os("CI").is_some_and(|value| value == "true"),
+            kernel: self.kernel,
+            ci: is_ci(std::env::var_os("CI").as_deref()),
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             progress: Progress::detect(),
         };
         ensure!(
             ctx.patches().join("base.json").is_file(),
-            "there is no base `{}`: patches/{0}/base.json is missing; there is {}",
+            "unknown base `{}`: patches/{0}/base.json is missing; the bases are {}",
             ctx.base,
             bases(&ctx).join(", ")
         );
@@ -124,7 +155,12 @@ impl Common {
     }
 }
 
-/// The bases that there are: the folders under `patches/` that hold a `base.json`.
+/// Whether the value of the variable `CI` means CI: any but an empty one, `0` and `false`.
+fn is_ci(value: Option<&OsStr>) -> bool {
+    value.is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+}
+
+/// The folders under `patches/` that hold a `base.json`.
 fn bases(ctx: &Context) -> Vec<String> {
     let Ok(entries) = ctx.repo.join("patches").read_dir() else {
         return Vec::new();
@@ -136,4 +172,72 @@ fn bases(ctx: &Context) -> Vec<String> {
         .collect();
     bases.sort();
     bases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Task, clap::Error> {
+        let words = ["bpf-streams"].iter().chain(words);
+        Cli::try_parse_from(words).map(|cli| cli.task)
+    }
+
+    #[test]
+    fn every_value_of_ci_but_empty_0_and_false_means_ci() {
+        for value in ["true", "1", "yes", "woodpecker"] {
+            assert!(is_ci(Some(OsStr::new(value))), "{value}");
+        }
+        for value in ["", "0", "false"] {
+            assert!(!is_ci(Some(OsStr::new(value))), "{value:?}");
+        }
+        assert!(!is_ci(None));
+    }
+
+    #[test]
+    fn switches_take_0_1_true_and_false() {
+        let quick = |words: &[&str]| match parsed(&[&["check-series"], words].concat()) {
+            Ok(Task::CheckSeries(args)) => Some(args.quick),
+            _ => None,
+        };
+        assert_eq!(quick(&[]), Some(false));
+        assert_eq!(quick(&["--quick"]), Some(true));
+        for (value, expected) in [("0", false), ("false", false), ("1", true), ("true", true)] {
+            assert_eq!(quick(&[&format!("--quick={value}")]), Some(expected));
+        }
+        assert_eq!(quick(&["--quick=maybe"]), None);
+    }
+
+    #[test]
+    fn every_switch_is_parsed_alike() {
+        for task in command().get_subcommands() {
+            for name in ["quick", "boot", "alone"] {
+                let Some(switch) = task.get_arguments().find(|arg| arg.get_id() == name) else {
+                    continue;
+                };
+                let default = switch.get_default_values();
+                assert_eq!(default, ["0"], "{} --{name}", task.get_name());
+            }
+        }
+        for (value, alone) in [("0", false), ("1", true)] {
+            let Ok(Task::Bench(args)) = parsed(&["bench", &format!("--alone={value}")]) else {
+                panic!("bench --alone={value} is refused");
+            };
+            assert_eq!(args.alone, alone);
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_task_lists_the_exit_statuses() {
+        let mut command = command();
+        assert!(command.render_help().to_string().contains("Exit status:"));
+        command.build();
+        for task in command
+            .get_subcommands_mut()
+            .filter(|task| task.get_name() != "help")
+        {
+            let help = task.render_help().to_string();
+            assert!(help.contains("2  no verdict"), "{help}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! One run, from the sources to what is known of it: the stages in their order.
+//! The pipeline of a run: build, boot, judge.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,104 +19,104 @@ use crate::judge::feature;
 use crate::judge::verdict::{self, Evidence, Expected, Verdict};
 use crate::report::matrix::Matrix;
 use crate::report::run_report::{Environment, RunFolder};
-use crate::vm::machine::{self, Reader, RunRecord, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunRecord, RunSpec, StreamReader, Timeouts, Tools};
 
-/// What is known of a run when its guest is gone.
+/// A run after its end.
 #[derive(Debug)]
-pub struct Trial {
-    /// Where the run has written, and its report will.
+pub struct PipelineRun {
+    /// The folder of the run.
     pub folder: RunFolder,
-    /// What was recorded of it.
+    /// The record of the guest.
     pub record: RunRecord,
-    /// What it amounts to.
+    /// The report.
     pub verdict: Verdict,
-    /// What it was made with.
+    /// Kernel, tools and machine of the run.
     pub environment: Environment,
 }
 
-impl Trial {
-    /// The lines of the guest as they came.
+impl PipelineRun {
+    /// The guest's lines as received.
     #[must_use]
     pub fn lines(&self) -> Vec<&[u8]> {
         lines(&self.record)
     }
 }
 
-/// How many times longer everything may take where the clock counts instructions: QEMU then emulates
-/// with one thread, and looks at the count after every few instructions.
+/// The factor of all time-outs with `-icount`: QEMU then emulates with one thread and checks the count
+/// after every few instructions.
 const COUNTING: u32 = 4;
 
-/// What a run is to be.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
-pub struct Plan<'a> {
+pub struct RunPlan<'a> {
     /// The folder of the programs.
     pub programs: PathBuf,
-    /// The folder that keeps what the run leaves.
+    /// The folder for the files of the run.
     pub keep: PathBuf,
     /// Only the tests whose name matches this regular expression.
     pub filter: Option<&'a str>,
-    /// How long a stress test goes on.
+    /// How long each stress test runs.
     pub stress: Duration,
-    /// CPUs of the guest.
+    /// Number of CPUs of the guest.
     pub cpus: u32,
-    /// Whether the guest's clock is to count instructions.
+    /// Whether the guest's clock counts instructions (`-icount`).
     pub icount: bool,
-    /// Who reads the streams of a test that is only run and read.
-    pub reader: Reader,
+    /// The program that reads the streams of simple tests.
+    pub reader: StreamReader,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> RunPlan<'a> {
     /// The selftests.
     #[must_use]
-    pub fn selftests(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    pub fn selftests(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             programs: ctx.selftests(),
             keep: ctx.build_dir(),
             filter,
             stress: machine::STRESS,
             cpus: machine::CPUS,
             icount: false,
-            reader: Reader::Agent,
+            reader: StreamReader::Agent,
         }
     }
 
     /// The costs of single operations, in instructions.
     #[must_use]
-    pub fn bench(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    pub fn bench(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             cpus: 1,
             icount: true,
-            ..Plan::of_folder(ctx, "bench", filter)
+            ..RunPlan::of_folder(ctx, "bench", filter)
         }
     }
 
-    /// What several CPUs come to, in real time.
+    /// The throughput of several CPUs, in real time.
     #[must_use]
-    pub fn scale(ctx: &Context, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
-            cpus: machine::MOST_CPUS,
-            ..Plan::of_folder(ctx, "scale", filter)
+    pub fn scale(ctx: &Context, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
+            cpus: machine::MAX_CPUS,
+            ..RunPlan::of_folder(ctx, "scale", filter)
         }
     }
 
-    /// The programs of a folder beside the selftests.
-    fn of_folder(ctx: &Context, name: &str, filter: Option<&'a str>) -> Plan<'a> {
-        Plan {
+    /// The programs of a folder in `selftests/`.
+    fn of_folder(ctx: &Context, name: &str, filter: Option<&'a str>) -> RunPlan<'a> {
+        RunPlan {
             programs: ctx.selftests().join(name),
             keep: ctx.build_dir().join(name),
-            ..Plan::selftests(ctx, filter)
+            ..RunPlan::selftests(ctx, filter)
         }
     }
 }
 
-/// Builds what has changed, boots it, and has the guest run what `plan` says.
+/// Builds what changed, boots the kernel and runs the tests of `plan`.
 ///
 /// # Errors
 ///
-/// Where a stage fails before there is anything to judge.
-pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
+/// Where a stage before the verdict fails.
+pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
     check_filter(plan.filter)?;
-    let patience = patience(ctx, plan)?;
+    let scale = timeout_scale(ctx, plan)?;
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&plan.keep)?;
@@ -139,8 +139,8 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         run_dir: folder.path().to_owned(),
         cpus: plan.cpus,
         icount: plan.icount,
-        timeouts: Timeouts::of(patience, plan.stress),
-        patience,
+        timeouts: Timeouts::of(scale, plan.stress),
+        timeout_scale: scale,
         stress: plan.stress,
         reader: plan.reader,
         tools: Tools::find(ctx)?,
@@ -163,7 +163,7 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
         accelerator: record.accelerator.to_string(),
         ..Environment::of(ctx, plan.filter, plan.cpus)
     };
-    Ok(Trial {
+    Ok(PipelineRun {
         verdict: judge(&record, &expected),
         folder,
         record,
@@ -171,13 +171,13 @@ pub fn run(ctx: &Context, plan: &Plan<'_>) -> Result<Trial> {
     })
 }
 
-/// How many times longer everything may take.
-fn patience(ctx: &Context, plan: &Plan<'_>) -> Result<u32> {
+/// The factor of all time-outs.
+fn timeout_scale(ctx: &Context, plan: &RunPlan<'_>) -> Result<u32> {
     let slowness = if plan.icount { COUNTING } else { 1 };
-    Ok(Matrix::of(&ctx.repo)?.patience(&ctx.config) * slowness)
+    Ok(Matrix::of(&ctx.repo)?.timeout_scale(&ctx.config) * slowness)
 }
 
-/// The features that a guest of so many CPUs must have with this kernel.
+/// The features that a guest with this kernel and number of CPUs must have.
 fn must_have(ctx: &Context, kernel: &Kernel, cpus: u32) -> Result<Vec<&'static str>> {
     let config = fs::read_to_string(&kernel.config).with_context(|| {
         format!(
@@ -188,7 +188,7 @@ fn must_have(ctx: &Context, kernel: &Kernel, cpus: u32) -> Result<Vec<&'static s
     Ok(feature::required(&ctx.base, ctx.arch, &config, cpus))
 }
 
-/// Boots the guest and tells how far it is.
+/// Boots the guest and shows the progress.
 fn boot(ctx: &Context, spec: &RunSpec) -> Result<RunRecord> {
     let stage = ctx.progress.stage("boot", "waiting for the guest");
     let (mut all, mut begun) = (0, 0);
@@ -201,15 +201,15 @@ fn boot(ctx: &Context, spec: &RunSpec) -> Result<RunRecord> {
         _ => {}
     };
     let record = machine::run(ctx, spec, &mut listener)?;
-    let first_word = match record.boot {
-        Some(time) => format!("first word after {}", seconds(time)),
-        None => "not a word".to_owned(),
+    let started = match record.boot {
+        Some(time) => format!("start line after {}", seconds(time)),
+        None => "no start line".to_owned(),
     };
-    stage.done(format!("guest under {}, {first_word}", record.accelerator));
+    stage.done(format!("guest under {}, {started}", record.accelerator));
     Ok(record)
 }
 
-/// What a recorded run amounts to.
+/// The verdict on a recorded run.
 #[must_use]
 pub fn judge(record: &RunRecord, expected: &Expected) -> Verdict {
     let stopped = record.end.stopped();
@@ -225,12 +225,12 @@ fn lines(record: &RunRecord) -> Vec<&[u8]> {
     record.lines.iter().map(|line| line.0.as_slice()).collect()
 }
 
-/// A selection that cannot be read is better said before a kernel is built.
+/// Checks the selection before anything is built.
 fn check_filter(filter: Option<&str>) -> Result<()> {
     let Some(filter) = filter else { return Ok(()) };
     Regex::new(filter)
         .map(drop)
-        .with_context(|| format!("TEST={filter} is no regular expression"))
+        .with_context(|| format!("TEST={filter} is not a regular expression"))
 }
 
 #[cfg(test)]
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_selection_that_is_no_regular_expression_is_refused() {
+    fn an_invalid_selection_is_an_error() {
         assert!(check_filter(None).is_ok());
         assert!(check_filter(Some("^test_run__")).is_ok());
         assert!(

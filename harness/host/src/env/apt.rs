@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Debian's apt, with the mirrors that the machine is set to.
+//! apt, with the mirrors and keys that this machine is configured for.
 
 use std::io::IsTerminal;
 use std::process::Command;
@@ -7,25 +7,25 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use xshell::{Cmd, Shell};
 
-use crate::env::command::{self, command, shell_in};
+use crate::env::command::{self, cmd, shell_in};
 
 mod plan;
 
 pub use plan::{Change, Plan, Split, split};
 
-/// How this process may change the machine.
+/// How this process can install packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// It runs as root.
+    /// As root.
     Root,
-    /// It calls sudo, which asks for no password, or asks for it on the terminal.
+    /// With sudo, which needs no password or asks for it on the terminal.
     Sudo,
-    /// It may not.
+    /// Not at all.
     None,
 }
 
 impl Rights {
-    /// Those of this process.
+    /// The rights of this process.
     pub fn of_this_process() -> Rights {
         if rustix::process::geteuid().is_root() {
             return Rights::Root;
@@ -34,7 +34,7 @@ impl Rights {
             return Rights::None;
         }
         let without_password = shell_in("/")
-            .and_then(|sh| command::capture(command(&sh, "sudo").args(["-n", "true"])))
+            .and_then(|sh| command::capture(cmd!(sh, "sudo -n true")))
             .is_ok_and(|out| out.status.success());
         if without_password || std::io::stdin().is_terminal() {
             Rights::Sudo
@@ -43,7 +43,7 @@ impl Rights {
         }
     }
 
-    /// Has sudo ask for a password now, where it needs one, and not while a line of progress moves.
+    /// Lets sudo ask for a password now, before a progress line uses the terminal.
     pub fn claim(self) -> Result<()> {
         if self == Rights::Sudo {
             let status = Command::new("sudo")
@@ -56,17 +56,17 @@ impl Rights {
     }
 }
 
-/// Whether the machine has apt.
-pub fn is_here() -> bool {
+/// Whether apt is installed.
+pub fn is_installed() -> bool {
     command::find("apt-get").is_some()
 }
 
-/// Whether packages can be installed: there is an apt-get, and we are root or may become it.
+/// Whether this process can install packages.
 pub fn can_install() -> bool {
-    is_here() && Rights::of_this_process() != Rights::None
+    is_installed() && Rights::of_this_process() != Rights::None
 }
 
-/// The command line that installs `packages`, to be run as root.
+/// The command line with which the user installs `packages`.
 pub fn line(packages: &[&str]) -> String {
     format!(
         "sudo apt-get update && sudo apt-get install --yes --no-install-recommends --no-remove {}",
@@ -74,21 +74,21 @@ pub fn line(packages: &[&str]) -> String {
     )
 }
 
-/// Gets the lists of packages anew.
+/// `apt-get update`.
 pub fn update() -> Result<()> {
     let sh = shell_in("/")?;
     command::output(as_root(&sh)?.arg("update")).map(drop)
 }
 
-/// Those of `packages` that apt has no version of: on a new machine, or one whose lists were removed,
-/// all that are not installed.
+/// The `packages` of which apt has no version: on a machine without package lists, all that are not
+/// installed.
 pub fn unknown<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
     let sh = shell_in("/")?;
-    let said = command::output(command(&sh, "apt-cache").arg("policy").args(packages))?;
-    Ok(without_candidate(packages, &said))
+    let policy = command::output(cmd!(sh, "apt-cache policy {packages...}"))?;
+    Ok(without_candidate(packages, &policy))
 }
 
-/// Those of `packages` that have no candidate in what `apt-cache policy` says.
+/// The `packages` without a candidate in the output of `apt-cache policy`.
 fn without_candidate<'a>(packages: &[&'a str], policy: &str) -> Vec<&'a str> {
     let mut known = Vec::new();
     let mut package = "";
@@ -105,26 +105,24 @@ fn without_candidate<'a>(packages: &[&'a str], policy: &str) -> Vec<&'a str> {
     unknown.filter(|name| !known.contains(name)).collect()
 }
 
-/// What `apt-get install` of `packages` would do. An error where it cannot be done.
+/// What `apt-get install` of `packages` would do; an error if that fails.
 pub fn simulate(packages: &[&str]) -> Result<Plan> {
     let sh = shell_in("/")?;
-    let said = command::output(
-        command(&sh, "apt-get")
-            .args(["--simulate", "install", "--allow-downgrades"])
-            .args(INSTALL)
-            .args(packages),
-    )?;
-    Plan::parse(&said, is_older)
+    let simulation = command::output(cmd!(
+        sh,
+        "apt-get --simulate install --allow-downgrades {INSTALL...} {packages...}"
+    ))?;
+    Plan::parse(&simulation, is_older)
 }
 
-/// Installs packages and removes none: apt gives up instead.
+/// Installs `packages`; fails if that would remove a package.
 pub fn install(packages: &[&str]) -> Result<()> {
     let sh = shell_in("/")?;
     let cmd = as_root(&sh)?
         .arg("install")
         .args(INSTALL)
         .arg("--no-remove")
-        // configuration files that the user changed stay as they are, without a question
+        // keep configuration files that the user changed, without asking
         .args(["-o", "DPkg::Options::=--force-confdef"])
         .args(["-o", "DPkg::Options::=--force-confold"]);
     command::output(cmd.args(packages)).map(drop)
@@ -135,24 +133,24 @@ const INSTALL: [&str; 2] = ["--yes", "--no-install-recommends"];
 /// Whether version `new` is older than `old`, by dpkg's order of versions.
 fn is_older(new: &str, old: &str) -> Result<bool> {
     let sh = shell_in("/")?;
-    let said = command::capture(command(&sh, "dpkg").args(["--compare-versions", new, "lt", old]))?;
-    Ok(said.status.success())
+    let out = command::capture(cmd!(sh, "dpkg --compare-versions {new} lt {old}"))?;
+    Ok(out.status.success())
 }
 
-/// apt-get with the right to change the machine.
+/// apt-get as root.
 fn as_root(sh: &Shell) -> Result<Cmd<'_>> {
     let cmd = match Rights::of_this_process() {
         // sudo drops the environment
-        Rights::Sudo => command(sh, "sudo").args(["env", "LC_ALL=C", FRONTEND, "apt-get"]),
-        Rights::Root | Rights::None => command(sh, "env").args(["LC_ALL=C", FRONTEND, "apt-get"]),
+        Rights::Sudo => cmd!(sh, "sudo env LC_ALL=C {FRONTEND} apt-get"),
+        Rights::Root | Rights::None => cmd!(sh, "env LC_ALL=C {FRONTEND} apt-get"),
     };
     Ok(cmd
         .arg("--quiet")
-        // another apt, for example the machine's daily one, may be at work
+        // another apt may run, for example the daily upgrade
         .args(["-o", "DPkg::Lock::Timeout=300"]))
 }
 
-/// Packages ask no questions.
+/// Maintainer scripts ask no questions.
 const FRONTEND: &str = "DEBIAN_FRONTEND=noninteractive";
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The architectures of a guest, and what each tool calls them.
+//! The architectures of guests, and their names in each tool.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,26 +15,26 @@ pub enum Arch {
     Arm64,
 }
 
-/// What the tools call an architecture.
+/// The names of an architecture.
 #[derive(Debug)]
 pub struct Names {
-    /// Name of the architecture in this project: `ARCH=`, `build/<base>/<arch>/`, `kernel-config/`.
+    /// In this project: `ARCH=`, `build/<base>/<arch>/`, `kernel-config/`.
     pub name: &'static str,
-    /// `uname -m`, and virtme-ng's word for it.
+    /// `uname -m`, and virtme-ng's `--arch`.
     pub machine: &'static str,
     /// `ARCH=` of the kernel's make.
     pub kernel: &'static str,
-    /// `CROSS_COMPILE=` of the kernel's make, where it is not this machine's own architecture.
+    /// Prefix of the cross compiler; see also [`Arch::cross_prefix`].
     pub cross: &'static str,
-    /// The image that QEMU boots, in the build folder of the kernel.
+    /// The image that QEMU boots, in a build folder of the kernel.
     pub image: &'static str,
-    /// What Debian calls it.
+    /// Debian's name.
     pub debian: &'static str,
     /// Target triple of the guest agent.
     pub rust: &'static str,
     /// The system emulator.
     pub qemu: &'static str,
-    /// What the BPF headers call it: `-D__TARGET_ARCH_<bpf>`.
+    /// In the BPF headers: `-D__TARGET_ARCH_<bpf>`.
     pub bpf: &'static str,
 }
 
@@ -63,10 +63,10 @@ const ARM64: Names = Names {
 };
 
 impl Arch {
-    /// Every architecture that the harness knows.
+    /// Every supported architecture.
     pub const ALL: [Arch; 2] = [Arch::X86_64, Arch::Arm64];
 
-    /// What the tools call this architecture.
+    /// The names of this architecture.
     pub fn names(self) -> &'static Names {
         match self {
             Arch::X86_64 => &X86_64,
@@ -74,15 +74,24 @@ impl Arch {
         }
     }
 
-    /// Those whose guests can be built here: this machine's own, and arm64, for which every machine
-    /// gets a cross compiler.
+    /// Prefix of the compiler and binutils for this architecture, `CROSS_COMPILE=` of the kernel's
+    /// make: empty on a machine of this architecture.
+    pub fn cross_prefix(self) -> &'static str {
+        match Arch::of_this_machine() {
+            Ok(own) if own == self => "",
+            _ => self.names().cross,
+        }
+    }
+
+    /// The architectures whose guests can be built on this machine: its own, and arm64, for which
+    /// set-up installs a cross compiler.
     pub fn buildable_here() -> Vec<Arch> {
         let own = Arch::of_this_machine().ok();
         let is_buildable = |arch: &Arch| *arch == Arch::Arm64 || Some(*arch) == own;
         Arch::ALL.into_iter().filter(is_buildable).collect()
     }
 
-    /// The architecture of the machine that this runs on.
+    /// The architecture of this machine.
     pub fn of_this_machine() -> Result<Arch> {
         std::env::consts::ARCH.parse()
     }
@@ -97,12 +106,12 @@ impl fmt::Display for Arch {
 impl FromStr for Arch {
     type Err = anyhow::Error;
 
-    /// Takes the project's name, and those of `uname -m` and the kernel's make.
+    /// Accepts the names of the project, of `uname -m` and of the kernel's make.
     fn from_str(text: &str) -> Result<Arch> {
         match text {
             "x86_64" | "x86-64" | "x86" | "amd64" => Ok(Arch::X86_64),
             "arm64" | "aarch64" => Ok(Arch::Arm64),
-            _ => bail!("no architecture is called `{text}`; there are x86_64 and arm64"),
+            _ => bail!("unknown architecture `{text}`; expected x86_64 or arm64"),
         }
     }
 }
@@ -112,12 +121,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_architecture_is_read_back_from_its_names() {
+    fn every_architecture_is_parsed_from_its_names() {
         for arch in Arch::ALL {
             for name in [arch.names().name, arch.names().machine, arch.names().kernel] {
                 assert_eq!(name.parse::<Arch>().ok(), Some(arch), "{name}");
             }
         }
         assert!("riscv64".parse::<Arch>().is_err());
+    }
+
+    #[test]
+    fn only_a_foreign_architecture_has_a_cross_prefix() {
+        let own = Arch::of_this_machine().unwrap();
+        for arch in Arch::ALL {
+            assert_eq!(arch.cross_prefix().is_empty(), arch == own, "{arch}");
+        }
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Keys of the cache: a hash over named parts.
+//! Keys of cache entries: a hash of named parts.
 
 use sha2::{Digest as _, Sha256};
 
-/// Collects the parts of a key. Each part goes in with its name and its length, so that no two
-/// different sequences of parts give the same key.
+/// Collects the parts of a key. The hash includes the name and the length of each part, so that two
+/// different sequences of parts have different keys.
 #[derive(Clone, Debug, Default)]
 pub struct Digest(Sha256);
 
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_tells_parts_apart() {
+    fn different_parts_have_different_keys() {
         let one = key(&[("base", "6.12"), ("arch", "arm64")]);
         assert_eq!(one, key(&[("base", "6.12"), ("arch", "arm64")]));
         assert_eq!(one.len(), 24);

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs other programs so that a failure names the command and shows what it said.
+//! Runs programs. [`cmd!`] is xshell's, with an environment that is the same on every machine;
+//! [`output`] and [`capture`] run the command, and an error shows the command and its last lines.
+//!
+//! `std::process::Command` is used only for what xshell cannot do: a process group of its own
+//! (`vm/machine/process_group.rs`), output that is read while the command runs (`build/kernel/build.rs`), and
+//! programs that take over the terminal (`sudo -v`, the shell in a guest).
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -9,12 +14,12 @@ use std::sync::OnceLock;
 use anyhow::{Context as _, Result, bail};
 use xshell::{Cmd, Shell};
 
-/// How much of what a failed command said goes into the error.
-const TOLD_LINES: usize = 20;
+/// How many of a failed command's last lines an error shows.
+const SHOWN_LINES: usize = 20;
 
-/// What git and make would take from the environment, though it was meant for somebody else: git's
-/// from a hook that runs us, make's and our own from `make boot-test ARCH=…`.
-const FOREIGN: &[&str] = &[
+/// Variables that no command inherits: those of git hooks that run the harness, and those of make and
+/// of the harness's own command line (`ARCH=… make boot-test`), which the kernel's make would read.
+const NOT_INHERITED: &[&str] = &[
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -47,17 +52,17 @@ const FOREIGN: &[&str] = &[
     "W",
 ];
 
-/// The folder that is searched for programs before those of `PATH`; see [`search_first`].
+/// See [`search_first`].
 static FIRST: OnceLock<PathBuf> = OnceLock::new();
 
-/// Has programs searched for in `dir` before the folders of `PATH`, for the rest of this process. It
-/// holds the programs that set-up unpacked because they could not be installed.
+/// Has this process search `dir` for programs before the folders of `PATH`. `dir` holds the programs
+/// that set-up unpacked because they could not be installed.
 pub fn search_first(dir: PathBuf) {
-    // set once, by main; a second call has the same folder
+    // a second call has the same folder
     let _ = FIRST.set(dir);
 }
 
-/// The folders that programs are searched for in, as `PATH` has them.
+/// The folders in which programs are searched, in the form of `PATH`.
 #[must_use]
 pub fn search_path() -> OsString {
     match FIRST.get() {
@@ -66,19 +71,19 @@ pub fn search_path() -> OsString {
     }
 }
 
-/// The same without the folder of unpacked programs, which a harness that called this one may have
-/// put into `PATH`.
+/// [`search_path`] without the folder of unpacked programs, which `PATH` contains where one harness
+/// runs another.
 #[must_use]
 pub fn machine_path() -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let own: Vec<PathBuf> = std::env::split_paths(&path)
         .filter(|dir| Some(dir) != FIRST.get())
         .collect();
-    // what was split at colons joins again
+    // paths that were split at colons can be joined
     std::env::join_paths(own).unwrap_or(path)
 }
 
-/// `path` with `folders` in front of it.
+/// `path` with `folders` in front.
 #[must_use]
 pub fn in_front(folders: &[&Path], path: &OsStr) -> OsString {
     let mut all = OsString::new();
@@ -88,7 +93,7 @@ pub fn in_front(folders: &[&Path], path: &OsStr) -> OsString {
         }
         all.push(folder);
     }
-    // an empty entry would be the working folder
+    // an empty entry would mean the working folder
     if !path.is_empty() {
         all.push(":");
         all.push(path);
@@ -96,44 +101,60 @@ pub fn in_front(folders: &[&Path], path: &OsStr) -> OsString {
     all
 }
 
-/// Where `program` is, in [`search_path`].
+/// The file of `program` in [`search_path`].
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     which::which_in(program, Some(search_path()), "/").ok()
 }
 
-/// `program` in `dir`, in the C locale and free of variables that were meant for somebody else.
-///
-/// The shell is only what the command borrows its folder from; see [`shell_in`].
-pub fn command<'a>(sh: &'a Shell, program: &str) -> Cmd<'a> {
-    FOREIGN
+/// xshell's `cmd!`, with the environment of [`isolated`].
+macro_rules! cmd {
+    ($($part:tt)*) => {
+        $crate::env::command::isolated(xshell::cmd!($($part)*))
+    };
+}
+pub(crate) use cmd;
+
+/// `cmd` in the C locale, with [`search_path`] and without the variables of [`NOT_INHERITED`].
+pub fn isolated(cmd: Cmd<'_>) -> Cmd<'_> {
+    NOT_INHERITED
         .iter()
-        .fold(sh.cmd(program), |cmd, name| cmd.env_remove(name))
+        .fold(cmd, |cmd, name| cmd.env_remove(name))
         .env("LC_ALL", "C")
         .env("PATH", search_path())
 }
 
-/// A shell that works in `dir`.
+/// [`cmd!`] without arguments.
+pub fn command<'a>(sh: &'a Shell, program: &str) -> Cmd<'a> {
+    isolated(sh.cmd(program))
+}
+
+/// A shell whose working folder is `dir`.
 pub fn shell_in(dir: impl AsRef<Path>) -> Result<Shell> {
     let sh = Shell::new().context("cannot read the working folder")?;
     sh.change_dir(dir.as_ref());
     Ok(sh)
 }
 
-/// Runs `cmd` and returns its standard output, without the newline at its end. Failure is an error
-/// that holds the command and the end of what it said.
+/// Quotes a word for the shell.
+pub fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Runs `cmd` and returns its standard output without the final newlines. If `cmd` fails, the error
+/// has the command line and the last lines of its output.
 pub fn output(cmd: Cmd<'_>) -> Result<String> {
     let line = cmd.to_string();
     let out = capture(cmd)?;
     if !out.status.success() {
-        bail!("`{line}` failed ({}){}", out.status, told(&out));
+        bail!("`{line}` failed ({}){}", out.status, last_lines(&out));
     }
-    // a tree may hold names and texts in old encodings; they are shown, never compared
+    // kernel trees contain names and texts that are not UTF-8; these are shown, never compared
     let text = String::from_utf8_lossy(&out.stdout);
     Ok(text.trim_end_matches('\n').to_owned())
 }
 
-/// Runs `cmd` and returns what it said and how it ended, whichever way that was.
+/// Runs `cmd` and returns its output and status, also where it fails.
 pub fn capture(cmd: Cmd<'_>) -> Result<Output> {
     let line = cmd.to_string();
     cmd.quiet()
@@ -142,8 +163,8 @@ pub fn capture(cmd: Cmd<'_>) -> Result<Output> {
         .with_context(|| format!("cannot run `{line}`"))
 }
 
-/// The end of what a command said, each line behind a bar, for an error.
-pub fn told(out: &Output) -> String {
+/// The last lines of standard error, or of standard output where that is empty, for an error message.
+pub fn last_lines(out: &Output) -> String {
     let stderr = String::from_utf8_lossy(&out.stderr);
     let stdout = String::from_utf8_lossy(&out.stdout);
     let text = if stderr.trim().is_empty() {
@@ -152,7 +173,7 @@ pub fn told(out: &Output) -> String {
         stderr
     };
     let lines: Vec<&str> = text.trim_end().lines().collect();
-    let tail = &lines[lines.len().saturating_sub(TOLD_LINES)..];
+    let tail = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
     tail.iter().map(|line| format!("\n  | {line}")).collect()
 }
 
@@ -161,19 +182,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_names_the_command_and_shows_what_it_said() {
+    fn a_failure_shows_the_command_and_its_output() {
         let sh = shell_in("/").unwrap();
         let script = "echo out; echo why >&2; exit 3";
-        let error = output(command(&sh, "sh").args(["-c", script])).unwrap_err();
+        let error = output(cmd!(sh, "sh -c {script}")).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("sh -c"), "{text}");
         assert!(text.ends_with("exit status: 3)\n  | why"), "{text}");
     }
 
     #[test]
+    fn words_are_quoted_joined_and_may_be_empty() {
+        let sh = shell_in("/").unwrap();
+        let (value, list) = ("c d", ["e", "f g"]);
+        let format = "[%s]";
+        let printed = output(cmd!(sh, "printf {format} 'a '{value}/b '' {list...}")).unwrap();
+        assert_eq!(printed, "[a c d/b][][e][f g]");
+        let word = quote("it's");
+        let script = format!("printf {word}");
+        assert_eq!(output(cmd!(sh, "sh -c {script}")).unwrap(), "it's");
+    }
+
+    #[test]
     fn a_missing_program_is_named() {
         let sh = shell_in("/").unwrap();
-        let error = output(command(&sh, "no-such-program")).unwrap_err();
+        let error = output(cmd!(sh, "no-such-program")).unwrap_err();
         assert!(format!("{error:#}").contains("no-such-program"));
     }
 
@@ -185,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_the_harness_do_not_reach_the_command() {
+    fn commands_do_not_inherit_the_harness_variables() {
         let sh = shell_in("/").unwrap();
         sh.set_var("KERNEL", "somewhere");
-        let env = output(command(&sh, "env")).unwrap();
+        let env = output(cmd!(sh, "env")).unwrap();
         assert!(!env.contains("KERNEL="), "{env}");
         assert!(env.contains("LC_ALL=C"), "{env}");
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What every task knows: where things lie, and what was asked for.
+//! What every task gets: the folders, and the options that all tasks share.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 pub use crate::env::arch::Arch;
 use crate::env::progress::Progress;
 
-/// Where things lie, and what was asked for.
+/// The folders, and the options that all tasks share.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The clone that this harness belongs to.
     pub repo: PathBuf,
-    /// What outlives a clone: sources, kernels, tools. `$XDG_CACHE_HOME/bpf-streams`.
+    /// `$XDG_CACHE_HOME/bpf-streams`: sources, kernels and tools, shared by all clones.
     pub cache: PathBuf,
     /// Name of the base, a folder under `patches/`.
     pub base: String,
@@ -21,27 +21,27 @@ pub struct Context {
     pub arch: Arch,
     /// Name of the kernel configuration; [`PLAIN`] is the one without extra fragments.
     pub config: String,
-    /// How the guest is to be run.
+    /// How the guest runs.
     pub accel: AccelChoice,
-    /// A built kernel or a kernel tree to take instead of base and series.
+    /// A built kernel or a kernel tree, used instead of base and series.
     pub kernel: Option<PathBuf>,
-    /// `CI=true`: nobody is there to review, so a difference is a failure.
+    /// `CI=true`: a snapshot that differs is a failure, not a proposal to review.
     pub ci: bool,
     /// How many jobs a build runs at once.
     pub jobs: usize,
-    /// Where progress is told.
+    /// Where progress is shown.
     pub progress: Progress,
 }
 
 /// The configuration without extra fragments.
 pub const PLAIN: &str = "plain";
 
-/// How the guest is to be run.
+/// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum AccelChoice {
-    /// KVM where a probe shows that it works, software emulation elsewhere.
+    /// KVM if a probe shows that it works, else software emulation.
     Auto,
-    /// KVM, or failure.
+    /// KVM; without it the run fails.
     Kvm,
     /// Software emulation.
     Tcg,
@@ -53,7 +53,7 @@ impl Context {
         self.repo.join("patches").join(&self.base)
     }
 
-    /// `build/<base>/<arch>[-<config>]/`: what a build and a run leave for the user.
+    /// `build/<base>/<arch>[-<config>]/`: the results of builds and runs.
     pub fn build_dir(&self) -> PathBuf {
         let folder = match self.config.as_str() {
             PLAIN => self.arch.to_string(),
@@ -72,17 +72,16 @@ impl Context {
         self.repo.join("selftests")
     }
 
-    /// A folder of the cache, created when it is not there.
+    /// A folder of the cache, created if it does not exist.
     pub fn cache_dir(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         let dir = self.cache.join(name);
-        std::fs::create_dir_all(&dir)
-            .with_context(|| format!("cannot create the cache folder {}", dir.display()))?;
+        fs_err::create_dir_all(&dir).context("cannot create a cache folder; see XDG_CACHE_HOME")?;
         Ok(dir)
     }
 }
 
 /// The clone that this harness belongs to: the closest parent of the working folder that holds
-/// `patches/` and `harness/`, else the clone that the binary was built in.
+/// `patches/` and `harness/`, else the clone in which the binary was built.
 pub fn find_repo() -> Result<PathBuf> {
     let is_repo = |dir: &Path| dir.join("patches").is_dir() && dir.join("harness").is_dir();
     let here = std::env::current_dir().context("cannot read the working folder")?;
@@ -93,8 +92,8 @@ pub fn find_repo() -> Result<PathBuf> {
         .map(Path::to_path_buf)
         .with_context(|| {
             format!(
-                "{} is in no clone of bpf-streams (a folder with patches/ and harness/); \
-                 run this from inside one",
+                "{} is not in a clone of bpf-streams (a folder with patches/ and harness/); run this \
+                 command in one",
                 here.display()
             )
         })
@@ -108,7 +107,7 @@ pub fn find_cache() -> Result<PathBuf> {
     let root = match xdg {
         Some(dir) => dir,
         None => std::env::home_dir()
-            .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for a cache")?
+            .context("neither XDG_CACHE_HOME nor HOME is set, so the cache has no folder")?
             .join(".cache"),
     };
     ensure!(

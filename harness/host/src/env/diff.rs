@@ -3,71 +3,71 @@
 
 use similar::{ChangeTag, TextDiff};
 
-/// A line of a difference.
+/// A line of a diff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What became of it.
-    pub kind: Kind,
+    /// Whether it was added, removed or kept.
+    pub kind: LineKind,
     /// The line, without its end.
     pub text: String,
 }
 
-/// What became of a line.
+/// The kind of a [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It stands in both texts.
+pub enum LineKind {
+    /// In both texts.
     Same,
-    /// It stands in the old text alone.
+    /// Only in the old text.
     Old,
-    /// It stands in the new text alone.
+    /// Only in the new text.
     New,
-    /// Lines that are the same were left out here.
+    /// Stands for common lines that are not shown.
     Gap,
 }
 
-impl Kind {
+impl LineKind {
     /// The sign in front of the line.
     #[must_use]
     pub fn sign(self) -> &'static str {
         match self {
-            Kind::Same => " ",
-            Kind::Old => "-",
-            Kind::New => "+",
-            Kind::Gap => "@",
+            LineKind::Same => " ",
+            LineKind::Old => "-",
+            LineKind::New => "+",
+            LineKind::Gap => "@",
         }
     }
 
-    /// Its name in a page.
+    /// The CSS class of the line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Same => "same",
-            Kind::Old => "old",
-            Kind::New => "new",
-            Kind::Gap => "gap",
+            LineKind::Same => "same",
+            LineKind::Old => "old",
+            LineKind::New => "new",
+            LineKind::Gap => "gap",
         }
     }
 }
 
-/// The lines that differ, and so many around them; none where the texts are the same.
+/// The lines that differ, with `around` common lines before and after; empty for equal texts.
 #[must_use]
 pub fn lines(old: &str, new: &str, around: usize) -> Vec<Line> {
-    // an end of line more at the very end is nothing that anybody could see
+    // a diff does not show the number of newlines at the end
     let diff = TextDiff::from_lines(old.trim_end_matches('\n'), new.trim_end_matches('\n'));
     let mut lines = Vec::new();
     for (index, group) in diff.grouped_ops(around).iter().enumerate() {
         if index > 0 {
             lines.push(Line {
-                kind: Kind::Gap,
+                kind: LineKind::Gap,
                 text: "…".to_owned(),
             });
         }
         let changes = group.iter().flat_map(|op| diff.iter_changes(op));
         lines.extend(changes.map(|change| Line {
             kind: match change.tag() {
-                ChangeTag::Equal => Kind::Same,
-                ChangeTag::Delete => Kind::Old,
-                ChangeTag::Insert => Kind::New,
+                ChangeTag::Equal => LineKind::Same,
+                ChangeTag::Delete => LineKind::Old,
+                ChangeTag::Insert => LineKind::New,
             },
             text: change.value().trim_end_matches(['\n', '\r']).to_owned(),
         }));
@@ -75,7 +75,7 @@ pub fn lines(old: &str, new: &str, around: usize) -> Vec<Line> {
     lines
 }
 
-/// The same as text, a line each.
+/// `lines` as text, as `diff -u` prints them.
 #[must_use]
 pub fn text(lines: &[Line]) -> String {
     lines
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_shows_both_sides_and_what_is_around() {
+    fn a_diff_shows_both_sides_and_common_lines_around() {
         let old = "returned: 0\n\nstdout:\n| one\n";
         let new = "returned: 0\n\nstdout:\n| two\n";
         assert_eq!(
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_from_a_change_is_left_out() {
+    fn lines_far_from_a_change_are_not_shown() {
         let old: String = (0..100).map(|line| format!("{line}\n")).collect();
         let new = old.replacen("0\n", "first\n", 1).replace("99\n", "last\n");
         let shown = text(&lines(&old, &new, 10));

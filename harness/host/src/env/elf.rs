@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What an ELF file needs to be started: nothing, or a dynamic loader.
+//! Whether an ELF file is static or needs a dynamic loader.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 /// How a program file is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +19,13 @@ pub enum Linkage {
 
 const PT_INTERP: u32 = 3;
 
-/// Reads it from the program headers of the file at `path`.
+/// The linkage of the file at `path`, from its program headers.
 pub fn linkage(path: &Path) -> Result<Linkage> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path)?;
     Ok(parse(&bytes))
 }
 
-/// 64-bit little-endian files only, as all architectures of the harness are; any other file is
+/// Parses 64-bit little-endian ELF, which all supported architectures use; any other file is
 /// [`Linkage::NotElf`].
 fn parse(bytes: &[u8]) -> Linkage {
     if !bytes.starts_with(b"\x7fELF\x02\x01") {
@@ -74,13 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_makes_a_file_dynamic() {
+    fn a_file_with_an_interpreter_is_dynamic() {
         assert_eq!(parse(&elf(&[1, PT_INTERP])), Linkage::Dynamic);
         assert_eq!(parse(&elf(&[1, 2])), Linkage::Static);
     }
 
     #[test]
-    fn scripts_and_cut_files_are_not_elf() {
+    fn scripts_and_truncated_files_are_not_elf() {
         assert_eq!(parse(b"#!/bin/sh\n"), Linkage::NotElf);
         assert_eq!(parse(b""), Linkage::NotElf);
         let mut cut = elf(&[1, PT_INTERP]);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn this_test_itself_is_dynamic() {
+    fn the_test_program_is_dynamic() {
         let own = std::env::current_exe().unwrap();
         assert_eq!(linkage(&own).unwrap(), Linkage::Dynamic);
     }

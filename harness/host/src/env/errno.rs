@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Names of the kernel's error numbers, for who reads a snapshot.
+//! Names of the kernel's error numbers, for snapshots.
 
-/// The error numbers that the streams and the verifier give.
+/// The error numbers that the streams and the verifier return.
 const NAMES: &[(i64, &str)] = &[
     (1, "EPERM"),
     (2, "ENOENT"),
@@ -28,7 +28,7 @@ const NAMES: &[(i64, &str)] = &[
     (524, "ENOTSUPP"),
 ];
 
-/// The number, with its name where it is the negative of a known error: `-28 (ENOSPC)`.
+/// The number, and its name if it is the negative of a known error: `-28 (ENOSPC)`.
 #[must_use]
 pub fn describe(value: i64) -> String {
     match NAMES
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_have_names_and_numbers_have_none() {
+    fn only_negative_error_numbers_have_names() {
         assert_eq!(describe(-28), "-28 (ENOSPC)");
         for plain in [0, 28, -4000, i64::MIN] {
             assert_eq!(describe(plain), plain.to_string());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Locks between runs, so that two at once do not disturb each other.
+//! Locks between concurrent runs.
 //!
-//! They are flocks on files of the cache: the kernel gives them up when a run ends, however it ends,
-//! so none is ever left behind.
+//! A lock is an flock on a file of the cache. The kernel releases it when the process ends, also after
+//! a crash, so there are no stale locks.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -11,20 +11,20 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::env::progress::Progress;
 
-/// Held until it is dropped.
+/// A lock, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the open file")] File);
 
-/// Takes the lock at `path`, and says so where it has to wait for another run.
+/// Takes the lock at `path`. Shows a progress line while another run holds it.
 pub fn take(path: &Path, progress: Progress) -> Result<Lock> {
-    let file = File::create(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let file = File::create(path)?;
     match file.try_lock() {
         Ok(()) => return Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => {
             let stage = progress.stage("wait", format!("another run holds {}", path.display()));
             file.lock()
                 .with_context(|| format!("cannot lock {}", path.display()))?;
-            stage.done("the other run is over");
+            stage.done("the other run has ended");
         }
         Err(TryLockError::Error(error)) => {
             bail!("cannot lock {}: {error}", path.display())
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_by_one_at_a_time() {
+    fn a_lock_has_one_holder() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         let held = take(&path, Progress::Silent).unwrap();

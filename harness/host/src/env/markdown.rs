@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Texts of others in Markdown, where nothing that they hold may be taken for markup.
+//! Quotes arbitrary text in Markdown, so that no part of it is interpreted as markup.
 
 /// `text` as a span of code in one line.
 #[must_use]
 pub fn code(text: &str) -> String {
-    // in a table a bar would end the cell, even in code
+    // in a table `|` ends the cell, also in code
     let line = text.replace(['\n', '\r'], " ").replace('|', "¦");
     let ticks = "`".repeat(longest_run(&line) + 1);
-    // the blanks belong to the marks and are not shown; without them a tick at an end would join
+    // Markdown strips these blanks; without them a backtick at an end would join the delimiter
     if line.contains('`') || line.trim().is_empty() {
         format!("{ticks} {line} {ticks}")
     } else {
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_of_code_holds_any_line() {
+    fn a_code_span_quotes_any_line() {
         assert_eq!(code("a__x"), "`a__x`");
         assert_eq!(code("a|b\nc"), "`a¦b c`");
         assert_eq!(code("``<b>"), "``` ``<b> ```");
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_code_cannot_be_ended_from_within() {
+    fn a_code_block_quotes_any_text() {
         assert_eq!(fence("diff", "-a\n+b\n"), "```diff\n-a\n+b\n```");
         assert_eq!(fence("", "```\n# title"), "````\n```\n# title\n````");
         assert_eq!(fence("", ""), "```\n```");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Tells what goes on, on standard error: which stage, how far, how long it took.
+//! Shows the stages of a task on standard error, with their progress and time.
 //!
-//! On a terminal a stage is one line that moves and then stays with its time. Elsewhere it is one
-//! line when it begins and one when it is over, so that a log shows where a run was cut.
+//! On a terminal a stage is one line, updated in place. In a log it is one line at the beginning and
+//! one at the end, so that the log shows in which stage a run was killed.
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Where progress is told.
+/// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// A line that moves.
+    /// One line per stage, updated in place.
     Terminal,
-    /// A line for each beginning and each end.
+    /// A line at the beginning and at the end of each stage.
     Log,
     /// Nothing at all, for tests.
     Silent,
 }
 
 impl Progress {
-    /// What suits this process's standard error.
+    /// The choice for this process's standard error.
     pub fn detect() -> Progress {
         if std::io::stderr().is_terminal() {
             Progress::Terminal
@@ -31,15 +31,15 @@ impl Progress {
         }
     }
 
-    /// One line that the user should see, whatever happens around it.
+    /// Prints one line.
     pub fn note(self, text: impl Display) {
         if self != Progress::Silent {
             eprintln!("{:>9}  {text}", "note");
         }
     }
 
-    /// Begins a stage that takes its time. `name` is one word, `what` says what is done.
-    pub fn stage(self, name: &'static str, what: impl Display) -> Stage {
+    /// Begins a stage. `name` is one word, `what` describes the work.
+    pub fn stage(self, name: &'static str, what: impl Display) -> ProgressStage {
         let bar = match self {
             Progress::Terminal => spinner(name, &what.to_string()),
             Progress::Log => {
@@ -48,7 +48,7 @@ impl Progress {
             }
             Progress::Silent => ProgressBar::hidden(),
         };
-        Stage {
+        ProgressStage {
             progress: self,
             name,
             bar,
@@ -57,28 +57,28 @@ impl Progress {
     }
 }
 
-/// A stage that is going on. Dropped without [`Stage::done`], it leaves no line: the error that
-/// ended it is told by who gets it.
+/// A stage in progress. Dropped without [`ProgressStage::done`], it prints no last line: the caller
+/// prints the error that ended it.
 #[derive(Debug)]
-pub struct Stage {
+pub struct ProgressStage {
     progress: Progress,
     name: &'static str,
     bar: ProgressBar,
     begun: Instant,
 }
 
-impl Stage {
-    /// Says how far the stage is; seen on a terminal only.
+impl ProgressStage {
+    /// Updates the line on a terminal.
     pub fn update(&self, text: impl Display) {
         self.bar.set_message(text.to_string());
     }
 
-    /// How long the stage has been going on.
+    /// Time since the beginning of the stage.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// Ends the stage with one line and its time.
+    /// Ends the stage and prints `text` and the time.
     pub fn done(self, text: impl Display) {
         self.bar.finish_and_clear();
         if self.progress != Progress::Silent {
@@ -87,14 +87,14 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for ProgressStage {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// A time as people read it: `0.4 s`, `12 s`, `5 min 02 s`.
-pub fn seconds(time: Duration) -> String {
+/// A rounded time: `0.4 s`, `12 s`, `5 min 02 s`.
+pub(crate) fn seconds(time: Duration) -> String {
     let whole = time.as_secs();
     match whole {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
@@ -105,8 +105,7 @@ pub fn seconds(time: Duration) -> String {
 
 fn spinner(name: &str, what: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    // the template is a constant, so only a typing error could make it fail: then the plain
-    // spinner serves
+    // the template is a constant; if it had a syntax error, the default style would be used
     if let Ok(style) = ProgressStyle::with_template("{prefix:>9}  {wide_msg} {elapsed}") {
         bar.set_style(style);
     }
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_at_a_glance() {
+    fn times_are_rounded() {
         let text = |millis| seconds(Duration::from_millis(millis));
         assert_eq!(text(420), "0.4 s");
         assert_eq!(text(12_900), "12 s");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Sees to it that the tools are there: installs or unpacks what is missing, or says how to get it.
+//! Installs or unpacks the tools that a task needs, or describes how the user can install them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,82 +10,82 @@ use crate::env::apt::{self, Rights, Split};
 use crate::env::command;
 use crate::env::context::Context;
 use crate::env::lock;
-use crate::env::tools::{Kind, State, Tool};
+use crate::env::tools::{Tool, ToolKind, ToolState};
 use crate::env::unpacked;
 
-mod memory;
+mod checked;
 
-use memory::Memory;
+use checked::CheckedTools;
 
-/// Tools that are not good, and what was found of each.
-type Wanting<'a> = Vec<(&'a Tool, State)>;
+/// Tools that do not work, and their states.
+type BadTools<'a> = Vec<(&'a Tool, ToolState)>;
 
-/// Makes sure that `tools` are there and work.
+/// Ensures that `tools` work.
 pub fn ensure(ctx: &Context, tools: &[&Tool]) -> Result<()> {
-    let memory = Memory::new(ctx, tools)?;
-    if memory.holds() {
+    let checked = CheckedTools::new(ctx, tools)?;
+    if checked.is_valid() {
         return Ok(());
     }
-    // another run may be installing the same; what it has done is seen then
+    // if another run installs the same tools, this check comes after it
     let _lock = lock::take(&ctx.cache_dir("tools")?.join("lock"), ctx.progress)?;
-    let (wanting, files) = check(ctx, tools)?;
-    if wanting.is_empty() {
-        return memory.keep(&files);
+    let (bad_tools, files) = check(ctx, tools)?;
+    if bad_tools.is_empty() {
+        return checked.store(&files);
     }
-    get(ctx, &wanting)?;
+    get(ctx, &bad_tools)?;
     let (still, files) = check(ctx, tools)?;
     if !still.is_empty() {
         bail!(
-            "packages were installed, and these tools still do not work:{}",
-            described(&still)
+            "packages were installed, but these tools still do not work:{}",
+            describe(&still)
         );
     }
-    memory.keep(&files)
+    checked.store(&files)
 }
 
-/// Checks each tool: the machine's own first, then what was unpacked because there was none. Returns
-/// those that are not good, and the files that the answer depends on.
+/// Checks each tool: first the machine's own, then the unpacked one. Returns those that do not work, and
+/// the files that the result depends on.
 ///
-/// A program of the machine's that works is used as it is, from then on, too.
-fn check<'a>(ctx: &Context, tools: &[&'a Tool]) -> Result<(Wanting<'a>, Vec<PathBuf>)> {
+/// Where the machine's own program works, the unpacked one is removed.
+fn check<'a>(ctx: &Context, tools: &[&'a Tool]) -> Result<(BadTools<'a>, Vec<PathBuf>)> {
     let machine = command::machine_path();
     let programs = unpacked::programs(&ctx.cache);
-    let mut wanting = Vec::new();
+    let mut bad_tools = Vec::new();
     let mut files = Vec::new();
     for tool in tools {
         let mut checked = tool.check_in(&machine);
         if tool.is_program() {
             if checked.state.is_good() {
-                unpacked::withdraw(&ctx.cache, tool.name)?;
-            } else if programs.join(tool.name).exists() {
+                unpacked::withdraw(&ctx.cache, &tool.name)?;
+            } else if programs.join(&tool.name).exists() {
                 checked = tool.check_in(&command::in_front(&[&programs], &machine));
                 checked
                     .files
-                    .push(unpacked::stamp(&ctx.cache, tool.package));
+                    .push(unpacked::stamp(&ctx.cache, &tool.package));
             }
         }
         files.extend(checked.files);
         if !checked.state.is_good() {
-            wanting.push((*tool, checked.state));
+            bad_tools.push((*tool, checked.state));
         }
     }
-    Ok((wanting, files))
+    Ok((bad_tools, files))
 }
 
-/// What set-up would do about tools that are not good.
+/// What set-up does about tools that do not work.
 #[derive(Debug)]
 pub struct Proposal<'a> {
-    /// The tools that each package has.
-    tools: BTreeMap<&'static str, Wanting<'a>>,
+    /// The tools of each package.
+    tools: BTreeMap<&'a str, BadTools<'a>>,
     split: Split,
 }
 
-/// What set-up would do; nothing is changed.
+/// What set-up would do. Changes nothing.
 #[must_use]
-pub fn propose<'a>(wanting: &[(&'a Tool, State)]) -> Proposal<'a> {
-    let mut tools: BTreeMap<&'static str, Wanting<'a>> = BTreeMap::new();
-    for (tool, state) in wanting {
-        let of_package = tools.entry(tool.package).or_default();
+pub fn propose<'a>(bad_tools: &[(&'a Tool, ToolState)]) -> Proposal<'a> {
+    let mut tools: BTreeMap<&'a str, BadTools<'a>> = BTreeMap::new();
+    for (tool, state) in bad_tools {
+        let of_package = tools.entry(tool.package.as_str()).or_default();
         of_package.push((*tool, state.clone()));
     }
     let packages: Vec<&str> = tools.keys().copied().collect();
@@ -96,12 +96,12 @@ pub fn propose<'a>(wanting: &[(&'a Tool, State)]) -> Proposal<'a> {
 }
 
 impl Proposal<'_> {
-    /// A line for each package: what is done with it, and why.
+    /// One line per package: what is done with it, and why.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for package in &self.split.installable {
-            // a package that is installed already is asked for because of another
+            // a package without a change is already installed
             if let Some(change) = self.split.plan.change(package) {
                 let verb = if change.old.is_some() {
                     "upgrade"
@@ -151,7 +151,7 @@ impl Proposal<'_> {
         self.split.installable.iter().map(String::as_str).collect()
     }
 
-    /// Fails where a package can neither be installed nor unpacked.
+    /// Fails if a package can be neither installed nor unpacked.
     fn ensure_possible(&self) -> Result<()> {
         let others = self.split.others.iter();
         let refused: Vec<String> = others
@@ -160,9 +160,8 @@ impl Proposal<'_> {
             .collect();
         ensure!(
             refused.is_empty(),
-            "these packages cannot be installed next to what this machine has, and compilers and \
-             interpreters do not find them elsewhere:{}\n  install them by hand, or something else \
-             that provides the same",
+            "these packages conflict with installed ones, and compilers and interpreters do not find \
+             them in the cache:{}\n  install them by hand, or other packages that provide the same",
             refused.concat()
         );
         Ok(())
@@ -177,35 +176,64 @@ impl Proposal<'_> {
     fn reasons(&self, package: &str) -> String {
         let tools = self.tools.get(package).into_iter().flatten();
         let reasons: Vec<String> = tools
-            .map(|(tool, _)| format!("{} ({})", called(tool), tool.why))
+            .map(|(tool, _)| format!("{} ({})", display_name(tool), tool.why))
             .collect();
         format!(": {}", reasons.join(", "))
     }
 
-    /// Only programs run from another place than the one they were made for.
+    /// Only programs run from another folder than the one they were packaged for.
     fn is_unpackable(&self, package: &str) -> bool {
         let mut tools = self.tools.get(package).into_iter().flatten();
         tools.all(|(tool, _)| tool.is_program())
     }
 }
 
-/// Installs what can be installed and unpacks the rest.
-fn get(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
-    if !apt::is_here() {
+/// Installs or unpacks the tools, with `apt-get update` where necessary.
+fn get(ctx: &Context, bad_tools: &[(&Tool, ToolState)]) -> Result<()> {
+    if !apt::is_installed() {
         bail!(
-            "tools are missing, and this machine has no apt-get; install them as your distribution \
-             does:{}",
-            described(wanting)
+            "tools are missing, and this machine has no apt-get; install them with your distribution's \
+             package manager:{}",
+            describe(bad_tools)
         );
     }
-    let packages = packages(wanting);
     let rights = Rights::of_this_process();
+    ensure_known(ctx, bad_tools, rights)?;
+    let proposal = propose(bad_tools);
+    for line in proposal.lines() {
+        ctx.progress.note(line);
+    }
+    proposal.ensure_possible()?;
+    let installable = proposal.installable();
+    if !installable.is_empty() && rights == Rights::None {
+        bail!(
+            "tools are missing, and installing them needs root or sudo:{}\n  run:\n  {}",
+            describe(bad_tools),
+            apt::line(&installable)
+        );
+    }
+    if install(ctx, &proposal, rights).is_ok() {
+        return Ok(());
+    }
+    // mirrors remove old versions, so that old package lists name missing files
+    if rights != Rights::None {
+        update(ctx)?;
+    }
+    let proposal = propose(bad_tools);
+    proposal.ensure_possible()?;
+    install(ctx, &proposal, rights)
+        .with_context(|| format!("cannot install the missing tools:{}", describe(bad_tools)))
+}
+
+/// Ensures that apt's lists have the packages of `bad_tools`; updates the lists if they lack one.
+fn ensure_known(ctx: &Context, bad_tools: &[(&Tool, ToolState)], rights: Rights) -> Result<()> {
+    let packages = packages(bad_tools);
     if !apt::unknown(&packages)?.is_empty() {
         if rights == Rights::None {
             bail!(
-                "tools are missing, and apt does not know their packages or has no lists:{}\n  get \
-                 them as root:\n  {}",
-                described(wanting),
+                "tools are missing, and apt has no package lists, or the lists lack their packages:{}\n  \
+                 install them as root:\n  {}",
+                describe(bad_tools),
                 apt::line(&packages)
             );
         }
@@ -215,41 +243,18 @@ fn get(ctx: &Context, wanting: &[(&Tool, State)]) -> Result<()> {
     let unknown = apt::unknown(&packages)?;
     if !unknown.is_empty() {
         bail!(
-            "apt has no package {}; see that its sources hold the main component of Debian 12 or newer. \
+            "apt has no package {}; its sources must contain the main component of Debian 12 or newer. \
              These tools are missing:{}",
             unknown.join(", "),
-            described(wanting)
+            describe(bad_tools)
         );
     }
-    let proposal = propose(wanting);
-    for line in proposal.lines() {
-        ctx.progress.note(line);
-    }
-    proposal.ensure_possible()?;
-    let installable = proposal.installable();
-    if !installable.is_empty() && rights == Rights::None {
-        bail!(
-            "tools are missing, and installing them takes root or sudo:{}\n  this line does it:\n  {}",
-            described(wanting),
-            apt::line(&installable)
-        );
-    }
-    if install(ctx, &proposal, rights).is_ok() {
-        return Ok(());
-    }
-    // mirrors drop old versions, and then lists of an earlier day name files that are gone
-    if rights != Rights::None {
-        update(ctx)?;
-    }
-    let proposal = propose(wanting);
-    proposal.ensure_possible()?;
-    install(ctx, &proposal, rights)
-        .with_context(|| format!("cannot get what is missing:{}", described(wanting)))
+    Ok(())
 }
 
 fn update(ctx: &Context) -> Result<()> {
     let stage = ctx.progress.stage("setup", "apt-get update");
-    apt::update().context("cannot get the lists of packages")?;
+    apt::update().context("cannot update the package lists")?;
     stage.done("apt-get update");
     Ok(())
 }
@@ -269,45 +274,48 @@ fn install(ctx: &Context, proposal: &Proposal<'_>, rights: Rights) -> Result<()>
     }
     for (package, _) in &proposal.split.others {
         for (tool, _) in proposal.tools.get(package.as_str()).into_iter().flatten() {
-            unpacked::provide(ctx, package, tool.name)?;
+            unpacked::provide(ctx, package, &tool.name)?;
         }
     }
     Ok(())
 }
 
-/// The packages of tools, each once.
+/// The packages of `bad_tools`, each one once.
 #[must_use]
-pub fn packages(wanting: &[(&Tool, State)]) -> Vec<&'static str> {
-    let mut packages: Vec<&str> = wanting.iter().map(|(tool, _)| tool.package).collect();
+pub fn packages<'a>(bad_tools: &[(&'a Tool, ToolState)]) -> Vec<&'a str> {
+    let mut packages: Vec<&str> = bad_tools
+        .iter()
+        .map(|(tool, _)| tool.package.as_str())
+        .collect();
     packages.sort_unstable();
     packages.dedup();
     packages
 }
 
-/// What a tool is called where a program and another kind of tool could be meant.
+/// The name of a tool, with its kind unless it is a program.
 #[must_use]
-pub fn called(tool: &Tool) -> String {
-    match tool.kind {
-        Kind::Program => tool.name.to_owned(),
+pub fn display_name(tool: &Tool) -> String {
+    match tool.kind() {
+        ToolKind::Program => tool.name.clone(),
         kind => format!("{kind} {}", tool.name),
     }
 }
 
-/// What is wrong with each tool, a line each.
+/// One line per tool: why it does not work.
 #[must_use]
-pub fn described(wanting: &[(&Tool, State)]) -> String {
-    wanting
+pub fn describe(bad_tools: &[(&Tool, ToolState)]) -> String {
+    bad_tools
         .iter()
         .map(|(tool, state)| {
-            let wrong = match (state, tool.minimum) {
-                (State::TooOld(path, version), Some(minimum)) => format!(
+            let fault = match (state, tool.minimum) {
+                (ToolState::TooOld(path, version), Some(minimum)) => format!(
                     "{} is {version}, expected {minimum} or newer",
                     path.display()
                 ),
-                (State::Broken(said), _) => said.clone(),
+                (ToolState::Broken(message), _) => message.clone(),
                 _ => "is missing".to_owned(),
             };
-            format!("\n  {}: {wrong} ({})", called(tool), tool.why)
+            format!("\n  {}: {fault} ({})", display_name(tool), tool.why)
         })
         .collect()
 }

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Programs whose packages cannot be installed next to what the machine has: they are unpacked into the
-//! cache with everything that they depend on, and run from there.
+//! Programs whose packages conflict with installed ones: the packages are unpacked into the cache with
+//! their dependencies, and the programs run from there.
 //!
 //! ```text
-//! unpacked/<package>/root/   the package and its dependencies, as if installed there
-//! unpacked/<package>/stamp   written last
-//! unpacked/bin/<program>     what is run: a script that starts the program with its own libraries,
-//!                            or a link where the program needs none
+//! unpacked/<package>/root/   the package and its dependencies
+//! unpacked/<package>/stamp   exists when all of the package is unpacked
+//! unpacked/bin/<program>     a script that starts the program with its own libraries, or a link to a
+//!                            program that needs none
 //! ```
 //!
-//! Nothing of an unpacked package is configured, so this is for programs that run without that.
+//! Maintainer scripts are not run, so this works for programs that need no configuration.
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
-use crate::env::command::{command, output, shell_in};
+use crate::env::atomic;
+use crate::env::command::{cmd, output, quote, shell_in};
 use crate::env::context::Context;
 use crate::env::disk;
 use crate::env::elf::{self, Linkage};
 use crate::env::lock;
 
-/// What packages take while they are unpacked; QEMU with its dependencies takes 250 MB.
-const NEEDS: u64 = 1 << 30;
+/// Space for a package and its dependencies; QEMU's take 250 MB.
+const NEEDED_SPACE: u64 = 1 << 30;
 
-/// Folders of programs, in the order in which a user's `PATH` has them.
+/// Folders of programs, in the order of a user's `PATH`.
 const BINARIES: [&str; 4] = ["usr/bin", "bin", "usr/sbin", "sbin"];
 
-/// Where QEMU finds firmware, relative to the root of its package.
+/// Folders of QEMU's firmware, relative to the root of its package.
 const FIRMWARE: [&str; 3] = ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"];
 
 /// The folder of the programs of unpacked packages.
@@ -37,13 +37,13 @@ pub fn programs(cache: &Path) -> PathBuf {
     cache.join("unpacked/bin")
 }
 
-/// The file that is there when all of `package` was unpacked.
+/// The file that exists when all of `package` is unpacked.
 pub fn stamp(cache: &Path, package: &str) -> PathBuf {
     cache.join("unpacked").join(package).join("stamp")
 }
 
-/// Unpacks `package` and what it depends on, where that was not done yet, and makes `program` of it
-/// run as if it were installed.
+/// Unpacks `package` and its dependencies if the cache does not have them, and adds `program` to
+/// [`programs`].
 pub fn provide(ctx: &Context, package: &str, program: &str) -> Result<PathBuf> {
     let folder = ctx.cache_dir("unpacked")?;
     let _lock = lock::take(&folder.join("lock"), ctx.progress)?;
@@ -59,13 +59,13 @@ pub fn provide(ctx: &Context, package: &str, program: &str) -> Result<PathBuf> {
         )
     })?;
     let bin = programs(&ctx.cache);
-    fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
-    let place = bin.join(program);
-    expose(&root, &file, program, &place)?;
-    Ok(place)
+    fs::create_dir_all(&bin)?;
+    let started = bin.join(program);
+    write_starter(&root, &file, program, &started)?;
+    Ok(started)
 }
 
-/// The names of the programs that run out of unpacked packages.
+/// The names of the programs in [`programs`].
 pub fn listing(cache: &Path) -> Vec<String> {
     let entries = programs(cache).read_dir().into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -75,51 +75,35 @@ pub fn listing(cache: &Path) -> Vec<String> {
     names
 }
 
-/// Removes `program` from those that run out of an unpacked package, where it is one.
+/// Removes `program` from [`programs`].
 pub fn withdraw(cache: &Path, program: &str) -> Result<()> {
-    let place = programs(cache).join(program);
-    match fs::remove_file(&place) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", place.display()))
-        }
+    match fs::remove_file(programs(cache).join(program)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Downloads and unpacks; `dir` appears when all of it is there.
+/// Downloads `package` and unpacks it as `dir`.
 fn unpack(ctx: &Context, folder: &Path, dir: &Path, package: &str) -> Result<()> {
-    disk::ensure_free(folder, NEEDS, package)?;
+    disk::ensure_free(folder, NEEDED_SPACE, package)?;
     let stage = ctx
         .progress
         .stage("setup", format!("unpacking {package} into the cache"));
-    let new = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempdir_in(folder)
-        .with_context(|| format!("cannot write to {}", folder.display()))?;
+    let new = atomic::new_folder(folder)?;
     let root = new.path().join("root");
     for name in ["root", "apt/archives/partial"] {
         let path = new.path().join(name);
-        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        fs::create_dir_all(&path)?;
     }
     let debs = download(new.path(), package)?;
     let sh = shell_in(new.path())?;
     for deb in &debs {
-        output(
-            command(&sh, "dpkg-deb")
-                .arg("--extract")
-                .arg(deb)
-                .arg(&root),
-        )?;
+        output(cmd!(sh, "dpkg-deb --extract {deb} {root}"))?;
     }
-    fs::remove_dir_all(new.path().join("apt"))
-        .with_context(|| format!("cannot remove {}/apt", new.path().display()))?;
+    fs::remove_dir_all(new.path().join("apt"))?;
     let stamp = new.path().join("stamp");
-    fs::write(&stamp, package).with_context(|| format!("cannot write {}", stamp.display()))?;
-    if dir.exists() {
-        // an interrupted run left it
-        fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-    }
-    fs::rename(new.keep(), dir).with_context(|| format!("cannot write {}", dir.display()))?;
+    fs::write(&stamp, package)?;
+    atomic::publish(new, dir)?;
     stage.done(format!(
         "unpacked {package} and {} dependencies",
         debs.len() - 1
@@ -127,27 +111,21 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path, package: &str) -> Result<()>
     Ok(())
 }
 
-/// Downloads `package` and all its dependencies: apt is given an empty dpkg status.
+/// Downloads `package` and all its dependencies: with an empty dpkg status apt regards none as
+/// installed.
 fn download(dir: &Path, package: &str) -> Result<Vec<PathBuf>> {
     let status = dir.join("apt/status");
-    fs::write(&status, "").with_context(|| format!("cannot write {}", status.display()))?;
+    fs::write(&status, "")?;
     let sh = shell_in(dir)?;
-    output(
-        command(&sh, "apt-get")
-            .args(["--quiet", "--yes", "--no-install-recommends"])
-            .args(["--download-only", "install"])
-            .args(["-o", &format!("Dir::State::status={}", status.display())])
-            .args(["-o", &format!("Dir::Cache={}/apt", dir.display())])
-            // the folder is ours alone, and apt's own user may not write to it
-            .args(["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"])
-            .arg(package),
-    )
+    // no other process uses the folder, and apt's own user may not write to it
+    let sandbox = ["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"];
+    output(cmd!(
+        sh,
+        "apt-get --quiet --yes --no-install-recommends --download-only install
+            -o Dir::State::status={status} -o Dir::Cache={dir}/apt {sandbox...} {package}"
+    ))
     .with_context(|| format!("cannot download {package} with its dependencies"))?;
-    let archives = dir.join("apt/archives");
-    let entries = archives
-        .read_dir()
-        .with_context(|| format!("cannot read {}", archives.display()))?;
-    let debs: Vec<PathBuf> = entries
+    let debs: Vec<PathBuf> = fs::read_dir(dir.join("apt/archives"))?
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|end| end == "deb"))
@@ -159,15 +137,14 @@ fn download(dir: &Path, package: &str) -> Result<Vec<PathBuf>> {
     Ok(debs)
 }
 
-/// The file of `program` in an unpacked root, with links followed inside it: those of packages are
-/// meant for a machine whose root this is.
+/// The file of `program` in an unpacked root. Links of packages are relative to that root.
 fn find_program(root: &Path, program: &str) -> Option<PathBuf> {
     BINARIES
         .iter()
         .find_map(|folder| resolve(root, &root.join(folder).join(program)))
 }
 
-/// Follows links that lie in `root`.
+/// Follows links relative to `root`.
 fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..40 {
@@ -182,37 +159,28 @@ fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Writes what is run as `place`.
-fn expose(root: &Path, file: &Path, program: &str, place: &Path) -> Result<()> {
-    let new = place.with_extension(format!("new-{}", std::process::id()));
-    let _ = fs::remove_file(&new);
-    let written = match elf::linkage(file)? {
-        Linkage::Dynamic => {
-            let script = wrapper(root, file, program)?;
-            fs::write(&new, script)
-                .and_then(|()| fs::set_permissions(&new, fs::Permissions::from_mode(0o755)))
-        }
-        Linkage::Static | Linkage::NotElf => symlink(file, &new),
-    };
-    written
-        .and_then(|()| fs::rename(&new, place))
-        .with_context(|| format!("cannot write {}", place.display()))
+/// Writes `started`, which starts the program `file`.
+fn write_starter(root: &Path, file: &Path, program: &str, started: &Path) -> Result<()> {
+    match elf::linkage(file)? {
+        Linkage::Dynamic => atomic::write_executable(started, wrapper(root, file, program)?),
+        Linkage::Static | Linkage::NotElf => atomic::symlink(file, started),
+    }
 }
 
-/// A script that starts a program with the loader and the libraries of its own root, so that no
-/// library of the machine is mixed with them.
+/// A script that starts a program with the loader and the libraries of its own root, and with no
+/// library of the machine.
 fn wrapper(root: &Path, file: &Path, program: &str) -> Result<String> {
     let libraries = libraries(root);
     let loader = libraries
         .iter()
         .find_map(|dir| loader_in(root, dir))
-        .with_context(|| format!("there is no dynamic loader in {}", root.display()))?;
+        .with_context(|| format!("no dynamic loader (ld-linux*) in {}", root.display()))?;
     let path: Vec<String> = libraries
         .iter()
         .map(|dir| dir.display().to_string())
         .collect();
     let mut script =
-        String::from("#!/bin/sh\n# Written by set-up; see harness/host/src/unpacked.rs.\n");
+        String::from("#!/bin/sh\n# Written by set-up; see harness/host/src/env/unpacked.rs.\n");
     // accelerators and other parts of QEMU are modules; /usr/lib/qemu holds programs
     let mut modules = libraries.iter().map(|dir| dir.join("qemu"));
     if let Some(modules) = modules.find(|dir| holds_modules(dir)) {
@@ -240,7 +208,7 @@ fn wrapper(root: &Path, file: &Path, program: &str) -> Result<String> {
     Ok(script)
 }
 
-/// The folders of libraries in `root`: those named after an architecture, and those that hold them.
+/// The folders of libraries in `root`: those of an architecture, then `usr/lib` and `lib`.
 fn libraries(root: &Path) -> Vec<PathBuf> {
     let tops = [root.join("usr/lib"), root.join("lib")];
     let of_architecture = tops.iter().flat_map(|top| {
@@ -268,22 +236,19 @@ fn loader_in(root: &Path, dir: &Path) -> Option<PathBuf> {
         .find_map(|entry| resolve(root, &entry.path()))
 }
 
-/// A word for the shell.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
+    use fs_err::os::unix::fs::symlink;
+
     use super::*;
 
-    /// A root with a loader, a library folder and QEMU's modules.
+    /// A root with a loader, a folder of libraries and QEMU's modules.
     fn root() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let lib = dir.path().join("usr/lib/x86_64-linux-gnu");
         fs::create_dir_all(lib.join("qemu")).unwrap();
         fs::write(lib.join("qemu/accel-tcg-x86_64.so"), "").unwrap();
-        // programs of QEMU, and no modules
+        // QEMU's helper programs, no modules
         fs::create_dir_all(dir.path().join("usr/lib/qemu")).unwrap();
         fs::write(lib.join("ld-linux-x86-64.so.2"), "").unwrap();
         fs::create_dir_all(dir.path().join("usr/bin")).unwrap();
@@ -330,17 +295,17 @@ mod tests {
     }
 
     #[test]
-    fn a_script_and_a_static_program_are_linked_and_withdrawn() {
+    fn a_script_is_linked_and_withdrawn() {
         let dir = root();
         let file = dir.path().join("usr/bin/tool");
         fs::write(&file, "#!/bin/sh\n").unwrap();
         let bin = programs(dir.path());
         fs::create_dir_all(&bin).unwrap();
-        let place = bin.join("tool");
-        expose(dir.path(), &file, "tool", &place).unwrap();
-        assert_eq!(fs::read_link(&place).unwrap(), file);
+        let started = bin.join("tool");
+        write_starter(dir.path(), &file, "tool", &started).unwrap();
+        assert_eq!(fs::read_link(&started).unwrap(), file);
         withdraw(dir.path(), "tool").unwrap();
         withdraw(dir.path(), "tool").unwrap();
-        assert!(!place.exists());
+        assert!(!started.exists());
     }
 }

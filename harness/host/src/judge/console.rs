@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads the guest's console: which lines must not stand on it, and how it ended.
+//! Searches the console of a guest for lines that fail a run.
 //!
-//! The patterns are data, `ci/splats.toml`, with a reason and two samples each.
+//! The patterns are in `ci/splats.toml`, each with a reason and two samples.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -9,24 +9,24 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Deserialize;
 
-/// A line that must not stand on the console of a good run.
+/// Lines of the console that fail a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Splat {
-    /// Which patterns of `ci/splats.toml` caught it.
+    /// The matching patterns of `ci/splats.toml`.
     pub names: Vec<&'static str>,
-    /// What it means that the line is there.
+    /// The meaning of the first matching line.
     pub reason: &'static str,
-    /// The line and those around it that a reader wants to see.
+    /// The matching line and its context.
     pub excerpt: Vec<String>,
 }
 
-/// Lines shown of a splat, beginning with the first that was caught.
+/// Lines in the excerpt of a splat, from the first matching line.
 const EXCERPT: usize = 16;
 
-/// How many lines behind a message its stack trace begins: CPU and machine are told before it.
+/// Most lines between a message and its stack trace: the kernel prints CPU and machine in between.
 const TRACE_WITHIN: usize = 4;
 
-/// The splats on a console, one for each group of lines that belong together.
+/// The splats on a console; lines that belong together are one splat.
 #[must_use]
 pub fn splats(console: &[u8]) -> Vec<Splat> {
     let lines = lines(console);
@@ -62,37 +62,37 @@ fn lines(console: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// The entry of the table that a stack trace falls under.
+/// The name of the pattern that matches stack traces.
 const STACK_TRACE: &str = "stack trace";
 
-/// The table of `ci/splats.toml`.
-static TABLE: LazyLock<Table> = LazyLock::new(Table::load);
+/// The compiled patterns of `ci/splats.toml`.
+static TABLE: LazyLock<Patterns> = LazyLock::new(Patterns::load);
 
-/// Colours, cursor movements and titles, as a terminal takes them.
+/// Escape sequences of a terminal: colours, cursor movements and titles.
 static TERMINAL_CODE: LazyLock<Regex> =
     LazyLock::new(|| constant(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|c)"));
 
-/// The time stamp, and the caller where the kernel prints it. Text of a program that left its line
-/// unfinished may stand before it.
+/// The time stamp, and the caller where the kernel prints it. An unfinished line of a program may
+/// precede them.
 static STAMP: LazyLock<Regex> = LazyLock::new(|| constant(r"\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? "));
 
-struct Table {
-    splats: Vec<(Regex, &'static Entry)>,
-    exceptions: Vec<(Regex, &'static Exception)>,
+struct Patterns {
+    splats: Vec<(Regex, &'static Pattern)>,
+    exceptions: Vec<(Regex, &'static SplatException)>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    splat: Vec<Entry>,
+struct SplatsFile {
+    splat: Vec<Pattern>,
     #[serde(default)]
-    exception: Vec<Exception>,
+    exception: Vec<SplatException>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(test), expect(dead_code, reason = "the tests read the samples"))]
-struct Entry {
+struct Pattern {
     name: String,
     pattern: String,
     reason: String,
@@ -106,28 +106,28 @@ struct Entry {
     not(test),
     expect(dead_code, reason = "the tests read the samples, people the reasons")
 )]
-struct Exception {
+struct SplatException {
     pattern: String,
     reason: String,
     sample: String,
-    /// The stack trace behind the line belongs to it.
+    /// Whether the exception covers the stack trace after the line.
     #[serde(default)]
     trace: bool,
 }
 
-/// The file as it was when the harness was built: a scan without its table cannot happen.
-static FILE: LazyLock<File> = LazyLock::new(read_file);
+/// The file is compiled in, so a scan always has its patterns.
+static FILE: LazyLock<SplatsFile> = LazyLock::new(read_file);
 
 #[expect(
     clippy::expect_used,
     reason = "part of the program, parsed by its tests"
 )]
-fn read_file() -> File {
+fn read_file() -> SplatsFile {
     toml::from_str(include_str!("../../../../ci/splats.toml"))
         .expect("ci/splats.toml is TOML of this form")
 }
 
-impl Table {
+impl Patterns {
     fn load() -> Self {
         Self {
             splats: FILE
@@ -143,8 +143,8 @@ impl Table {
         }
     }
 
-    /// The entries that a line of the console falls under.
-    fn caught(&self, line: &str) -> Vec<&'static Entry> {
+    /// The patterns that match a line of the console.
+    fn caught(&self, line: &str) -> Vec<&'static Pattern> {
         let messages: Vec<&str> = STAMP
             .split(line)
             .filter(|message| self.exception(message).is_none())
@@ -157,14 +157,14 @@ impl Table {
             .collect()
     }
 
-    /// The exception that a message falls under.
-    fn exception(&self, message: &str) -> Option<&'static Exception> {
+    /// The exception that matches a message.
+    fn exception(&self, message: &str) -> Option<&'static SplatException> {
         let mut all = self.exceptions.iter();
         all.find(|(pattern, _)| pattern.is_match(message))
             .map(|&(_, exception)| exception)
     }
 
-    /// Where the stack traces begin that exceptions take along.
+    /// The lines at which stack traces begin that exceptions cover.
     fn excepted_traces(&self, lines: &[String]) -> BTreeSet<usize> {
         let takes_trace = |line: &str| {
             STAMP
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn each_pattern_catches_its_sample_and_leaves_its_counterpart() {
+    fn each_pattern_matches_its_sample_and_not_its_counterpart() {
         for (pattern, entry) in &TABLE.splats {
             assert!(
                 pattern.is_match(&entry.sample),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn each_exception_is_about_a_line_that_would_be_caught() {
+    fn each_exception_covers_a_line_that_a_pattern_matches() {
         for (pattern, exception) in &TABLE.exceptions {
             assert!(!exception.reason.is_empty());
             assert!(pattern.is_match(&exception.sample), "{}", exception.sample);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_takes_its_own_stack_trace_along_and_no_other() {
+    fn an_exception_covers_its_own_stack_trace_only() {
         let of = |text: &str| splats(text.as_bytes()).len();
         let refused = "agent: vmalloc error: size 4096, vm_struct allocation failed, mode:0x1\n";
         let trace = "CPU: 1 UID: 0 PID: 54\nHardware name: QEMU\nCall Trace:\n <TASK>\n";
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_the_contract_names_is_caught() {
+    fn every_kind_of_splat_is_found() {
         for line in [
             "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2",
             "BUG: unable to handle page fault for address: ffffffff00000000",
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn stamps_callers_unfinished_lines_and_terminal_codes_do_not_hide_a_splat() {
+    fn time_stamps_callers_unfinished_lines_and_terminal_codes_do_not_hide_a_splat() {
         for console in [
             "[    1.234567] WARNING: CPU: 0 PID: 1 at a.c:1\n",
             "[   12.345678][  T77] WARNING: CPU: 0 PID: 1 at a.c:1\n",
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_one_splat_are_one_and_name_all_that_they_are() {
+    fn lines_of_one_splat_are_grouped_with_all_names() {
         let mut console =
             b"[    1.000000] fine\n[    1.100000] BUG: KASAN: x\n[    1.100001] Call Trace:\n"
                 .to_vec();

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a kernel or its machine must have, so that no test that needs it can be left out unnoticed.
+//! Features that a guest must have: a test that needs one must not be skipped.
 //!
 //! The guest finds out what it has (`harness/guest/src/feature.rs`), and tests say what they need
-//! (`__needs` in `selftests/selftest.h`). Here stands when there is no excuse.
+//! (`__requires` in `selftests/selftest.h`). This table lists the features that must not be missing.
 
 use crate::env::arch::Arch;
 use crate::queue::base::REFERENCE;
 
-/// The search for leaks at the end of a run; a matter of the whole run, which no test asks for.
+/// The leak scan at the end of a run; no single test requires it.
 pub const KMEMLEAK: &str = "kmemleak";
 
-/// What obliges a guest to have a feature.
+/// The condition under which a guest must have a feature.
 enum Obliged {
-    /// This option of its kernel.
+    /// The kernel has this option.
     Option(&'static str),
-    /// The architecture.
+    /// The guest has this architecture.
     Arch(Arch),
-    /// At least so many CPUs, and a kernel that can use them.
+    /// The guest has at least this many CPUs, and an SMP kernel.
     Cpus(u32),
-    /// Any series of ours: mainline alone lacks it.
+    /// The base is not mainline.
     Series,
 }
 
-/// Every feature, and what obliges a guest to have it.
+/// Every feature, with its condition.
 const FEATURES: &[(&str, Obliged)] = &[
     (KMEMLEAK, Obliged::Option("CONFIG_DEBUG_KMEMLEAK")),
     (
@@ -34,13 +34,14 @@ const FEATURES: &[(&str, Obliged)] = &[
     ("two_cpus", Obliged::Cpus(2)),
     ("three_cpus", Obliged::Cpus(3)),
     ("cpu_hotplug", Obliged::Option("CONFIG_HOTPLUG_CPU")),
-    // what __not_run_in_mainline needs
+    // required by __not_run_in_mainline
     ("series", Obliged::Series),
-    // on x86-64 only where KVM passes the counters of the CPU on
+    // on x86-64 only where KVM exposes the performance counters
     ("cycle_counter", Obliged::Arch(Arch::Arm64)),
 ];
 
-/// What a guest of `base` and `arch` with so many CPUs must have whose kernel has this configuration.
+/// The features that a guest of `base` and `arch` must have, with this kernel configuration and number
+/// of CPUs.
 #[must_use]
 pub fn required(base: &str, arch: Arch, config: &str, cpus: u32) -> Vec<&'static str> {
     let is_set = |option: &str| config.lines().any(|line| line == format!("{option}=y"));
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_required_follows_from_configuration_architecture_and_cpus() {
+    fn required_features_follow_from_configuration_architecture_and_cpus() {
         let config = "CONFIG_DEBUG_KMEMLEAK=y\n# CONFIG_FAULT_INJECTION_DEBUG_FS is not set\n";
         assert_eq!(
             required(REFERENCE, Arch::X86_64, config, 2),

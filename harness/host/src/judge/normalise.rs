@@ -1,33 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Takes out of a text what differs between two good runs, and nothing else.
+//! Replaces text that differs between two good runs, and nothing else.
 //!
-//! What varies is replaced by a name that keeps identity: an address that occurs three times is
-//! the same `<addr1>` three times, so a report in which the attempted and the held lock are one
-//! still shows it. One [`Normaliser`] serves all texts of a test, in the order in which a reader
-//! meets them. What is replaced stands in one table, [`rules::RULES`]; kernel frames are folded by
-//! [`frames`], verifier logs are cut to the verifier's words by [`verifier`].
+//! A placeholder keeps identity: an address that occurs three times becomes `<addr1>` three times, so a
+//! report still shows that the attempted and the held lock are the same. One [`Normaliser`] serves all
+//! texts of a test, in reading order. The table is [`rules::RULES`]; [`frames`] folds kernel frames,
+//! [`verifier`] reduces verifier logs to their message.
 
 mod frames;
 mod names;
 mod rules;
 mod verifier;
 
-use names::Names;
+use names::Placeholders;
 
-/// Replaces what varies in the texts of one test.
+/// Normalises the texts of one test.
 #[derive(Debug, Default)]
 pub struct Normaliser {
-    names: Names,
+    names: Placeholders,
 }
 
 impl Normaliser {
-    /// The text of a stream or a note, with what varies replaced.
+    /// The normalised text of a stream or a note.
     pub fn text(&mut self, text: &str) -> String {
         rules::apply(&frames::fold(text), &mut self.names)
     }
 
-    /// What the verifier said when it refused a program: the source line it stood at and its
-    /// message, without the trace of instructions that led there.
+    /// The verifier's message on a rejected program and its last source line, without the trace of
+    /// instructions.
     pub fn verifier_log(&mut self, log: &str) -> String {
         rules::apply(&verifier::words(log), &mut self.names)
     }
@@ -37,7 +36,7 @@ impl Normaliser {
 mod tests {
     use super::*;
 
-    /// The format of kernel.md, section 3, as a program's stderr holds it.
+    /// A report of the kernel as in the stderr of a program.
     const DEADLOCK: &str = "\
 ERROR: AA or ABBA deadlock detected for bpf_res_spin_lock
 Attempted lock   = 0xffff888103a1c008
@@ -78,7 +77,7 @@ bpf_prog_<tag1>_aa+<off1>
     }
 
     #[test]
-    fn one_address_has_one_name_in_all_texts_of_a_test() {
+    fn an_address_has_one_placeholder_in_all_texts_of_a_test() {
         let mut normaliser = Normaliser::default();
         let first = normaliser.text("at ffff888103a1c008\n");
         let second = normaliser.text("Attempted lock   = 0xffff888103a1c008\n");
@@ -87,7 +86,7 @@ bpf_prog_<tag1>_aa+<off1>
     }
 
     #[test]
-    fn a_report_names_the_address_that_the_program_said_it_would_touch() {
+    fn a_report_and_the_program_share_the_placeholder_of_an_address() {
         let mut normaliser = Normaliser::default();
         let said = normaliser.text("store at arena address 0x1000000ff8\n");
         let report =
@@ -99,8 +98,7 @@ bpf_prog_<tag1>_aa+<off1>
         );
     }
 
-    /// How many functions of the kernel lie around and between the program's differs by
-    /// architecture; that there are some does not.
+    /// The number of kernel frames around and between those of the program differs by architecture.
     #[test]
     fn two_architectures_give_one_text() {
         let dump = |outer: &str, between: &str| {

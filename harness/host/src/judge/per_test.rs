@@ -1,55 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Holds each announced test of a run against its snapshot, and takes what the kernel reported in it
-//! out of its stderr.
+//! Compares each announced test of a run with its snapshot, and parses the kernel's reports in its
+//! stderr.
 
 use reports::{Item, ParseError};
 use wire::{Outcome, TestReport};
 
-use crate::judge::snapshot::{self, Comparison, Pending, Store};
+use crate::judge::snapshot::{self, Comparison, Pending, Snapshots};
 use crate::judge::verdict::Verdict;
 use crate::queue::base::REFERENCE;
 
-/// What came of one test.
+/// The result of one test.
 #[derive(Clone, Debug)]
 pub struct TestResult {
     /// `<file>__<program>`.
     pub name: String,
-    /// What the guest reported of it, if it did.
+    /// The guest's report, if there is one.
     pub report: Option<TestReport>,
-    /// Why it has failed, if it has.
+    /// Why the test failed; none where it did not.
     pub failure: Option<String>,
-    /// The feature that it needs and the guest lacks, where it was left out for that.
+    /// The missing feature because of which the test was skipped.
     pub skipped: Option<String>,
-    /// Why it is not held against its snapshot, where mainline was run and its file says that it
-    /// does otherwise there.
+    /// The reason of `__not_in_mainline`, in a run of mainline; the test is then not compared with its
+    /// snapshot.
     pub not_in_mainline: Option<String>,
-    /// The text that was approved, where the test has failed and there is one.
+    /// The approved text, where the test failed and has a snapshot.
     pub approved: Option<String>,
-    /// What the kernel itself wrote to its stderr.
+    /// The kernel's reports in the stderr of the test.
     pub kernel: Vec<Item>,
 }
 
 impl TestResult {
-    /// Whether the test was not reported, not carried out, or did what was not approved.
+    /// Whether the test was not reported, could not run, or differs from its snapshot.
     #[must_use]
     pub fn failed(&self) -> bool {
         self.report.is_none() || self.failure.is_some()
     }
 
-    /// Whether the test was reported, carried out, and did what was approved.
+    /// Whether the test was reported, ran, and gave the approved text.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.report.is_some() && self.failure.is_none() && !self.left_out()
+        self.report.is_some() && self.failure.is_none() && !self.is_skipped()
     }
 
-    /// Whether the test has neither passed nor failed: what it shows is not to be had here.
+    /// Whether the test was skipped or is marked `__not_in_mainline`: it neither passed nor failed.
     #[must_use]
-    pub fn left_out(&self) -> bool {
+    pub fn is_skipped(&self) -> bool {
         self.skipped.is_some() || self.not_in_mainline.is_some()
     }
 }
 
-/// The feature that a test was left out for.
+/// The feature because of which a test was skipped.
 fn skipped(report: &TestReport) -> Option<String> {
     match &report.outcome {
         Outcome::Skipped { feature } => Some(feature.clone()),
@@ -57,9 +57,9 @@ fn skipped(report: &TestReport) -> Option<String> {
     }
 }
 
-/// The result of every announced test, in the order in which they were announced.
+/// The result of every announced test, in announced order.
 #[must_use]
-pub fn all(verdict: &Verdict, store: &Store) -> Vec<TestResult> {
+pub fn all(verdict: &Verdict, store: &Snapshots) -> Vec<TestResult> {
     let in_mainline = store.of_run.contains(REFERENCE);
     let result = |name: &String| {
         let report = verdict.report(name).cloned();
@@ -70,7 +70,7 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<TestResult> {
         let (failure, kernel) = match &report {
             Some(report) if marked.is_some() => (stale_mark(report, store), Vec::new()),
             Some(report) => judge(report, store),
-            None => (Some("it was never reported".to_owned()), Vec::new()),
+            None => (Some("the guest never reported it".to_owned()), Vec::new()),
         };
         TestResult {
             name: name.clone(),
@@ -88,40 +88,40 @@ pub fn all(verdict: &Verdict, store: &Store) -> Vec<TestResult> {
     verdict.announced.iter().map(result).collect()
 }
 
-/// What is wrong with a test's `__not_in_mainline`, if mainline does the same after all: then the
-/// test has to be held against its snapshot there, too.
-fn stale_mark(report: &TestReport, store: &Store) -> Option<String> {
+/// The failure of a test with `__not_in_mainline` whose text in mainline equals the snapshot: the mark
+/// is stale.
+fn stale_mark(report: &TestReport, store: &Snapshots) -> Option<String> {
     let approved = store.approved(&report.test)?;
     let text = snapshot::render(report).ok()?;
     (text.trim_end() == approved).then(|| {
         format!(
-            "its file says `__not_in_mainline`, but mainline did just what its snapshot holds; \
+            "it is marked `__not_in_mainline`, but its text in mainline equals the snapshot; \
              remove the mark in {}",
             source(&report.test)
         )
     })
 }
 
-/// Why a test has failed, if it has, and what the kernel wrote to its stderr, if that can be
-/// understood; a text that cannot be has failed whatever was approved.
-fn judge(report: &TestReport, store: &Store) -> (Option<String>, Vec<Item>) {
+/// Why a test failed, if it did, and the kernel's reports in its stderr. A report that cannot be parsed
+/// fails the test, whatever the snapshot holds.
+fn judge(report: &TestReport, store: &Snapshots) -> (Option<String>, Vec<Item>) {
     match reports::parse(&report.stderr.0) {
         Ok(kernel) => (failure(report, store), kernel),
-        Err(broken) => {
+        Err(error) => {
             let first =
                 failure(report, store).map_or_else(String::new, |why| format!("{why}; and "));
-            (Some(format!("{first}{}", told(&broken))), Vec::new())
+            (Some(format!("{first}{}", unparsed(&error))), Vec::new())
         }
     }
 }
 
-fn told(broken: &ParseError) -> String {
-    format!("its stderr holds a report of the kernel's that cannot be understood: {broken}")
+fn unparsed(error: &ParseError) -> String {
+    format!("its stderr has a kernel report that cannot be parsed: {error}")
 }
 
-fn failure(report: &TestReport, store: &Store) -> Option<String> {
+fn failure(report: &TestReport, store: &Snapshots) -> Option<String> {
     if let Outcome::Failed { error } = &report.outcome {
-        return Some(format!("the agent could not carry it out: {error}"));
+        return Some(format!("the agent could not run it: {error}"));
     }
     if skipped(report).is_some() {
         return None;
@@ -135,10 +135,9 @@ fn failure(report: &TestReport, store: &Store) -> Option<String> {
     }
     match store.compare(&report.test, &source(&report.test), &text) {
         Comparison::Same => None,
-        Comparison::Missing(pending) => Some(format!(
-            "it has no snapshot: nobody has reviewed it yet; {}",
-            review(&pending)
-        )),
+        Comparison::Missing(pending) => {
+            Some(format!("it has no snapshot yet; {}", review(&pending)))
+        }
         Comparison::Different(pending) => Some(format!(
             "it differs from its snapshot; {}",
             review(&pending)
@@ -147,16 +146,13 @@ fn failure(report: &TestReport, store: &Store) -> Option<String> {
     }
 }
 
-/// Mainline's text is held against what was approved of ours, and is itself nothing to approve.
-fn in_mainline(report: &TestReport, text: &str, store: &Store) -> Option<String> {
+/// The text in mainline is compared with the snapshot of the series; it is never written for review.
+fn in_mainline(report: &TestReport, text: &str, store: &Snapshots) -> Option<String> {
     match store.approved(&report.test) {
-        None => Some(
-            "it has no snapshot: nobody has reviewed it yet; run it with the series first"
-                .to_owned(),
-        ),
+        None => Some("it has no snapshot yet; run it with the series first".to_owned()),
         Some(approved) if approved == text.trim_end() => None,
         Some(_) => Some(format!(
-            "mainline does otherwise than its snapshot holds; mend ours, or say \
+            "its text in mainline differs from the snapshot; correct the series, or add \
              `__not_in_mainline(\"why\")` in {}",
             source(&report.test)
         )),
@@ -167,15 +163,14 @@ fn review(pending: &Pending) -> &'static str {
     match pending {
         Some(_) => "if the new text is right, approve it with `make review`",
         None => {
-            "nothing was stored; run it where neither CI nor INSTA_UPDATE is set and approve the new text with `make review`"
+            "CI writes no pending text; run it without CI and approve the new text with `make review`"
         }
     }
 }
 
-/// The file that a test's program stands in, relative to the clone.
+/// The file that defines a test, relative to the clone.
 fn source(test: &str) -> String {
-    let file = test.split_once("__").map_or(test, |(file, _)| file);
-    format!("selftests/{file}.bpf.c")
+    format!("selftests/{}.bpf.c", snapshot::split(test).0)
 }
 
 #[cfg(test)]
@@ -196,20 +191,22 @@ mod tests {
         }
     }
 
-    /// The result of `a__x` whose snapshot was approved as `approved`.
+    /// The result of `a__x` with the snapshot `approved`.
     fn result(report: Option<TestReport>, approved: &str) -> TestResult {
         result_on(&[], report, approved)
     }
 
-    /// The same in a run of these names.
+    /// The same in a run with these names of variants.
     fn result_on(of_run: &[&str], report: Option<TestReport>, approved: &str) -> TestResult {
         let dir = tempfile::tempdir().unwrap();
         let snapshot = format!("---\nsource: x\n---\n{approved}");
-        std::fs::write(dir.path().join("a__x.snap"), snapshot).unwrap();
-        let store = Store {
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        std::fs::write(dir.path().join("a/x.snap"), snapshot).unwrap();
+        let store = Snapshots {
             dir: dir.path().to_owned(),
             known: [].into(),
             of_run: of_run.iter().map(|&name| name.to_owned()).collect(),
+            write_pending: false,
         };
         let verdict = Verdict {
             announced: vec!["a__x".to_owned()],
@@ -225,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_passes_if_it_did_what_was_approved() {
+    fn a_test_with_the_approved_text_passes() {
         let ran = report(Outcome::Ran { retval: Some(0) }, b"text\n");
         let approved = "returned: 0\n\nstdout:\n| text\n\nstderr: empty\n";
         let result = result(Some(ran), approved);
@@ -233,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_has_failed_keeps_what_was_approved() {
+    fn a_failed_test_keeps_the_approved_text() {
         let ran = report(Outcome::Ran { retval: Some(1) }, b"text\n");
         let approved = "returned: 0\n\nstdout:\n| text\n\nstderr: empty";
         let result = result(Some(ran), approved);
@@ -243,11 +240,11 @@ mod tests {
 
     #[test]
     fn a_test_that_was_not_reported_fails() {
-        assert!(why(&result(None, "")).contains("never reported"));
+        assert!(why(&result(None, "")).contains("never reported it"));
     }
 
     #[test]
-    fn a_test_that_could_not_be_carried_out_fails_whatever_was_approved() {
+    fn a_test_that_could_not_run_fails_whatever_was_approved() {
         let failed = report(
             Outcome::Failed {
                 error: "no such trigger".to_owned(),
@@ -255,24 +252,24 @@ mod tests {
             b"",
         );
         let result = result(Some(failed), "failed: no such trigger\n");
-        assert!(why(&result).contains("could not carry it out: no such trigger"));
+        assert!(why(&result).contains("could not run it: no such trigger"));
     }
 
     #[test]
     fn a_test_whose_feature_is_missing_has_neither_passed_nor_failed() {
-        let left_out = report(
+        let skipped = report(
             Outcome::Skipped {
                 feature: "moon".to_owned(),
             },
             b"",
         );
-        let result = result(Some(left_out), "");
+        let result = result(Some(skipped), "");
         assert!(!result.passed() && !result.failed());
         assert_eq!(result.skipped.as_deref(), Some("moon"));
     }
 
     #[test]
-    fn what_mainline_does_otherwise_has_neither_passed_nor_failed_there() {
+    fn a_test_marked_not_in_mainline_neither_passes_nor_fails_there() {
         let mut marked = report(Outcome::Ran { retval: Some(1) }, b"");
         marked.not_in_mainline = Some("it has none".to_owned());
         let approved = "returned: 0\n\nstdout: empty\n\nstderr: empty\n";
@@ -284,16 +281,16 @@ mod tests {
     }
 
     #[test]
-    fn mainlines_text_is_held_against_ours_and_never_offered_for_review() {
+    fn the_text_in_mainline_is_compared_and_never_offered_for_review() {
         let ran = |stdout| Some(report(Outcome::Ran { retval: Some(0) }, stdout));
         let approved = "returned: 0\n\nstdout: empty\n\nstderr: empty";
         assert!(result_on(&["mainline"], ran(b""), approved).passed());
         let other = result_on(&["mainline"], ran(b"more"), approved);
-        assert!(why(&other).contains("or say `__not_in_mainline(\"why\")` in selftests/a.bpf.c"));
+        assert!(why(&other).contains("or add `__not_in_mainline(\"why\")` in selftests/a.bpf.c"));
     }
 
     #[test]
-    fn a_mark_that_mainline_has_caught_up_with_is_a_failure() {
+    fn a_stale_not_in_mainline_mark_is_a_failure() {
         let mut marked = report(Outcome::Ran { retval: Some(0) }, b"");
         marked.not_in_mainline = Some("it has none".to_owned());
         let approved = "returned: 0\n\nstdout: empty\n\nstderr: empty\n";
@@ -314,7 +311,7 @@ mod tests {
     const DUMP_SHOWN: &str = "returned: 0\n\nstdout: empty\n\nstderr:\n| CPU: <cpu1> UID: 0 PID: <pid1> Comm: x\n| Call trace:\n| bpf_prog_<tag1>_x+<off1>\n|\n";
 
     #[test]
-    fn what_the_kernel_reported_is_kept_as_data() {
+    fn reports_of_the_kernel_are_parsed() {
         let mut ran = report(Outcome::Ran { retval: Some(0) }, b"");
         ran.stderr = Bytes(DUMP.into());
         let result = result(Some(ran), DUMP_SHOWN);
@@ -323,21 +320,21 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_cannot_be_understood_fails_whatever_was_approved() {
+    fn a_report_that_cannot_be_parsed_fails_whatever_was_approved() {
         let torn = DUMP.trim_end_matches('\n').to_owned() + "\n";
         let mut ran = report(Outcome::Ran { retval: Some(0) }, b"");
         ran.stderr = Bytes(torn.into());
         let result = result(Some(ran), DUMP_SHOWN.trim_end_matches("|\n"));
         assert_eq!(
             why(&result),
-            "its stderr holds a report of the kernel's that cannot be understood: line 3: the report is cut off: \
+            "its stderr has a kernel report that cannot be parsed: line 3: the report is cut off: \
              the empty line at the end of the stack dump is missing behind `bpf_prog_0123456789abcdef_x+0x1/0x2`"
         );
         assert!(result.kernel.is_empty());
     }
 
     #[test]
-    fn the_source_of_a_test_is_named_by_its_first_half() {
+    fn the_source_of_a_test_is_the_first_part_of_its_name() {
         assert_eq!(source("test_run__xdp_program"), "selftests/test_run.bpf.c");
         assert_eq!(source("a__b__c"), "selftests/a.bpf.c");
     }

@@ -1,66 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Holds what a test did against what a reviewer has approved.
+//! Compares what a test did with the snapshot that a reviewer approved.
 //!
-//! A test's snapshot is `<file>__<program>.snap`, the same for every architecture, configuration
-//! and base. Where the text truly differs for one of them, `<file>__<program>@<variant>.snap`
-//! stands beside it, named for what differs. insta stores what is to be reviewed; whether a test
-//! passes is decided here alone, by an exact comparison that no setting of insta's can soften.
+//! The snapshot of a test is `<file>/<program>.snap`, the same for every architecture, configuration
+//! and base. Where the text of one of them truly differs, `<file>/<program>@<variant>.snap` is used
+//! there instead; `<variant>` names what differs.
+//!
+//! Files have insta's format, so that `cargo insta` shows and approves pending texts. The comparison
+//! is done here, byte for byte; no setting of insta changes it.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::panic::AssertUnwindSafe;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use fs_err as fs;
 
 mod escape;
-mod quiet;
 mod text;
 
 pub use text::{MOST_SHOWN, TooLarge, render, render_raw};
 
-/// The snapshots of a clone, as one run sees them.
+/// The snapshots of a clone, as one run uses them.
 #[derive(Debug)]
-pub struct Store {
-    /// Where they lie.
+pub struct Snapshots {
+    /// The folder that holds a folder for each file of `selftests/`.
     pub dir: PathBuf,
-    /// What variants may be named for: every architecture, configuration and base.
+    /// Valid names of variants: every architecture, configuration and base.
     pub known: BTreeSet<String>,
-    /// Those that this run is.
+    /// The architecture, configuration and base of this run.
     pub of_run: BTreeSet<String>,
+    /// Whether a text that differs is written to `<program>.snap.new` for review; false in CI.
+    pub write_pending: bool,
 }
 
-/// How a test's text stands to its snapshot.
+/// How the text of a test compares with its snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// They are the same.
+    /// Both are the same.
     Same,
-    /// There is no snapshot: nobody has reviewed the test yet.
+    /// The test has no snapshot yet.
     Missing(Pending),
-    /// They differ.
+    /// The texts differ.
     Different(Pending),
-    /// The snapshot cannot be read, or there are several.
+    /// The snapshot cannot be read, the pending text cannot be written, or two variants apply.
     Unusable(String),
 }
 
-/// The file in which a new text waits for its review; none with `CI=true`.
+/// The file with the text that waits for review; none in CI.
 pub type Pending = Option<PathBuf>;
 
-/// A snapshot that no test is held against.
+/// A file or folder that no test uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreferenced {
-    /// The file.
+    /// Its path.
     pub path: PathBuf,
-    /// Why no test is.
+    /// Why no test uses it.
     pub why: &'static str,
 }
 
-impl Store {
+impl Snapshots {
     /// Compares `text` with the snapshot of `test`.
     ///
-    /// Where they are not the same and `CI` is not set, the text is left for `make review`.
-    /// `source` is the file that a reviewer will want to look at.
+    /// A text that differs is written next to the snapshot for `make review`, unless this is CI.
+    /// `source` is the file that defines the test.
     #[must_use]
     pub fn compare(&self, test: &str, source: &str, text: &str) -> Comparison {
+        self.try_compare(test, source, text)
+            .unwrap_or_else(|error| Comparison::Unusable(error.to_string()))
+    }
+
+    fn try_compare(&self, test: &str, source: &str, text: &str) -> io::Result<Comparison> {
         let variants: Vec<&String> = self
             .of_run
             .iter()
@@ -70,151 +78,195 @@ impl Store {
             [] => None,
             [one] => Some(one.as_str()),
             [one, other, ..] => {
-                return Comparison::Unusable(format!(
-                    "both {test}@{one}.snap and {test}@{other}.snap are for this run; keep one"
-                ));
+                return Ok(Comparison::Unusable(format!(
+                    "both {} and {} apply to this run; remove one of them",
+                    self.file(test, Some(one)).display(),
+                    self.file(test, Some(other)).display()
+                )));
             }
         };
         let file = self.file(test, variant);
-        let existed = file.exists();
-        let found = self.assert(test, variant, source, text);
-        let pending = Some(file.with_extension("snap.new")).filter(|pending| pending.exists());
-        match found {
-            Ok(Some(true)) => Comparison::Same,
-            Ok(Some(false)) => Comparison::Different(pending),
-            Ok(None) if existed => Comparison::Unusable(format!(
-                "{} is no snapshot of insta's; remove it and review anew",
-                file.display()
+        let text = text.trim_end();
+        match read(&file) {
+            Ok(approved) if approved == text => {
+                self.remove_pending(&file)?;
+                Ok(Comparison::Same)
+            }
+            Ok(_) => Ok(Comparison::Different(
+                self.store_pending(&file, source, text)?,
             )),
-            Ok(None) => Comparison::Missing(pending),
-            Err(insta) => Comparison::Unusable(insta),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Comparison::Missing(
+                self.store_pending(&file, source, text)?,
+            )),
+            Err(error) => Err(error),
         }
     }
 
-    /// The text that was approved for `test`, for who shows the difference; none where there is no
-    /// snapshot that can be read.
+    /// The approved text of `test`; none where `test` has no readable snapshot.
     #[must_use]
     pub fn approved(&self, test: &str) -> Option<String> {
         let variant = self
             .of_run
             .iter()
             .find(|variant| self.file(test, Some(variant)).exists());
-        body(&self.file(test, variant.map(String::as_str))).ok()
+        read(&self.file(test, variant.map(String::as_str))).ok()
     }
 
-    /// The snapshots that none of `tests`, the names of all tests, is ever held against.
+    /// The files and folders that none of `tests` uses; `tests` must hold the names of all tests.
     ///
     /// # Errors
     ///
-    /// Where the folder cannot be read.
+    /// Where a folder or a snapshot cannot be read.
     pub fn unreferenced(&self, tests: &[String]) -> io::Result<Vec<Unreferenced>> {
         let mut found = Vec::new();
-        for entry in self.dir.read_dir()? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let why = match name.strip_suffix(".snap") {
-                // Left by a run that awaits its review; git ignores them.
-                None if name.ends_with(".snap.new") || name.starts_with('.') => None,
-                None => Some("it is no snapshot"),
-                Some(stem) => self.why_unreferenced(stem, tests)?,
-            };
-            found.extend(why.map(|why| Unreferenced {
-                path: path.clone(),
-                why,
-            }));
+        for path in entries(&self.dir)? {
+            let name = file_name(&path);
+            if !path.is_dir() {
+                found.push(Unreferenced {
+                    path,
+                    why: "only folders belong here; a snapshot is <file>/<program>.snap",
+                });
+            } else if tests.iter().any(|test| split(test).0 == name) {
+                self.unreferenced_of_file(&name, tests, &mut found)?;
+            } else if !entries(&path)?.is_empty() {
+                found.push(Unreferenced {
+                    path,
+                    why: "no file of tests has this name",
+                });
+            }
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
 
-    fn why_unreferenced(&self, stem: &str, tests: &[String]) -> io::Result<Option<&'static str>> {
-        let (test, variant) = match stem.split_once('@') {
-            Some((test, variant)) => (test, Some(variant)),
+    /// Adds the unreferenced entries of the folder of `file`.
+    fn unreferenced_of_file(
+        &self,
+        file: &str,
+        tests: &[String],
+        found: &mut Vec<Unreferenced>,
+    ) -> io::Result<()> {
+        for path in entries(&self.dir.join(file))? {
+            let why = match file_name(&path).strip_suffix(".snap") {
+                Some(stem) if path.is_file() => self.why_unreferenced(file, stem, tests)?,
+                _ => Some("it is not a snapshot"),
+            };
+            found.extend(why.map(|why| Unreferenced { path, why }));
+        }
+        Ok(())
+    }
+
+    fn why_unreferenced(
+        &self,
+        file: &str,
+        stem: &str,
+        tests: &[String],
+    ) -> io::Result<Option<&'static str>> {
+        let (program, variant) = match stem.split_once('@') {
+            Some((program, variant)) => (program, Some(variant)),
             None => (stem, None),
         };
-        if !tests.iter().any(|known| known == test) {
+        let Some(test) = tests.iter().find(|test| split(test) == (file, program)) else {
             return Ok(Some("no test has this name"));
-        }
+        };
         let Some(variant) = variant else {
             return Ok(None);
         };
         if !self.known.contains(variant) {
             return Ok(Some(
-                "no architecture, configuration or base has the name behind the @",
+                "the name after @ is not an architecture, a configuration or a base",
             ));
         }
         let common = self.file(test, None);
-        if common.exists() && body(&common)? == body(&self.file(test, Some(variant)))? {
+        if common.exists() && read(&common)? == read(&self.file(test, Some(variant)))? {
             return Ok(Some("it is the same as the snapshot without @"));
         }
         Ok(None)
     }
 
     fn file(&self, test: &str, variant: Option<&str>) -> PathBuf {
-        self.dir.join(match variant {
-            Some(variant) => format!("{test}@{variant}.snap"),
-            None => format!("{test}.snap"),
+        let (file, program) = split(test);
+        self.dir.join(file).join(match variant {
+            Some(variant) => format!("{program}@{variant}.snap"),
+            None => format!("{program}.snap"),
         })
     }
 
-    /// Lets insta compare and store. Whether the texts were the same; `None` where there was
-    /// none to compare with; an error where insta itself failed.
-    fn assert(
-        &self,
-        test: &str,
-        variant: Option<&str>,
-        source: &str,
-        text: &str,
-    ) -> Result<Option<bool>, String> {
-        let same = Arc::new(Mutex::new(None));
-        let mut settings = insta::Settings::new();
-        settings.set_snapshot_path(&self.dir);
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.set_description(source);
-        settings.set_comparator(Box::new(Exact(Arc::clone(&same))));
-        if let Some(variant) = variant {
-            settings.set_snapshot_suffix(variant);
+    /// Writes `text` to `<program>.snap.new` in the format that insta reads.
+    fn store_pending(&self, file: &Path, source: &str, text: &str) -> io::Result<Pending> {
+        if !self.write_pending {
+            return Ok(None);
         }
-        let told = quiet::catch(AssertUnwindSafe(|| {
-            settings.bind(|| insta::assert_snapshot!(test, text))
-        }));
-        let same = *same.lock().unwrap_or_else(PoisonError::into_inner);
-        match told {
-            // insta's way to say that they differ, or that there is none.
-            Err(panic) if !panic.starts_with("snapshot assertion for ") => Err(panic),
-            _ => Ok(same),
+        let pending = pending(file);
+        if let Some(folder) = pending.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let this = file!();
+        let content = format!("---\nsource: {this}\ndescription: {source}\n---\n{text}\n");
+        fs::write(&pending, content)?;
+        Ok(Some(pending))
+    }
+
+    /// Removes a pending text that an earlier run wrote: there is nothing to review any more.
+    fn remove_pending(&self, file: &Path) -> io::Result<()> {
+        if !self.write_pending {
+            return Ok(());
+        }
+        match fs::remove_file(pending(file)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
+}
+
+/// File and program of the test `<file>__<program>`.
+#[must_use]
+pub fn split(test: &str) -> (&str, &str) {
+    test.split_once("__").unwrap_or((test, ""))
+}
+
+fn pending(file: &Path) -> PathBuf {
+    file.with_extension("snap.new")
+}
+
+/// The entries of a folder, without pending texts and hidden files, which git ignores.
+fn entries(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = file_name(&path);
+        if !name.ends_with(".snap.new") && !name.starts_with('.') {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The text of a snapshot's file.
-fn body(path: &Path) -> io::Result<String> {
-    Ok(text_of(&std::fs::read_to_string(path)?).to_owned())
+fn read(path: &Path) -> io::Result<String> {
+    let file = fs::read_to_string(path)?;
+    text_of(&file).map(str::to_owned).ok_or_else(|| {
+        let message = format!(
+            "{} is not a snapshot in insta's format; remove it and review the new text",
+            path.display()
+        );
+        io::Error::new(ErrorKind::InvalidData, message)
+    })
 }
 
-/// What stands behind the metadata of a snapshot, as `file` holds it.
+/// The text after the metadata of a snapshot; none where `file` does not begin with metadata.
 #[must_use]
-pub fn text_of(file: &str) -> &str {
-    file.splitn(3, "---\n")
-        .last()
-        .unwrap_or_default()
-        .trim_end()
-}
-
-/// Compares to the letter, and remembers the answer.
-#[derive(Clone)]
-struct Exact(Arc<Mutex<Option<bool>>>);
-
-impl insta::Comparator for Exact {
-    fn matches(&self, reference: &insta::Snapshot, test: &insta::Snapshot) -> bool {
-        let text = |snapshot: &insta::Snapshot| snapshot.as_text().map(ToString::to_string);
-        let same = text(reference).is_some() && text(reference) == text(test);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(same);
-        same
-    }
-
-    fn dyn_clone(&self) -> Box<dyn insta::Comparator> {
-        Box::new(self.clone())
-    }
+pub fn text_of(file: &str) -> Option<&str> {
+    let (metadata, text) = file.strip_prefix("---\n")?.split_once("\n---\n")?;
+    metadata
+        .lines()
+        .all(|line| line.contains(": "))
+        .then(|| text.trim_end())
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a run amounts to: a pure function over what was recorded of it.
+//! The verdict on a run: a pure function of the recorded channel and console.
 //!
-//! A run is good if the guest wrote exactly one start, every announced test exactly once and in
-//! its turn, exactly one end with the right count, and no other line; if it is the kernel that was
-//! to be tested; if its console is free of splats and its memory, where it was searched, of leaks;
-//! and if it was not stopped from outside. Whatever is missing is a [`Fault`]: nothing that is absent
-//! counts as success, and no exit code counts at all. Whether a test did the right thing is for its
-//! snapshot to say, not for this module.
+//! A run has no fault if the guest wrote exactly one start line, every announced test once and in its
+//! turn, one end line with the right count, and no other line; if it ran the expected kernel; if the
+//! console has no splat and the leak scan found nothing; and if the guest powered off by itself.
+//! Everything else is a [`Fault`]. Exit codes do not count. `per_test` compares the tests with their
+//! snapshots.
 
 use serde::Deserialize;
 use wire::{FromGuest, Outcome, PROTOCOL, TestReport};
@@ -18,46 +17,46 @@ mod fault;
 
 pub use fault::Fault;
 
-/// What was recorded of a run.
+/// The record of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// Lines as they came over the channel, each with its `\n` if it had one.
+    /// Lines of the channel, each with its `\n` if it had one.
     pub lines: &'a [&'a [u8]],
-    /// Everything that came over the console.
+    /// The whole console.
     pub console: &'a [u8],
-    /// Why the guest was stopped from outside, where it did not end by itself.
+    /// Why the guest was stopped, where it did not power off by itself.
     pub stopped: Option<&'a str>,
 }
 
-/// What the run was to be.
+/// What the run should be.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// `uname -r` of the kernel that was built; `None` where a kernel was given whose release
-    /// cannot be known before it runs.
+    /// `uname -r` of the kernel that was built; `None` for an external kernel, whose release is unknown
+    /// before it runs.
     pub release: Option<&'a str>,
     /// `uname -m` of the guest.
     pub machine: &'a str,
-    /// The selection of tests, where there was one.
+    /// The regular expression that selects tests, if there is one.
     pub filter: Option<&'a str>,
-    /// Features that the kernel was built to have: no test that needs one may be left out.
+    /// Features that the kernel was built with: no test that needs one may be skipped.
     pub features: &'a [&'a str],
 }
 
-/// What a run amounts to.
+/// The verdict on a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// What is wrong with the run as a whole; a run with any of these has failed.
+    /// The faults of the run as a whole; a run with a fault has failed.
     pub faults: Vec<Fault>,
-    /// `uname -r` as the guest said it.
+    /// `uname -r` as the guest reported it.
     pub kernel: Option<String>,
-    /// The tests that were announced, in their order.
+    /// The announced tests, in their order.
     pub announced: Vec<String>,
     /// The first report of each announced test.
     pub reports: Vec<TestReport>,
 }
 
 impl Verdict {
-    /// What was reported of a test.
+    /// The report of a test.
     #[must_use]
     pub fn report(&self, test: &str) -> Option<&TestReport> {
         self.reports.iter().find(|report| report.test == test)
@@ -67,14 +66,13 @@ impl Verdict {
 /// Judges a run.
 #[must_use]
 pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
-    let mut reader = Reader::new(expected);
+    let mut reader = LineJudge::new(expected);
     for (index, line) in evidence.lines.iter().enumerate() {
         reader.line(index + 1, line);
     }
     let open = reader.open.clone();
     let mut verdict = reader.finish();
-    // The cause before its consequences: what the kernel said, why the guest was stopped, and
-    // then what is missing because of it.
+    // Causes come before consequences: splats, why the guest was stopped, and then what is missing.
     let mut faults: Vec<Fault> = console::splats(evidence.console)
         .into_iter()
         .map(|splat| Fault::Splat {
@@ -91,30 +89,30 @@ pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
     verdict
 }
 
-/// Where in the order of lines the guest is.
+/// The position in the sequence of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Phase {
     BeforeStart,
     Tests,
     AfterEnd,
 }
 
-/// Reads the guest's lines one by one and notes what is wrong with them.
-struct Reader<'a> {
+/// Checks the guest's lines one by one.
+struct LineJudge<'a> {
     expected: &'a Expected<'a>,
-    place: Place,
-    /// The test that has begun and not been reported.
+    phase: Phase,
+    /// The test that has begun and is not reported yet.
     open: Option<String>,
-    /// Reports of announced tests, also those that came again.
+    /// Number of reports of announced tests, repeated ones included.
     reported: usize,
     verdict: Verdict,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LineJudge<'a> {
     fn new(expected: &'a Expected<'a>) -> Self {
         Self {
             expected,
-            place: Place::BeforeStart,
+            phase: Phase::BeforeStart,
             open: None,
             reported: 0,
             verdict: Verdict::default(),
@@ -132,14 +130,14 @@ impl<'a> Reader<'a> {
                 text: excerpt(raw),
             });
         };
-        match (self.place, serde_json::from_slice(line)) {
+        match (self.phase, serde_json::from_slice(line)) {
             (_, Err(error)) => self.unreadable(number, line, &error),
-            (Place::AfterEnd, Ok(_)) => self.fault(Fault::AfterEnd {
+            (Phase::AfterEnd, Ok(_)) => self.fault(Fault::AfterEnd {
                 number,
                 text: excerpt(line),
             }),
             (
-                Place::BeforeStart,
+                Phase::BeforeStart,
                 Ok(FromGuest::Start {
                     protocol,
                     kernel,
@@ -151,17 +149,17 @@ impl<'a> Reader<'a> {
             ) => {
                 self.start(protocol, kernel, &machine, tests, empty_objects);
             }
-            (Place::BeforeStart, Ok(_)) => self.fault(Fault::BeforeStart {
+            (Phase::BeforeStart, Ok(_)) => self.fault(Fault::BeforeStart {
                 number,
                 text: excerpt(line),
             }),
-            (Place::Tests, Ok(FromGuest::Start { .. })) => {
+            (Phase::Tests, Ok(FromGuest::Start { .. })) => {
                 self.fault(Fault::SecondStart { number })
             }
-            (Place::Tests, Ok(FromGuest::TestStart { test })) => self.test_start(test),
-            (Place::Tests, Ok(FromGuest::Request { .. })) => self.request(number),
-            (Place::Tests, Ok(FromGuest::Test(report))) => self.test(report),
-            (Place::Tests, Ok(FromGuest::End { tests, leaks })) => self.end(tests, leaks),
+            (Phase::Tests, Ok(FromGuest::TestStart { test })) => self.test_start(test),
+            (Phase::Tests, Ok(FromGuest::Request { .. })) => self.request(number),
+            (Phase::Tests, Ok(FromGuest::Test(report))) => self.test(report),
+            (Phase::Tests, Ok(FromGuest::End { tests, leaks })) => self.end(tests, leaks),
         }
     }
 
@@ -189,7 +187,7 @@ impl<'a> Reader<'a> {
         tests: Vec<String>,
         empty_objects: Vec<String>,
     ) {
-        self.place = Place::Tests;
+        self.phase = Phase::Tests;
         if protocol != PROTOCOL {
             self.fault(Fault::Protocol { guest: protocol });
         }
@@ -209,7 +207,7 @@ impl<'a> Reader<'a> {
             self.fault(Fault::EmptyObject { object });
         }
         if tests.is_empty() {
-            self.fault(Fault::NoCases {
+            self.fault(Fault::NoTests {
                 filter: self.expected.filter.map(str::to_owned),
             });
         }
@@ -263,7 +261,7 @@ impl<'a> Reader<'a> {
     }
 
     fn end(&mut self, said: usize, leaks: Option<String>) {
-        self.place = Place::AfterEnd;
+        self.phase = Phase::AfterEnd;
         match leaks {
             Some(listed) if !listed.trim().is_empty() => self.fault(Fault::Leak { listed }),
             None if self.expected.features.contains(&feature::KMEMLEAK) => {
@@ -280,7 +278,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Verdict {
-        if self.place == Place::BeforeStart {
+        if self.phase == Phase::BeforeStart {
             self.fault(Fault::NoStart);
             return self.verdict;
         }
@@ -296,21 +294,21 @@ impl<'a> Reader<'a> {
             let died_in = self.open.clone();
             self.fault(Fault::NeverReported { tests, died_in });
         }
-        if self.place != Place::AfterEnd {
+        if self.phase != Phase::AfterEnd {
             self.fault(Fault::NoEnd);
         }
         self.verdict
     }
 }
 
-/// What a start line says in every version of the protocol.
+/// The fields of a start line in every version of the protocol.
 #[derive(Deserialize)]
 struct AnyStart {
     event: String,
     protocol: u32,
 }
 
-/// The beginning of a line as printable text.
+/// The beginning of a line, as printable text.
 fn excerpt(line: &[u8]) -> String {
     const LONGEST: usize = 160;
     let shown = line[..line.len().min(LONGEST)].escape_ascii();

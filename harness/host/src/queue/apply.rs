@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Puts a series onto a kernel tree of the user's: all of it, or nothing.
+//! Applies a series to a kernel tree of the user: all of it, or nothing.
 //!
-//! Everything that can fail is done next to the tree: the patches are applied to an index or to
-//! copies, and every file that will change is checked for being writable. Only then is the tree
-//! changed, with a journal in it that an interrupted run leaves behind. The next run finds the
-//! journal and takes the changes back before it does anything else.
+//! The steps that can fail come first and do not change the tree: the patches are applied to an index
+//! or to copies, and every file that will change must be writable. A journal in the tree exists while
+//! the tree is changed. If a run is interrupted, the next one finds the journal and first undoes the
+//! changes.
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use crate::build::kernel::is_kernel_tree;
 use crate::env::progress::Progress;
-use crate::queue::gittree::{Committer, GitTree, is_git_tree};
+use crate::queue::gittree::{Committer, GitTree, is_git_tree, is_kernel_tree};
 use crate::queue::series::Series;
 
 mod commits;
-mod fault;
+mod crash_point;
 mod journal;
 mod lock;
 mod plain;
@@ -24,23 +23,23 @@ mod writable;
 
 use lock::TreeLock;
 
-/// What was done to the tree.
+/// What [`onto`] did to the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// So many commits were made.
+    /// The number of new commits.
     Commits(usize),
-    /// So many files were changed, in a tree without git.
+    /// The number of changed files, in a tree without git.
     Files(usize),
-    /// Nothing: the tree contains the whole series.
+    /// Nothing: the tree already contains the series.
     Already,
 }
 
-/// Puts `series` onto the tree at `dir`.
+/// Applies `series` to the tree at `dir`.
 pub fn onto(dir: &Path, series: &Series, progress: Progress) -> Result<Applied> {
     ensure!(
         is_kernel_tree(dir),
-        "{} is not the top of a kernel tree; TREE= names the folder that holds the kernel's \
-         Makefile, Kconfig and MAINTAINERS",
+        "{} is not the top of a kernel tree; set TREE= to the folder with the kernel's Makefile, \
+         Kconfig and MAINTAINERS",
         dir.display()
     );
     let lock = TreeLock::take(dir, progress)?;
@@ -51,40 +50,40 @@ pub fn onto(dir: &Path, series: &Series, progress: Progress) -> Result<Applied> 
     }
 }
 
-/// How a series fits onto a commit.
-enum Fit {
-    /// It becomes these commits.
+/// The result of trying a series on a commit.
+enum Trial {
+    /// The commits of the series.
     Commits(Vec<String>),
-    /// The commit contains all of it.
+    /// The commit already contains the series.
     Already,
 }
 
-/// Tries `series` on `commit` of `tree`; `dir` is the user's tree, for the error.
-fn fit(
+/// Tries `series` on `commit` of `tree`; `dir` is the user's tree, for error messages.
+fn try_series(
     tree: &GitTree,
     commit: &str,
     series: &Series,
     committer: Committer,
     dir: &Path,
-) -> Result<Fit> {
+) -> Result<Trial> {
     let error = match tree.commits_as(committer, commit, series) {
-        Ok(commits) => return Ok(Fit::Commits(commits)),
+        Ok(commits) => return Ok(Trial::Commits(commits)),
         Err(error) => error,
     };
-    let (there, all) = (tree.contains(commit, series)?, series.patches.len());
+    let (contained, all) = (tree.contains(commit, series)?, series.patches.len());
     let dir = dir.display();
-    match there {
+    match contained {
         0 => Err(error.context(format!(
-            "the series does not fit {dir}, where nothing was changed: the tree differs from the \
-             base where the patch below changes it, and the patch has to be brought up to it \
-             (README, the series on one's own kernel)"
+            "the series does not apply to {dir}, and nothing was changed: the tree differs from the \
+             base where the patch below changes it; rebase the patch onto this tree (README, the \
+             series on one's own kernel)"
         ))),
-        _ if there == all => Ok(Fit::Already),
+        _ if contained == all => Ok(Trial::Already),
         _ => Err(anyhow::anyhow!(
-            "{dir} contains the first {there} of the {all} patches, up to {}, and not the others; \
-             nothing was changed. `make apply` takes a tree without any of them: take these \
-             {there} back first (in a git tree, go back to the commit before them)",
-            series.patches[there - 1].name
+            "{dir} contains the first {contained} of the {all} patches, up to {}, and not the others; \
+             nothing was changed. `make apply` needs a tree without any of them: revert these \
+             {contained} first (in a git tree, check out the commit before them)",
+            series.patches[contained - 1].name
         )),
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A base: the kernel that a series is for, as `patches/<base>/base.json` describes it.
+//! A base, the kernel that a series applies to: `patches/<base>/base.json`.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::Deserialize;
 
 use crate::env::context::Context;
@@ -13,47 +13,47 @@ use crate::env::context::Context;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
-    /// What it is, for people.
+    /// Title for reports.
     pub title: String,
-    /// Debian's package of its source; it holds `/usr/src/<package>.tar.xz`. With a `*` at its end
-    /// it stands for the newest of that name: for a base that moves on with the packages.
+    /// Debian's package of the source; it contains `/usr/src/<package>.tar.xz`. A `*` at the end
+    /// selects the newest package of that name.
     pub package: String,
-    /// Debian's suite that has it, where that is another than the machine is set to.
+    /// Debian's suite with the package, if the machine's own sources lack it.
     #[serde(default)]
     pub suite: Option<String>,
-    /// The point release that the series was last tested with. Debian's package moves on every few
-    /// weeks; then the newer one is taken, and a line says so.
+    /// The point release that the series was last tested with. If Debian has a newer one, that is used,
+    /// and a note is printed.
     pub tested_with: String,
-    /// The oldest point release that the series is for. It is tried on older ones, too, and they are
-    /// told apart; that it does not apply to one is no fault.
+    /// The oldest point release that the series must apply to. `make check-series` also tries older
+    /// ones, which may fail.
     #[serde(default)]
     pub applies_since: Option<String>,
-    /// Further suites of Debian that hold the package at other point releases, by the name of the
-    /// archive that they are in: the last part of a mirror's address.
+    /// Further suites of Debian with other point releases of the package. The key is the name of the
+    /// archive: the last part of a mirror's address.
     #[serde(default)]
     pub other_suites: BTreeMap<String, Vec<String>>,
 }
 
-/// The base that is not changed by a series but compared with: programs that were written for it are
-/// to behave the same on the others. A selftest names it by `__not_in_mainline(…)`.
+/// The base that has no series: the other bases are compared with it. Programs written for it must behave
+/// the same on the others, except for tests with `__not_in_mainline(…)`.
 pub const REFERENCE: &str = "mainline";
 
 impl Base {
-    /// What the names of all packages that it may mean begin with.
+    /// The prefix of the names of all packages that [`Base::package`] matches.
     #[must_use]
     pub fn family(&self) -> &str {
         self.package.trim_end_matches('*')
     }
 }
 
-/// Reads the description of the base that `ctx` asks for.
+/// Reads the base of `ctx`.
 pub fn load(ctx: &Context) -> Result<Base> {
     let path = ctx.patches().join("base.json");
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(&path)?;
     parse(&text).with_context(|| {
         format!(
-            "{} is no description of a base; it needs title, package and tested_with, and may have suite",
+            "{} does not describe a base; expected title, package, tested_with, and optionally suite, \
+             applies_since and other_suites",
             path.display()
         )
     })
@@ -64,19 +64,19 @@ fn parse(text: &str) -> Result<Base> {
 }
 
 impl Base {
-    /// Whether the series is for this release.
+    /// Whether the series must apply to `release`.
     pub fn is_for(&self, release: &str) -> bool {
         let oldest = self.applies_since.as_deref();
         oldest.is_none_or(|oldest| numbers(release) >= numbers(oldest))
     }
 }
 
-/// The numbers of a release, which are compared as such.
+/// The components of a release, for comparison.
 fn numbers(release: &str) -> Vec<u32> {
     release.split('.').map_while(|n| n.parse().ok()).collect()
 }
 
-/// The kernel's release in the version of a Debian package: `6.12.117` of `6.12.117-1~deb12u1`.
+/// The kernel release in the version of a Debian package: `6.12.117` of `6.12.117-1~deb12u1`.
 pub fn release_of(package_version: &str) -> &str {
     package_version.split('-').next().unwrap_or(package_version)
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_is_read_and_a_typing_error_is_not_overlooked() {
+    fn unknown_and_missing_fields_are_rejected() {
         let text = r#"{"title": "t", "package": "linux-source-6.12", "tested_with": "6.12.117"}"#;
         assert_eq!(parse(text).unwrap().package, "linux-source-6.12");
         assert!(parse(&text.replace("tested_with", "testedwith")).is_err());
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_for_the_releases_since_its_oldest() {
+    fn a_series_must_apply_since_its_oldest_release() {
         let base = Base {
             applies_since: Some("6.12.99".to_owned()),
             ..Base::default()
@@ -109,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn the_release_is_told_from_debians_revision() {
+    fn the_release_excludes_debians_revision() {
         assert_eq!(release_of("6.12.117-1~deb12u1"), "6.12.117");
         assert_eq!(release_of("6.12.117"), "6.12.117");
     }
 
     #[test]
-    fn every_base_of_the_clone_is_well_formed() {
+    fn every_base_of_the_clone_is_valid() {
         let patches = crate::env::context::find_repo().unwrap().join("patches");
         let mut seen = 0;
         for folder in patches.read_dir().unwrap() {

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The series in the forms in which others take it: as mails, as an mbox, as a quilt series.
+//! Exports the series as mails, as an mbox and as a quilt series.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
-use crate::queue::series::Series;
+use crate::env::atomic;
+use crate::queue::series::{COVER_LETTER, Series};
 
 mod mails;
 mod quilt;
 
-/// The cover letter, beside the patches.
-const COVER_LETTER: &str = "0000-cover-letter.patch";
-
-/// What lies in the folder of an export.
+/// The files of an export.
 #[derive(Clone, Debug)]
 pub struct Exported {
-    /// The cover letter and the patches, a file each, as replies to the cover letter.
+    /// One file per mail: the cover letter, and the patches as replies to it.
     pub mails: PathBuf,
     /// The patches in one file, for `git am`.
     pub mbox: PathBuf,
@@ -25,21 +23,17 @@ pub struct Exported {
     pub quilt: PathBuf,
 }
 
-/// Writes `series`, which is for `base`, to `out`. What an earlier export has written there is
-/// replaced; nothing else there is touched.
+/// Writes `series` of `base` to `out`. Replaces the files of an earlier export, and no others.
 pub fn write(series: &Series, base: &str, out: &Path) -> Result<Exported> {
     ensure!(
         !series.patches.is_empty(),
-        "{} holds no patches, so there is nothing to export",
+        "{} has no patches; there is nothing to export",
         series.dir.display()
     );
     let cover = read_cover_letter(&series.dir)?;
     let thread = mails::thread(&cover, series, base)?;
-    fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    let scratch = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempdir_in(out)
-        .with_context(|| format!("cannot write to {}", out.display()))?;
+    fs::create_dir_all(out)?;
+    let scratch = atomic::new_folder(out)?;
     let exported = Exported {
         mails: out.join("mails"),
         mbox: out.join(format!("bpf-streams-{base}.mbox")),
@@ -47,15 +41,15 @@ pub fn write(series: &Series, base: &str, out: &Path) -> Result<Exported> {
     };
     let new = |name: &str| scratch.path().join(name);
     mails::write(&thread, &new("mails"))?;
-    write_file(&new("mbox"), mails::mbox(&thread))?;
+    fs::write(new("mbox"), mails::mbox(&thread))?;
     quilt::write(series, &new("quilt"))?;
-    // nothing is replaced before all of it is there
+    // replace the old export only when the new one is complete
     for (from, to) in [
         ("mails", &exported.mails),
         ("mbox", &exported.mbox),
         ("quilt", &exported.quilt),
     ] {
-        replace(&new(from), to)?;
+        atomic::rename(&new(from), to)?;
     }
     Ok(exported)
 }
@@ -64,21 +58,10 @@ fn read_cover_letter(dir: &Path) -> Result<Vec<u8>> {
     let path = dir.join(COVER_LETTER);
     fs::read(&path).with_context(|| {
         format!(
-            "cannot read {}; a series is sent with a cover letter",
+            "cannot read {}; an export needs a cover letter",
             path.display()
         )
     })
-}
-
-fn replace(from: &Path, to: &Path) -> Result<()> {
-    if to.is_dir() {
-        fs::remove_dir_all(to).with_context(|| format!("cannot remove {}", to.display()))?;
-    }
-    fs::rename(from, to).with_context(|| format!("cannot write {}", to.display()))
-}
-
-fn write_file(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Kernel trees under git: a series as commits, and the work files moved from one state to another.
+//! Kernel trees under git: a series as commits, and checkouts of them.
 //!
-//! Commits are made without touching work files, and a checkout writes only the files that differ.
-//! So the files that a patch did not change keep their times, and a build after it is incremental.
+//! Commits are made without changing work files, and a checkout writes only the files that differ. So
+//! files that no patch changed keep their modification times, and builds are incremental.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use xshell::{Cmd, Shell};
 
-use crate::env::command::{self, capture, command, shell_in};
+use crate::env::command::{self, capture, cmd, shell_in};
 use crate::queue::series::Series;
 
 pub mod apply_error;
@@ -21,7 +21,7 @@ mod message;
 pub use index::Committer;
 use index::Index;
 
-/// Who commits, where it is not the author of a patch.
+/// The committer, and the author of commits that are not patches.
 const COMMITTER: &str = "bpf-streams";
 const COMMITTER_EMAIL: &str = "bpf-streams@localhost";
 
@@ -33,7 +33,7 @@ pub struct GitTree {
 }
 
 impl GitTree {
-    /// The tree whose top is `dir`. Nothing is checked; see [`is_git_tree`].
+    /// The tree whose top is `dir`. Does not check that it is one; see [`is_git_tree`].
     pub fn at(dir: &Path) -> Result<GitTree> {
         Ok(GitTree {
             dir: dir.to_owned(),
@@ -41,35 +41,34 @@ impl GitTree {
         })
     }
 
-    /// Where its top is.
+    /// The top of the tree.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// A git command in this tree, with `args`.
     pub fn git<const N: usize>(&self, args: [&str; N]) -> Cmd<'_> {
-        // the user's signing keys, hooks and line ends have no part in what we commit
-        command(&self.sh, "git")
-            .args(["-c", "commit.gpgSign=false"])
-            .args(["-c", "core.hooksPath=/dev/null"])
-            .args(["-c", "core.autocrlf=false"])
-            .args(["-c", "gc.auto=0"])
-            .args(args)
+        // the user's signing keys, hooks and line endings must not change the commits
+        cmd!(
+            self.sh,
+            "git -c commit.gpgSign=false -c core.hooksPath=/dev/null -c core.autocrlf=false
+                 -c gc.auto=0 {args...}"
+        )
     }
 
-    /// The same, committing under a name that is the same on every machine.
+    /// [`GitTree::git`] with a committer that is the same on every machine.
     fn git_as_harness<const N: usize>(&self, args: [&str; N]) -> Cmd<'_> {
         self.git(args)
             .env("GIT_COMMITTER_NAME", COMMITTER)
             .env("GIT_COMMITTER_EMAIL", COMMITTER_EMAIL)
     }
 
-    /// Runs a git command and returns what it wrote.
+    /// Runs a git command and returns its output.
     pub fn run<const N: usize>(&self, args: [&str; N]) -> Result<String> {
         command::output(self.git(args))
     }
 
-    /// The commit that `name` stands for, if there is one.
+    /// The commit that `name` refers to, if it exists.
     pub fn commit_of(&self, name: &str) -> Result<Option<String>> {
         let spec = format!("{name}^{{commit}}");
         let out = capture(self.git(["rev-parse", "--verify", "--quiet", &spec]))?;
@@ -77,7 +76,7 @@ impl GitTree {
         Ok((out.status.success() && !text.is_empty()).then_some(text))
     }
 
-    /// The work files that differ from the last commit, one a line; empty for a clean tree.
+    /// The work files that differ from HEAD, one per line; empty for a clean tree.
     pub fn changes(&self) -> Result<String> {
         self.run(["status", "--porcelain", "--untracked-files=no"])
     }
@@ -86,7 +85,7 @@ impl GitTree {
     pub fn import(dir: &Path, what: &str) -> Result<GitTree> {
         let tree = GitTree::at(dir)?;
         tree.run(["init", "--quiet", "--initial-branch=base"])?;
-        // all of it can be had again, so nothing is waited for to reach the disk
+        // no fsync: the tree can be unpacked again
         for setting in ["core.fsync=none", "gc.auto=0", "core.autocrlf=false"] {
             let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
             tree.run(["config", name, value])?;
@@ -104,9 +103,8 @@ impl GitTree {
         Ok(tree)
     }
 
-    /// The commits of `series` on top of the tag `base`, one a patch, in order. Work files stay as
-    /// they are. Commits that were made before, for the same patches in the same order, are found
-    /// by name and not made again.
+    /// The commits of `series` on top of the tag `base`, one per patch, in order. Does not change work
+    /// files. Commits of an earlier call are found by the key of their patches, and reused.
     pub fn commits(&self, series: &Series) -> Result<Vec<String>> {
         let mut commits = Vec::new();
         let mut parent = self
@@ -116,7 +114,7 @@ impl GitTree {
         for patch in &series.patches {
             let name = format!("refs/series/{}", patch.prefix_key);
             let commit = match self.commit_of(&name)? {
-                // an index made for an earlier patch is behind from here on
+                // an index of an earlier patch lacks this commit
                 Some(known) => {
                     index = None;
                     known
@@ -137,9 +135,9 @@ impl GitTree {
         Ok(commits)
     }
 
-    /// Takes the files in `dir`, which are no part of this tree, as a commit called `name`.
-    pub fn take_in(&self, dir: &Path, name: &str) -> Result<()> {
-        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    /// Commits the files in `dir`, a folder outside of this tree, as the ref `name`.
+    pub fn import_folder(&self, dir: &Path, name: &str) -> Result<()> {
+        let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
         let git_dir = self.run(["rev-parse", "--absolute-git-dir"])?;
         let outside = GitTree::at(dir)?;
         let git = |cmd: Cmd<'_>| {
@@ -158,29 +156,27 @@ impl GitTree {
         self.run(["update-ref", name, &commit]).map(drop)
     }
 
-    /// A git command that commits under the user's name, and under ours where there is none.
+    /// [`GitTree::git`] with the user as committer, or the harness if git has no name of the user.
     pub fn git_as_user<const N: usize>(&self, args: [&str; N]) -> Result<Cmd<'_>> {
-        Ok(if self.knows_user()? {
+        Ok(if self.has_user()? {
             self.git(args)
         } else {
             self.git_as_harness(args)
         })
     }
 
-    /// Whether git knows a name to commit under.
-    fn knows_user(&self) -> Result<bool> {
+    /// Whether git has a name of the user to commit with.
+    fn has_user(&self) -> Result<bool> {
         let known = capture(self.git(["var", "GIT_COMMITTER_IDENT"]))?;
         Ok(known.status.success())
     }
 
-    /// Moves the work files to `commit`, whatever state an interrupted run left them in. Only files
-    /// that differ are written.
+    /// Checks `commit` out, whatever state an interrupted run left. Writes only files that differ.
     pub fn check_out(&self, commit: &str) -> Result<()> {
-        // the caller holds the lock of this tree, so a git lock is what an interrupted run left
+        // the caller holds the lock of this tree, so this lock of git is from an interrupted run
         let stale = self.dir.join(".git/index.lock");
         if stale.exists() {
-            fs::remove_file(&stale)
-                .with_context(|| format!("cannot remove {}", stale.display()))?;
+            fs::remove_file(&stale)?;
         }
         self.run(["checkout", "--quiet", "--force", "--detach", commit])?;
         self.run(["clean", "--quiet", "--force", "-d"])?;
@@ -188,9 +184,16 @@ impl GitTree {
     }
 }
 
+/// Whether `dir` is the top of a kernel tree.
+pub fn is_kernel_tree(dir: &Path) -> bool {
+    ["Kconfig", "Makefile", "MAINTAINERS", "kernel/bpf"]
+        .iter()
+        .all(|name| dir.join(name).exists())
+}
+
 /// Whether `dir` is the top of a git work tree.
 pub fn is_git_tree(dir: &Path) -> bool {
-    // a file where it is a linked work tree
+    // in a linked work tree `.git` is a file
     dir.join(".git").exists()
 }
 

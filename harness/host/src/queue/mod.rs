@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The series: base, source, patches, and what makes a tree or mails of them.
+//! The series: its base, the source, the patches, and how they become a tree or mails.
 
-pub mod apply;
-pub mod base;
-pub mod export;
-pub mod gittree;
-pub mod refresh;
-pub mod series;
-pub mod source;
+pub(crate) mod apply;
+pub(crate) mod base;
+pub(crate) mod export;
+pub(crate) mod gittree;
+pub(crate) mod refresh;
+pub(crate) mod series;
+pub(crate) mod source;

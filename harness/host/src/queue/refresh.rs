@@ -1,52 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Writes a series back from commits, so that the difference is as small as what was changed.
+//! Writes commits back as the patches of a series, with the smallest possible diff.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
+use crate::env::atomic;
 use crate::env::command;
 use crate::queue::gittree::GitTree;
-use crate::queue::series::{Listing, Patch, Series, number, patch_files};
+use crate::queue::series::{COVER_LETTER, Listing, Patch, Series, number, patch_files};
 
-/// What was done to the patches.
+/// What [`write_back`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Files that were written: new patches and changed ones.
+pub struct RefreshCounts {
+    /// New and changed patches.
     pub written: usize,
-    /// Files that were removed.
+    /// Removed patches.
     pub removed: usize,
-    /// Patches that stay as they are.
+    /// Unchanged patches.
     pub kept: usize,
 }
 
-/// The cover letter, beside the patches.
-const COVER_LETTER: &str = "0000-cover-letter.patch";
-
-/// A patch as it is written: the name of its file, and what it holds.
+/// File name and contents of a patch.
 type Formatted = (String, Vec<u8>);
 
-/// Writes the commits of `tree` that follow `base` as the series of `dir`. Cover letter and the
-/// comments of the file `series` stay.
-pub fn write_back(tree: &GitTree, base_name: &str, dir: &Path) -> Result<Changes> {
+/// Writes the commits of `tree` after `base` as the series in `dir`. Keeps the cover letter and the
+/// comments of the file `series`.
+pub fn write_back(tree: &GitTree, base_name: &str, dir: &Path) -> Result<RefreshCounts> {
     let merges = tree.run(["rev-list", "--merges", "base..HEAD"])?;
     ensure!(
         merges.is_empty(),
-        "{} has a merge in its series, which no patch can hold; rebase it away:\n{merges}",
+        "{} has merges after `base`, which cannot be patches; rebase them:\n{merges}",
         tree.dir().display()
     );
-    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
     let formatted = format(tree, base_name, scratch.path())?;
     let changes = write(dir, &formatted)?;
     number_cover_letter(dir, base_name, formatted.len())?;
     Ok(changes)
 }
 
-/// The commits as patches. All that would differ from machine to machine, or whenever a patch is
-/// put in before, is left out: ids of commits, git's version, short hashes. The numbers in subjects
-/// stay: a series without them cannot be sent.
+/// The commits as patches, without anything that depends on the machine or changes with an earlier
+/// patch: commit ids, git's version, short hashes. Only the numbers in subjects remain: a series
+/// needs them to be sent.
 fn format(tree: &GitTree, base_name: &str, scratch: &Path) -> Result<Vec<Formatted>> {
     let prefix = format!("--subject-prefix=PATCH {base_name}");
     command::output(
@@ -72,21 +70,20 @@ fn format(tree: &GitTree, base_name: &str, scratch: &Path) -> Result<Vec<Formatt
     patch_files(scratch)?
         .into_iter()
         .map(|name| {
-            let text = fs::read(scratch.join(&name))
-                .with_context(|| format!("cannot read what git wrote to {}", scratch.display()))?;
+            let text = fs::read(scratch.join(&name))?;
             Ok((name, text))
         })
         .collect()
 }
 
-fn write(dir: &Path, formatted: &[Formatted]) -> Result<Changes> {
+fn write(dir: &Path, formatted: &[Formatted]) -> Result<RefreshCounts> {
     let old = Series::load(dir)?;
     let unchanged: HashMap<Vec<u8>, &Patch> = old
         .patches
         .iter()
         .map(|patch| (essence(&patch.text), patch))
         .collect();
-    let mut changes = Changes::default();
+    let mut changes = RefreshCounts::default();
     let mut names = Vec::new();
     for (name, text) in formatted {
         let same = unchanged.get(&essence(text));
@@ -94,7 +91,7 @@ fn write(dir: &Path, formatted: &[Formatted]) -> Result<Changes> {
         if same.is_some_and(|patch| patch.name == *name) {
             changes.kept += 1;
         } else {
-            write_file(&dir.join(name), text)?;
+            atomic::write(&dir.join(name), text)?;
             changes.written += 1;
         }
         names.push(name.clone());
@@ -102,21 +99,20 @@ fn write(dir: &Path, formatted: &[Formatted]) -> Result<Changes> {
     for name in patch_files(dir)? {
         if !names.contains(&name) {
             let path = dir.join(&name);
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            fs::remove_file(&path)?;
             changes.removed += 1;
         }
     }
     let listing = dir.join("series");
-    let text = fs::read_to_string(&listing)
-        .with_context(|| format!("cannot read {}", listing.display()))?;
+    let text = fs::read_to_string(&listing)?;
     let new = Listing::parse(&text)?.with_names(&names).text();
     if new != text {
-        write_file(&listing, new.as_bytes())?;
+        atomic::write(&listing, new)?;
     }
     Ok(changes)
 }
 
-/// Puts the number of patches into the subject of the cover letter, whose text is its author's.
+/// Updates the number of patches in the subject of the cover letter; its text is written by hand.
 fn number_cover_letter(dir: &Path, base_name: &str, count: usize) -> Result<()> {
     let path = dir.join(COVER_LETTER);
     let Ok(text) = fs::read_to_string(&path) else {
@@ -128,13 +124,13 @@ fn number_cover_letter(dir: &Path, base_name: &str, count: usize) -> Result<()> 
         .and_then(|(before, rest)| Some((before, rest.split_once(']')?.1)))
         .map(|(before, after)| format!("{before}{subject}{}]{after}", number(0, count)));
     match numbered {
-        Some(new) if new != text => write_file(&path, new.as_bytes()),
+        Some(new) if new != text => atomic::write(&path, new),
         _ => Ok(()),
     }
 }
 
-/// What makes a patch another one. The hashes of files before and after it do not: they change with
-/// every patch before it, and git applies it without them.
+/// The parts of a patch that matter: without the hashes of files, which change with earlier patches and
+/// which git does not need.
 fn essence(patch: &[u8]) -> Vec<u8> {
     patch
         .split_inclusive(|&byte| byte == b'\n')
@@ -144,27 +140,19 @@ fn essence(patch: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// By way of a file beside it, so that an interrupted run leaves the old text or the new.
-fn write_file(path: &Path, text: &[u8]) -> Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, text)
-        .and_then(|()| fs::rename(&new, path))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::queue::gittree::tests::{patch, series};
 
-    struct Place {
+    struct TestSeries {
         _root: tempfile::TempDir,
         tree: GitTree,
         dir: std::path::PathBuf,
     }
 
-    /// A tree with the commits of a series of three, as `make tree` gives it.
-    fn place() -> Place {
+    /// A tree with the commits of three patches, as after `make tree`.
+    fn test_series() -> TestSeries {
         let root = tempfile::tempdir().unwrap();
         let files = root.path().join("tree");
         fs::create_dir(&files).unwrap();
@@ -182,12 +170,12 @@ mod tests {
         let last = tree.commits(&made).unwrap().pop().unwrap();
         tree.check_out(&last).unwrap();
         fs::write(dir.join(COVER_LETTER), "Subject: [PATCH v6.12 0/9] x\n").unwrap();
-        let place = Place {
+        let place = TestSeries {
             _root: root,
             tree,
             dir,
         };
-        // git's own names and diffs, in two groups
+        // with the names and diffs of git, in two groups
         place.write_back();
         let names: Vec<String> = patch_files(&place.dir).unwrap().into_iter().collect();
         let text = format!("# one\n{}\n\n# two\n{}\n{}\n", names[0], names[1], names[2]);
@@ -195,8 +183,8 @@ mod tests {
         place
     }
 
-    impl Place {
-        fn write_back(&self) -> Changes {
+    impl TestSeries {
+        fn write_back(&self) -> RefreshCounts {
             write_back(&self.tree, "v6.12", &self.dir).unwrap()
         }
 
@@ -221,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changed_writes_nothing() {
-        let place = place();
+    fn without_changes_nothing_is_written() {
+        let place = test_series();
         let before = place.read("series");
         let changes = place.write_back();
         assert_eq!((changes.kept, changes.written, changes.removed), (3, 0, 0));
@@ -231,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_patch_that_was_changed_is_written() {
-        let place = place();
+    fn only_the_changed_patch_is_written() {
+        let place = test_series();
         place.commit("b.c", "head\nfive\ntail\n", ["--amend", "--no-edit", "-q"]);
         let changes = place.write_back();
         assert_eq!((changes.kept, changes.written, changes.removed), (2, 1, 0));
@@ -245,14 +233,14 @@ mod tests {
 
     #[test]
     fn a_new_patch_joins_the_last_group() {
-        let place = place();
+        let place = test_series();
         place.commit(
             "a.c",
             "head\nsix\ntail\n",
             ["--signoff", "-m", "bpf: Make six"],
         );
         let changes = place.write_back();
-        // the subjects of the others say of how many they are
+        // the subjects of the other patches contain the total
         assert_eq!((changes.kept, changes.written), (0, 4));
         assert_eq!(place.read(COVER_LETTER), "Subject: [PATCH v6.12 0/4] x\n");
         let text = place.read("series");
@@ -268,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_gone_takes_its_patch_along() {
-        let place = place();
+    fn the_patch_of_a_dropped_commit_is_removed() {
+        let place = test_series();
         place
             .tree
             .run(["reset", "--quiet", "--hard", "HEAD~1"])
@@ -280,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_gives_the_same_files() {
-        let place = place();
+    fn the_written_patches_have_the_same_result() {
+        let place = test_series();
         let series = Series::load(&place.dir).unwrap();
         let last = place.tree.commits(&series).unwrap().pop().unwrap();
         let differ = place.tree.run(["diff", "--stat", "HEAD", &last]).unwrap();

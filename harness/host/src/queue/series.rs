@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A series of patches: the files that `patches/<base>/series` lists, in its order.
+//! A series of patches: the files that `patches/<base>/series` lists, in that order.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
 
 use crate::env::cache_key::Digest;
 
@@ -13,30 +13,33 @@ mod listing;
 
 pub use listing::Listing;
 
+/// File name of the cover letter, which `series` does not list.
+pub const COVER_LETTER: &str = "0000-cover-letter.patch";
+
 /// A series of patches.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// The folder that they lie in.
+    /// The folder of the patches.
     pub dir: PathBuf,
-    /// The patches, in the order in which they apply.
+    /// The patches in order.
     pub patches: Vec<Patch>,
 }
 
-/// A patch as `git format-patch` writes it.
+/// A patch in the format of `git format-patch`.
 #[derive(Clone, Debug)]
 pub struct Patch {
     /// Name of the file.
     pub name: String,
-    /// Where it lies.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What it holds.
+    /// Contents of the file.
     pub text: Vec<u8>,
     /// Key of this patch and all before it.
     pub prefix_key: String,
 }
 
 impl Patch {
-    /// The paths of the files that it adds to the tree.
+    /// The files that the patch adds to the tree.
     pub fn added(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.text);
         let lines: Vec<&str> = text.lines().collect();
@@ -49,14 +52,13 @@ impl Patch {
 }
 
 impl Series {
-    /// Reads the series in `dir`. Every patch there must be listed, and every one listed be there:
-    /// a patch that is silently left out is the worst kind of missing.
+    /// Reads the series in `dir`. Every patch in the folder must be listed, so that none is left out
+    /// by mistake.
     pub fn load(dir: &Path) -> Result<Series> {
         let path = dir.join("series");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read_to_string(&path)?;
         let listing = Listing::parse(&text)
-            .with_context(|| format!("{} is no list of patches", path.display()))?;
+            .with_context(|| format!("{} is not a list of patches", path.display()))?;
         let mut prefix = Digest::default();
         let mut patches = Vec::new();
         for name in listing.names() {
@@ -83,7 +85,7 @@ impl Series {
         Ok(series)
     }
 
-    /// Key of the whole series; the same for the same patches in the same order.
+    /// Key of the whole series: of the contents of its patches in order.
     pub fn key(&self) -> String {
         match self.patches.last() {
             Some(patch) => patch.prefix_key.clone(),
@@ -96,7 +98,7 @@ impl Series {
         for name in patch_files(&self.dir)? {
             if !listed.contains(name.as_str()) {
                 bail!(
-                    "{} is not listed in the file `series` beside it; list it or remove it",
+                    "{} is not listed in the file `series` of its folder; list it or remove it",
                     self.dir.join(name).display()
                 );
             }
@@ -110,21 +112,17 @@ impl Series {
     }
 }
 
-/// The number of a patch in its subject, as git writes it: `07/13`.
+/// The number of a patch in its subject, in git's format: `07/13`.
 pub fn number(at: usize, count: usize) -> String {
     let width = count.to_string().len();
     format!("{at:0width$}/{count}")
 }
 
-/// The patches that lie in `dir`, without the cover letter.
+/// The names of the patches in `dir`, without the cover letter.
 pub fn patch_files(dir: &Path) -> Result<BTreeSet<String>> {
-    let entries = dir
-        .read_dir()
-        .with_context(|| format!("cannot read {}", dir.display()))?;
-    let names = entries
+    let names = fs::read_dir(dir)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-        .collect::<Result<Vec<String>>>()
-        .with_context(|| format!("cannot read {}", dir.display()))?;
+        .collect::<Result<Vec<String>>>()?;
     Ok(names
         .into_iter()
         .filter(|name| name.ends_with(".patch") && !name.starts_with("0000-"))
@@ -144,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_tells_the_files_that_it_adds() {
+    fn the_added_files_of_a_patch_are_found() {
         let text = "a\n---\n b | 2 ++\n\n--- /dev/null\n+++ b/new/file.c\n@@ -0,0 +1 @@\n+x\n\
                     --- a/old.c\n+++ b/old.c\n--- a/gone.c\n+++ /dev/null\n";
         let dir = dir(&[("series", "0001-a.patch\n"), ("0001-a.patch", text)]);
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_its_listed_patches_in_order() {
+    fn a_series_has_the_listed_patches_in_order() {
         let dir = dir(&[
             ("series", "# first\n0002-b.patch\n\n0001-a.patch\n"),
             ("0000-cover-letter.patch", ""),
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_follows_text_and_order_and_grows_patch_by_patch() {
+    fn the_key_depends_on_contents_and_order() {
         let key = |list: &str, a: &str| {
             let dir = dir(&[("series", list), ("0001-a", a), ("0002-b", "b")]);
             Series::load(dir.path()).unwrap()
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_unlisted_or_doubled_is_named() {
+    fn missing_unlisted_and_repeated_patches_are_errors() {
         let error = |files: &[(&str, &str)]| {
             let dir = dir(files);
             format!("{:#}", Series::load(dir.path()).unwrap_err())

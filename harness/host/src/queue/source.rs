@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The kernel's source: Debian's package of it as a git tree in the cache, and the series on it.
+//! The kernel's source: Debian's source package as a git tree in the cache, with the series as commits.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
-use crate::env::command::{self, command, shell_in};
+use crate::env::atomic;
+use crate::env::command::{self, cmd, shell_in};
 use crate::env::context::Context;
 use crate::env::disk;
 use crate::env::lock::{self, Lock};
@@ -21,19 +22,19 @@ mod package;
 pub use archive::Archive;
 pub use package::Package;
 
-/// What a tree and its git objects take, and the package while it is unpacked.
-const TREE_NEEDS: u64 = 3 << 30;
+/// Space for a tree, its git objects and the package.
+const TREE_SPACE: u64 = 3 << 30;
 
-/// A base at the version that Debian has today.
+/// A base at the version of Debian's package.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The base.
     pub base: Base,
-    /// The package that there is of it, for example `linux-source-6.12` at `6.12.117-1~deb12u1`.
+    /// The source package, for example `linux-source-6.12` at `6.12.117-1~deb12u1`.
     pub package: Package,
 }
 
-/// A tree of the cache, held by this run.
+/// A tree of the cache, locked by this run.
 #[derive(Debug)]
 pub struct HeldTree {
     /// The tree.
@@ -41,15 +42,14 @@ pub struct HeldTree {
     _lock: Lock,
 }
 
-/// Finds out which version of the base's source there is. One that was not tested yet is taken, and
-/// a line says so.
+/// Finds the current source package of the base. Prints a note if the series was not tested with it.
 pub fn find(ctx: &Context) -> Result<Source> {
     let base = base::load(ctx)?;
     let package = package::find(ctx, &base)?;
     let release = base::release_of(&package.version);
     if release != base.tested_with {
         ctx.progress.note(format!(
-            "Debian's {} is at {release} now; the series was last tested with {} (tested_with in \
+            "Debian's {} is now {release}; the series was last tested with {} (tested_with in \
              patches/{}/base.json)",
             package.name, base.tested_with, ctx.base
         ));
@@ -58,20 +58,20 @@ pub fn find(ctx: &Context) -> Result<Source> {
 }
 
 impl Source {
-    /// The kernel's release, for example `6.12.117`.
+    /// The kernel release, for example `6.12.117`.
     #[must_use]
     pub fn release(&self) -> &str {
         base::release_of(&self.package.version)
     }
 
-    /// The name of a folder for what is of this source.
+    /// A name for folders of this source.
     #[must_use]
     pub fn folder(&self) -> String {
         format!("{}_{}", self.package.name, self.package.version)
     }
 
-    /// The tree of this source, held for this run alone. It is fetched and unpacked where it is not
-    /// in the cache yet.
+    /// The tree of this source, locked for this run. Downloads and unpacks the package if the cache
+    /// does not have the tree.
     pub fn hold_tree(&self, ctx: &Context) -> Result<HeldTree> {
         let trees = ctx.cache_dir("trees")?;
         let name = self.folder();
@@ -94,84 +94,71 @@ impl Source {
                 return error;
             }
             error.context(format!(
-                "the base has moved: Debian's {} is at {release}, the series was last tested with {}; \
-                 the patch has to be brought up to it",
+                "the base has changed: Debian's {} is now {release}, the series was last tested with {}; \
+                 rebase the patch onto it",
                 self.package.name, self.base.tested_with
             ))
         })
     }
 
-    /// Fetches the package and makes a tree of it at `dir`, which appears when all of it is there.
+    /// Downloads the package and makes it a git tree at `dir`.
     fn unpack(&self, ctx: &Context, trees: &Path, dir: &Path) -> Result<()> {
-        disk::ensure_free(trees, TREE_NEEDS, "the kernel's source")?;
+        disk::ensure_free(trees, TREE_SPACE, "the kernel's source")?;
         remove_leftovers(trees, self.base.family())?;
         let name = &self.package.name;
         let stage = ctx
             .progress
-            .stage("source", format!("getting {}", self.package));
+            .stage("source", format!("downloading {}", self.package));
         let scratch = tempfile::Builder::new()
             .prefix(&format!("{name}-unpacking-"))
             .tempdir_in(trees)
-            .with_context(|| format!("cannot make a folder in {}", trees.display()))?;
+            .with_context(|| format!("cannot create a folder in {}", trees.display()))?;
         let deb = package::download(ctx, scratch.path(), &self.base, &self.package)?;
         stage.update(format!("unpacking {name}"));
         let top = unpack_deb(scratch.path(), &deb, name)?;
-        stage.update(format!("putting {name} under git"));
+        stage.update(format!("committing {name} to git"));
         let release = self.release();
         GitTree::import(&top, &format!("Linux {release}, {}", self.package))?;
-        fs::rename(&top, dir)
-            .with_context(|| format!("cannot move the tree to {}", dir.display()))?;
+        atomic::rename(&top, dir)?;
         stage.done(&self.package);
         Ok(())
     }
 }
 
-/// Unpacks the tarball in the package, and returns the top of the tree.
+/// Unpacks the tarball of the package `deb`, and returns the top of the tree.
 pub fn unpack_deb(scratch: &Path, deb: &Path, package: &str) -> Result<PathBuf> {
     let sh = shell_in(scratch)?;
-    command::output(
-        command(&sh, "dpkg-deb")
-            .arg("--extract")
-            .arg(deb)
-            .arg("deb"),
-    )?;
+    command::output(cmd!(sh, "dpkg-deb --extract {deb} deb"))?;
     let tarball = scratch.join(format!("deb/usr/src/{package}.tar.xz"));
     let top = scratch.join("tree");
-    fs::create_dir(&top).with_context(|| format!("cannot create {}", top.display()))?;
-    command::output(
-        command(&sh, "tar")
-            .args(["--extract", "--strip-components=1", "--file"])
-            .arg(&tarball)
-            .arg("--directory")
-            .arg(&top),
-    )
-    .with_context(|| format!("cannot unpack {}", tarball.display()))?;
+    fs::create_dir(&top)?;
+    command::output(cmd!(
+        sh,
+        "tar --extract --strip-components=1 --file {tarball} --directory {top}"
+    ))?;
     Ok(top)
 }
 
-/// Removes what interrupted runs left, and the trees of older versions: nobody goes back to them,
-/// and each takes gigabytes. `family` is what the names of the base's packages begin with.
+/// Removes the folders of interrupted runs, and the trees of other versions, which take gigabytes each
+/// and are not used again. `family` is the prefix of the names of the base's packages.
 fn remove_leftovers(trees: &Path, family: &str) -> Result<()> {
-    let entries = trees
-        .read_dir()
-        .with_context(|| format!("cannot read {}", trees.display()))?;
-    for entry in entries.flatten() {
+    for entry in fs::read_dir(trees)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if !name.starts_with(family) || !entry.path().is_dir() {
             continue;
         }
         let unpacking = name.contains("-unpacking-");
         if unpacking || (name.contains('_') && is_free(trees, &name)) {
-            fs::remove_dir_all(entry.path())
-                .with_context(|| format!("cannot remove {}", entry.path().display()))?;
+            fs::remove_dir_all(entry.path())?;
         }
     }
     Ok(())
 }
 
-/// Whether no run holds the tree: a version that another run works with is left to it.
+/// Whether no run holds the lock of the tree `name`.
 fn is_free(trees: &Path, name: &str) -> bool {
-    fs::File::create(trees.join(format!("{name}.lock"))).is_ok_and(|lock| lock.try_lock().is_ok())
+    std::fs::File::create(trees.join(format!("{name}.lock")))
+        .is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 #[cfg(test)]
@@ -179,11 +166,11 @@ mod tests {
     use super::*;
     use crate::queue::gittree::tests::{patch, series};
 
-    fn misfit(version: &str) -> String {
+    fn apply_error(version: &str) -> String {
         let root = tempfile::tempdir().unwrap();
         let files = root.path().join("tree");
         fs::create_dir(&files).unwrap();
-        fs::write(files.join("a.c"), "head\nmoved on\ntail\n").unwrap();
+        fs::write(files.join("a.c"), "head\nother\ntail\n").unwrap();
         let tree = GitTree::import(&files, "base").unwrap();
         let series = series(&root.path().join("patches"), &[patch("a.c", "one", "two")]);
         let source = Source {
@@ -202,27 +189,27 @@ mod tests {
     }
 
     #[test]
-    fn where_the_base_has_moved_a_misfit_says_so() {
-        let told = misfit("6.12.118-1~deb12u1");
+    fn the_error_of_a_patch_mentions_a_changed_base() {
+        let error = apply_error("6.12.118-1~deb12u1");
         for part in [
-            "the base has moved",
+            "the base has changed",
             "6.12.118",
             "6.12.117",
             "0001-p.patch does not apply",
         ] {
-            assert!(told.contains(part), "{told}");
+            assert!(error.contains(part), "{error}");
         }
     }
 
     #[test]
-    fn where_it_has_not_the_patch_alone_is_told() {
-        let told = misfit("6.12.117-2");
-        assert!(!told.contains("moved"), "{told}");
-        assert!(told.contains("0001-p.patch does not apply"), "{told}");
+    fn the_error_does_not_mention_an_unchanged_base() {
+        let error = apply_error("6.12.117-2");
+        assert!(!error.contains("has changed"), "{error}");
+        assert!(error.contains("0001-p.patch does not apply"), "{error}");
     }
 
     #[test]
-    fn leftovers_go_and_what_is_in_use_stays() {
+    fn unused_trees_are_removed_and_locked_ones_kept() {
         let trees = tempfile::tempdir().unwrap();
         for name in ["p-unpacking-x", "p_1", "p_2", "q_1"] {
             fs::create_dir(trees.path().join(name)).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The figures of `make bench`, ours beside mainline's.
+//! The figures of `make bench`, of the series and of mainline.
 
 use std::collections::BTreeMap;
 
@@ -18,18 +18,18 @@ mod table;
 pub use figure::At;
 pub use table::{line, ratio, shown, table, units};
 
-/// What `make bench` has found.
+/// The result of `make bench`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bench {
-    /// Of the base.
+    /// The figures of the series.
     pub ours: Figures,
-    /// Of mainline, taken by turns with ours on the same machine.
+    /// The figures of mainline, measured alternately on the same machine.
     pub mainline: Option<Figures>,
 }
 
 impl Bench {
-    /// What is wrong with it, but for what it costs.
+    /// Everything wrong except figures over their aim.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
         let all = [Some(&self.ours), self.mainline.as_ref()];
@@ -40,40 +40,40 @@ impl Bench {
     }
 }
 
-/// What the runs of a base gave.
+/// The figures of one base.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {
-    /// What the last run was made with.
+    /// Kernel, tools and machine of the last run.
     pub environment: Environment,
-    /// How many runs there were of every figure.
+    /// Number of runs.
     pub runs: usize,
-    /// In the order in which the guest gave them.
-    pub rows: Vec<Row>,
-    /// Why a test has no figure, by its name.
+    /// The measurements, in the order of the guest.
+    pub rows: Vec<Measurement>,
+    /// Tests without a figure, each with the reason.
     pub missing: BTreeMap<String, String>,
-    /// Why mainline does not have what a test takes the cost of, by its name.
+    /// Tests of features that mainline lacks, each with the reason.
     pub not_in_mainline: BTreeMap<String, String>,
-    /// What was wrong with a run as a whole.
+    /// Faults of the runs as a whole.
     pub faults: Vec<String>,
 }
 
-/// One figure, from every run.
+/// One figure, with its value in each run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub struct Measurement {
     /// `<file>__<program>`.
     pub test: String,
-    /// What it is of.
+    /// The unit.
     pub unit: String,
-    /// Where on its series it stands, where it is one of several.
+    /// The point on the axis, where the test gives several figures.
     pub at: Option<At>,
-    /// Thousandths, one a run.
+    /// The value of each run, in thousandths.
     pub runs: Vec<u64>,
 }
 
-impl Row {
-    /// That of the runs.
+impl Measurement {
+    /// The median of the runs.
     #[must_use]
     pub fn median(&self) -> u64 {
         let mut runs = self.runs.clone();
@@ -81,7 +81,7 @@ impl Row {
         runs.get(runs.len() / 2).copied().unwrap_or(0)
     }
 
-    /// Its name where there is no table around it.
+    /// The name, with the point on the axis.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.at {
@@ -94,7 +94,7 @@ impl Row {
         self.test == test && self.unit == note.unit && self.at == note.at
     }
 
-    /// How far its runs lie apart, as a part of the largest.
+    /// The spread of the runs, relative to the largest.
     fn spread(&self) -> f64 {
         match (self.runs.iter().min(), self.runs.iter().max()) {
             (Some(&least), Some(&most)) if most > 0 => (most - least) as f64 / most as f64,
@@ -104,7 +104,7 @@ impl Row {
 }
 
 impl Figures {
-    /// Takes a run in: of all figures, or of a part of them that no other run of the same round has.
+    /// Adds a run of all figures, or of a part that no other run of the same round has.
     pub fn add(&mut self, verdict: &Verdict, environment: &Environment) {
         self.environment = environment.clone();
         let faults = verdict.faults.iter().filter(|fault| !is_selection(fault));
@@ -117,7 +117,7 @@ impl Figures {
                     }
                     figure::notes(report)
                 }
-                None => Err("it was never reported".to_owned()),
+                None => Err("the guest never reported it".to_owned()),
             };
             match notes {
                 Ok(notes) => notes.into_iter().for_each(|note| self.take(test, note)),
@@ -137,7 +137,7 @@ impl Figures {
     fn take(&mut self, test: &str, note: Note) {
         match self.rows.iter_mut().find(|row| row.is(test, &note)) {
             Some(row) => row.runs.push(note.thousandths),
-            None => self.rows.push(Row {
+            None => self.rows.push(Measurement {
                 test: test.to_owned(),
                 unit: note.unit,
                 at: note.at,
@@ -146,16 +146,16 @@ impl Figures {
         }
     }
 
-    /// The same figure as `row`, of these runs.
+    /// The measurement of these runs with the test, unit and point of `row`.
     #[must_use]
-    pub fn like(&self, row: &Row) -> Option<&Row> {
+    pub fn like(&self, row: &Measurement) -> Option<&Measurement> {
         self.rows
             .iter()
             .find(|own| (&own.test, &own.unit, &own.at) == (&row.test, &row.unit, &row.at))
     }
 
-    /// What is wrong, a line each: a run that failed, a figure that is missing without a reason, or
-    /// that not every run gave.
+    /// Problems, one line each: a failed run, a figure that is missing without a reason or in some
+    /// runs.
     fn troubles(&self) -> Vec<String> {
         let base = &self.environment.base;
         let is_mainline = base == crate::queue::base::REFERENCE;
@@ -178,17 +178,21 @@ impl Figures {
         troubles
     }
 
-    /// How far the runs of the rows of a unit lie apart, at most.
-    fn spread(&self, which: impl Fn(&Row) -> bool) -> f64 {
-        let spreads = self.rows.iter().filter(|row| which(row)).map(Row::spread);
+    /// The largest spread of the selected measurements.
+    fn spread(&self, which: impl Fn(&Measurement) -> bool) -> f64 {
+        let spreads = self
+            .rows
+            .iter()
+            .filter(|row| which(row))
+            .map(Measurement::spread);
         spreads.fold(0.0, f64::max)
     }
 }
 
-/// Whether nothing is wrong but that a selection has chosen nothing of this run. Costs and scale are
-/// runs of their own; where it has chosen nothing of either, there is no figure, which is a trouble.
+/// Whether the only fault is a selection without a test in this run. Costs and scale are separate runs;
+/// a selection that matches neither gives no figure, which is a problem.
 fn is_selection(fault: &Fault) -> bool {
-    matches!(fault, Fault::NoCases { filter: Some(_) })
+    matches!(fault, Fault::NoTests { filter: Some(_) })
 }
 
 #[cfg(test)]

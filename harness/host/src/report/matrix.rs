@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The matrix of CI: every base on every architecture in every configuration.
 //!
-//! Bases, architectures and configurations are the folders and fragments that lie there;
-//! `ci/matrix.toml` holds only what cannot be derived from them.
+//! A base is a folder of `patches/`, an architecture or a configuration is a fragment of
+//! `kernel-config/`; `ci/matrix.toml` holds only what cannot be derived from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use crate::env::arch::Arch;
@@ -33,49 +34,49 @@ impl fmt::Display for Cell {
     }
 }
 
-/// What the cell of a base's series has instead of a configuration.
+/// The configuration in the name of the cell that checks the series of a base.
 const SERIES: &str = "series";
 
 impl Cell {
-    /// Whether the cell is no boot-test but `make check-series` of its base.
+    /// Whether the cell runs `make check-series` instead of `make boot-test`.
     #[must_use]
     pub fn is_series(&self) -> bool {
         self.config == SERIES
     }
 }
 
-/// The cells, and where a workflow runs each.
+/// The cells, with the runner of each.
 #[derive(Clone, Debug)]
 pub struct Matrix {
     /// In the order of bases, configurations and architectures: the quick ones first.
     pub cells: Vec<Cell>,
     runner: BTreeMap<String, String>,
-    patience: BTreeMap<String, u32>,
+    timeout_scale: BTreeMap<String, u32>,
 }
 
 /// `ci/matrix.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct MatrixFile {
     runner: BTreeMap<String, String>,
     #[serde(default)]
-    patience: BTreeMap<String, u32>,
+    timeout_scale: BTreeMap<String, u32>,
     #[serde(default)]
-    without: Vec<Without>,
+    exclude: Vec<Exclusion>,
 }
 
-/// Cells that there are not; a field that is missing stands for all.
+/// Cells that are excluded; a missing field matches every value.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Without {
+struct Exclusion {
     base: Option<String>,
     arch: Option<String>,
     config: Option<String>,
     reason: String,
 }
 
-impl Without {
-    fn takes(&self, cell: &Cell) -> bool {
+impl Exclusion {
+    fn matches(&self, cell: &Cell) -> bool {
         let fits = |wish: &Option<String>, is: &String| wish.as_ref().is_none_or(|wish| wish == is);
         fits(&self.base, &cell.base)
             && fits(&self.arch, &cell.arch)
@@ -88,17 +89,20 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// Where a folder cannot be read, or `ci/matrix.toml` says what is not so.
+    /// Where a folder cannot be read, or `ci/matrix.toml` names an unknown cell.
     pub fn of(repo: &Path) -> Result<Matrix> {
         let path = repo.join("ci/matrix.toml");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let file: File = toml::from_str(&text)
-            .with_context(|| format!("{} is not as expected", path.display()))?;
+        let text = fs::read_to_string(&path)?;
+        let file: MatrixFile =
+            toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))?;
         let fragments = fragments(&repo.join("kernel-config"))?;
         let bases = bases(&repo.join("patches"))?;
-        let mut matrix = combine(&bases, &fragments, file)
-            .with_context(|| format!("{} does not fit what lies there", path.display()))?;
+        let mut matrix = combine(&bases, &fragments, file).with_context(|| {
+            format!(
+                "{} does not fit the folders patches/ and kernel-config/",
+                path.display()
+            )
+        })?;
         for base in bases {
             if base != REFERENCE && repo.join("patches").join(&base).join("series").is_file() {
                 matrix.add_series(&base);
@@ -107,7 +111,7 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// Adds the cell that checks the series of `base`: once, on the first architecture, as the check
+    /// Adds the cell that checks the series of `base`, on the first architecture only: the check
     /// compiles for all of them.
     fn add_series(&mut self, base: &str) {
         let first = self.cells.iter().find(|cell| cell.base == base);
@@ -120,14 +124,14 @@ impl Matrix {
         }
     }
 
-    /// The matrix as a workflow's `strategy` takes it.
+    /// The matrix in the form of a workflow's `strategy`.
     #[must_use]
     pub fn strategy(&self) -> impl Serialize {
-        let include = |cell: &Cell| Entry {
+        let include = |cell: &Cell| StrategyEntry {
             name: cell.to_string(),
             runner: self.runner.get(&cell.arch).cloned().unwrap_or_default(),
             cell: Cell {
-                // the variables of make, which knows no such configuration
+                // the flags of make: `series` is no configuration
                 config: match cell.is_series() {
                     true => PLAIN.to_owned(),
                     false => cell.config.clone(),
@@ -137,18 +141,20 @@ impl Matrix {
         };
         BTreeMap::from([(
             "include",
-            self.cells.iter().map(include).collect::<Vec<Entry>>(),
+            self.cells
+                .iter()
+                .map(include)
+                .collect::<Vec<StrategyEntry>>(),
         )])
     }
 
-    /// How many times longer than a plain kernel's everything may take in this configuration.
+    /// The factor of all time-outs in this configuration; 1 for the plain kernel.
     #[must_use]
-    pub fn patience(&self, config: &str) -> u32 {
-        self.patience.get(config).copied().unwrap_or(1)
+    pub fn timeout_scale(&self, config: &str) -> u32 {
+        self.timeout_scale.get(config).copied().unwrap_or(1)
     }
 
-    /// Whether the costs of the cell's kernel are taken, too: of a plain one that has mainline beside
-    /// it.
+    /// Whether the cell runs the benchmark, too: a plain kernel with a mainline cell to compare with.
     #[must_use]
     pub fn is_measured(&self, cell: &Cell) -> bool {
         let mainline = Cell {
@@ -162,7 +168,7 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// Where there is none; the error lists those that there are.
+    /// Where there is none; the error lists all names.
     pub fn find(&self, name: &str) -> Result<&Cell> {
         self.cells
             .iter()
@@ -176,19 +182,19 @@ impl Matrix {
 
 /// A job of a workflow.
 #[derive(Serialize)]
-struct Entry {
+struct StrategyEntry {
     name: String,
     runner: String,
     #[serde(flatten)]
     cell: Cell,
 }
 
-fn combine(bases: &[String], fragments: &BTreeSet<String>, file: File) -> Result<Matrix> {
+fn combine(bases: &[String], fragments: &BTreeSet<String>, file: MatrixFile) -> Result<Matrix> {
     let (archs, configs) = split(fragments);
     for arch in &archs {
         ensure!(
             file.runner.contains_key(arch),
-            "[runner] says nothing of {arch}, for which there is a fragment"
+            "[runner] has no entry for {arch}, for which there is a fragment"
         );
     }
     let mut cells = Vec::new();
@@ -203,35 +209,35 @@ fn combine(bases: &[String], fragments: &BTreeSet<String>, file: File) -> Result
             }
         }
     }
-    for without in &file.without {
+    for exclusion in &file.exclude {
         ensure!(
-            !without.reason.trim().is_empty(),
-            "an entry of [[without]] gives no reason: {without:?}"
+            !exclusion.reason.trim().is_empty(),
+            "an entry of [[exclude]] has no reason: {exclusion:?}"
         );
         let before = cells.len();
-        cells.retain(|cell| !without.takes(cell));
+        cells.retain(|cell| !exclusion.matches(cell));
         ensure!(
             cells.len() < before,
-            "an entry of [[without]] takes no cell out: {without:?}; remove it, or mend its names"
+            "an entry of [[exclude]] matches no cell: {exclusion:?}; correct its names or remove it"
         );
     }
-    ensure!(!cells.is_empty(), "no cell is left");
-    for (config, factor) in &file.patience {
+    ensure!(!cells.is_empty(), "every cell is excluded");
+    for (config, factor) in &file.timeout_scale {
         ensure!(
             configs.contains(config) && *factor > 0,
-            "[patience] says {factor} of {config}; expected a factor above 0 of a configuration"
+            "[timeout_scale] has {config} = {factor}; expected a configuration and a factor above 0"
         );
     }
     Ok(Matrix {
         cells,
         runner: file.runner,
-        patience: file.patience,
+        timeout_scale: file.timeout_scale,
     })
 }
 
 /// Which fragments are architectures, and the configurations with [`PLAIN`] as the first.
 fn split(fragments: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
-    // in the order in which the harness names them, not in that of the alphabet
+    // in the order of the harness, not of the alphabet
     let archs: Vec<String> = Arch::ALL
         .iter()
         .map(ToString::to_string)
@@ -251,7 +257,7 @@ fn bases(patches: &Path) -> Result<Vec<String>> {
         .into_iter()
         .filter(|name| patches.join(name).join("base.json").is_file())
         .collect();
-    // what the repository is about comes first
+    // the bases of a series come before mainline
     names.sort_by_key(|name| (name == REFERENCE, name.clone()));
     Ok(names)
 }
@@ -265,12 +271,9 @@ fn fragments(dir: &Path) -> Result<BTreeSet<String>> {
 }
 
 fn entries(dir: &Path) -> Result<Vec<String>> {
-    let read = || -> std::io::Result<Vec<String>> {
-        dir.read_dir()?
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect()
-    };
-    read().with_context(|| format!("cannot read {}", dir.display()))
+    fs::read_dir(dir)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_there_is_the_matrix() {
+    fn folders_and_fragments_make_the_matrix() {
         assert_eq!(
             matrix(&["base", "x86_64", "arm64", "debug"], "").unwrap(),
             [
@@ -300,9 +303,9 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_kernel_that_mainline_stands_beside_is_measured() {
+    fn a_plain_kernel_with_a_mainline_cell_is_measured() {
         let file = toml::from_str(&format!(
-            "{RUNNERS}[[without]]\nbase='mainline'\narch='arm64'\nreason='why'"
+            "{RUNNERS}[[exclude]]\nbase='mainline'\narch='arm64'\nreason='why'"
         ));
         let bases = ["mainline", "v6.12"].map(str::to_owned);
         let fragments = ["x86_64", "arm64", "debug"].map(str::to_owned).into();
@@ -313,10 +316,10 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_not_is_left_out_with_a_reason() {
+    fn cells_are_excluded_with_a_reason() {
         let fragments = ["base", "x86_64", "arm64", "kcsan"];
         let without =
-            |reason: &str| format!("[[without]]\narch='arm64'\nconfig='kcsan'\nreason='{reason}'");
+            |reason: &str| format!("[[exclude]]\narch='arm64'\nconfig='kcsan'\nreason='{reason}'");
         assert_eq!(
             matrix(&fragments, &without("why")).unwrap(),
             [
@@ -326,28 +329,31 @@ mod tests {
             ]
         );
         let said = matrix(&fragments, &without(" ")).unwrap_err().to_string();
-        assert!(said.contains("gives no reason"), "{said}");
+        assert!(said.contains("has no reason"), "{said}");
     }
 
     #[test]
-    fn an_entry_that_has_gone_stale_is_an_error() {
-        let stale = "[[without]]\nconfig='kasan'\nreason='why'";
+    fn an_exclusion_that_matches_no_cell_is_an_error() {
+        let stale = "[[exclude]]\nconfig='kasan'\nreason='why'";
         let said = matrix(&["base", "x86_64"], stale).unwrap_err().to_string();
-        assert!(said.contains("takes no cell out"), "{said}");
+        assert!(said.contains("matches no cell"), "{said}");
     }
 
     #[test]
-    fn patience_is_of_configurations_that_there_are() {
+    fn time_outs_are_scaled_for_known_configurations_only() {
         let of = |text: &str| {
-            let file = toml::from_str(&format!("{RUNNERS}[patience]\n{text}")).unwrap();
+            let file = toml::from_str(&format!("{RUNNERS}[timeout_scale]\n{text}")).unwrap();
             let fragments = ["x86_64", "debug"].map(str::to_owned).into();
             combine(&["v6.12".to_owned()], &fragments, file)
         };
         let matrix = of("debug = 6").unwrap();
-        assert_eq!((matrix.patience("debug"), matrix.patience(PLAIN)), (6, 1));
+        assert_eq!(
+            (matrix.timeout_scale("debug"), matrix.timeout_scale(PLAIN)),
+            (6, 1)
+        );
         for wrong in ["kasan = 6", "debug = 0"] {
             let said = of(wrong).unwrap_err().to_string();
-            assert!(said.contains("[patience] says"), "{said}");
+            assert!(said.contains("[timeout_scale] has"), "{said}");
         }
     }
 
@@ -358,11 +364,11 @@ mod tests {
         let said = combine(&["v6.12".to_owned()], &fragments, file)
             .unwrap_err()
             .to_string();
-        assert!(said.contains("nothing of x86_64"), "{said}");
+        assert!(said.contains("no entry for x86_64"), "{said}");
     }
 
     #[test]
-    fn this_clone_has_a_matrix_that_a_workflow_can_take() {
+    fn the_matrix_of_this_clone_fits_a_workflow() {
         let repo = crate::env::context::find_repo().unwrap();
         let matrix = Matrix::of(&repo).unwrap();
         let strategy = serde_json::to_value(matrix.strategy()).unwrap();

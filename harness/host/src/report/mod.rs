@@ -2,8 +2,10 @@
 //! Reports: of a run, against mainline, of the benchmark, of the nightly matrix.
 
 pub mod bench;
+pub mod generated;
 pub mod mainline_diff;
 pub mod matrix;
 pub mod nightly;
 pub mod run_report;
+pub mod setup_record;
 pub mod snapshot_diff;

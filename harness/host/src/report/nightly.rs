@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What came of the cells of the matrix, and the report of it: `build/report/`.
+//! The records of the cells of the matrix, and their report: `build/report/`.
 //!
 //! ```text
-//! cells/<cell>.json   what came of a cell, also of one that ended before it had a result
-//! cells/<cell>.log    what it said
-//! setup/<root>.json   what came of the set-up in a new root, where it was tried
-//! report.json         all of it for machines, with the figures of earlier nights
-//! summary.md          which cells, and what failed
-//! index.html          all of it for people, in one file
+//! cells/<cell>.json   the record of a cell, also of one without a result
+//! cells/<cell>.log    its output
+//! setup/<root>.json   the record of the set-up in a new root
+//! report.json         the whole report as data, with the figures of earlier nights
+//! summary.md          cells and failures
+//! index.html          the whole report as one page
 //! ```
 //!
-//! The report is made from the cells' files alone, so cells that ran on different machines join in
-//! one report.
+//! The report needs only the files of the cells, so it can join cells of several machines.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::cmd::setup_test::SetupRecord;
+use crate::env::atomic;
 use crate::report::bench::Bench;
 use crate::report::bench::history::{self, Night};
 use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
+use crate::report::setup_record::SetupRecord;
 
 mod cell;
 mod page;
@@ -34,67 +34,67 @@ mod sanitize;
 mod summary;
 mod view;
 
-pub use cell::{Program, run};
+pub use cell::{CellPlan, Program, run};
 
-/// What came of one cell.
+/// The result of one cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellRecord {
-    /// Which cell.
+    /// The cell.
     pub cell: Cell,
-    /// How long it took, the building included.
+    /// How long it took, builds included.
     pub seconds: f64,
-    /// Why there is no result, or none to rely on; a cell with this has failed.
+    /// Why there is no valid result; a cell with this has failed.
     pub trouble: Option<String>,
-    /// Whether its check passed, where it is a cell of a series, which has no result.
+    /// Whether the check passed, for a cell that checks a series; such a cell has no `result`.
     #[serde(default)]
     pub checked: bool,
-    /// Its result, where it came to one.
+    /// The result of boot-test, if there is one.
     pub result: Option<RunResult>,
-    /// Its figures, where they were taken.
+    /// The figures, if the benchmark ran.
     pub bench: Option<Bench>,
-    /// The end of what it said; empty where it passed.
+    /// The end of the output; empty where the cell passed.
     pub output: Vec<String>,
 }
 
 impl CellRecord {
-    /// Whether the cell ran and everything in it was right.
+    /// Whether the cell ran and passed.
     #[must_use]
     pub fn passed(&self) -> bool {
         let passed = self.result.as_ref().is_some_and(|result| result.passed);
         self.trouble.is_none() && (passed || self.checked)
     }
 
-    /// The record of a cell that has left none.
+    /// The record of a cell without a record.
     fn missing(cell: &Cell) -> Self {
         Self {
             cell: cell.clone(),
             trouble: Some(format!(
-                "it was not run, or did not live to tell: cells/{cell}.json is missing"
+                "it did not run or did not finish: cells/{cell}.json is missing"
             )),
             ..Self::default()
         }
     }
 }
 
-/// What came of all cells.
+/// The results of all cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nightly {
-    /// When the report was made, in UTC.
+    /// Date of the report, in UTC.
     pub date: String,
     /// Whether every cell passed.
     pub passed: bool,
     /// The cells, in the order of the matrix.
     pub cells: Vec<CellRecord>,
-    /// What came of the set-up in new roots.
+    /// The results of the set-up in new roots.
     #[serde(default)]
     pub setup: Vec<SetupRecord>,
-    /// The figures of this night and of those before it, the oldest first.
+    /// The figures of this and earlier nights, oldest first.
     pub history: Vec<Night>,
 }
 
-/// What a report of an earlier night says of the nights up to it; a report of long ago says nothing.
+/// The history in an earlier report; an old report has none.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Earlier {
@@ -108,7 +108,7 @@ impl Nightly {
         Self::after(Vec::new(), cells)
     }
 
-    /// The same, with the figures of the nights before.
+    /// The same, with the figures of earlier nights.
     #[must_use]
     pub fn after(mut history: Vec<Night>, cells: Vec<CellRecord>) -> Self {
         for record in &cells {
@@ -125,7 +125,7 @@ impl Nightly {
         }
     }
 
-    /// The same, with what came of the set-up; a root that failed is a failure of the night.
+    /// The same, with the results of the set-up; a failed root fails the night.
     #[must_use]
     pub fn with_setup(mut self, setup: Vec<SetupRecord>) -> Self {
         self.passed &= setup.iter().all(|record| record.passed);
@@ -133,12 +133,11 @@ impl Nightly {
         self
     }
 
-    /// The report of `cells` from what they have left in `folder`, and of the nights before from the
-    /// report that is there.
+    /// The report of `cells` from their records in `folder`, with the history of the report there.
     ///
     /// # Errors
     ///
-    /// Where a record cannot be read, or is that of another cell, or the report cannot be read.
+    /// Where a record or the report cannot be read, or a record belongs to another cell.
     pub fn collect(folder: &Folder, cells: &[Cell]) -> Result<Self> {
         let records: Result<Vec<CellRecord>> = cells.iter().map(|cell| folder.read(cell)).collect();
         Ok(Self::after(folder.history()?, records?).with_setup(folder.setup()?))
@@ -150,19 +149,19 @@ impl Nightly {
     ///
     /// Where a file cannot be written.
     pub fn write(&self, folder: &Folder) -> Result<()> {
-        write(
+        atomic::write(
             &folder.path("report.json"),
             &serde_json::to_vec_pretty(self)?,
         )?;
         let shown = sanitize::all(self)?;
-        write(
+        atomic::write(
             &folder.path("summary.md"),
             summary::render(&shown)?.as_bytes(),
         )?;
-        write(&folder.path("index.html"), page::render(&shown)?.as_bytes())
+        atomic::write(&folder.path("index.html"), page::render(&shown)?.as_bytes())
     }
 
-    /// One line: whether all is well, and which cells failed.
+    /// One line: the verdict and the failed cells.
     #[must_use]
     pub fn verdict_line(&self) -> String {
         let all = self.cells.len();
@@ -194,7 +193,7 @@ impl Nightly {
     }
 }
 
-/// The folder of what came of the set-up.
+/// The folder of the set-up's records.
 const SETUP: &str = "setup";
 
 /// `build/report/`.
@@ -202,7 +201,7 @@ const SETUP: &str = "setup";
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// The report's folder of the clone `repo`, created where it is missing.
+    /// The report folder of the clone `repo`, created if it is missing.
     ///
     /// # Errors
     ///
@@ -211,14 +210,14 @@ impl Folder {
         Self::at(repo.join("build/report"))
     }
 
-    /// The same, anywhere.
+    /// A report folder at `dir`.
     ///
     /// # Errors
     ///
     /// Where it cannot be created.
     pub fn at(dir: PathBuf) -> Result<Self> {
         let cells = dir.join("cells");
-        fs::create_dir_all(&cells).with_context(|| format!("cannot create {}", cells.display()))?;
+        fs::create_dir_all(&cells)?;
         Ok(Self(dir))
     }
 
@@ -233,7 +232,7 @@ impl Folder {
         self.0.join("cells").join(format!("{cell}.{extension}"))
     }
 
-    /// Forgets what a cell left before.
+    /// Removes the files of a cell.
     ///
     /// # Errors
     ///
@@ -244,7 +243,7 @@ impl Folder {
             .try_for_each(|extension| remove(&self.of_cell(cell, extension)))
     }
 
-    /// A folder for what a cell leaves on its way; gone when it is dropped.
+    /// A temporary folder for a task.
     fn scratch(&self) -> Result<TempDir> {
         tempfile::Builder::new()
             .prefix("run-")
@@ -252,19 +251,19 @@ impl Folder {
             .with_context(|| format!("cannot create a folder in {}", self.0.display()))
     }
 
-    /// Keeps what came of a cell.
+    /// Writes the record of a cell.
     ///
     /// # Errors
     ///
     /// Where it cannot be written.
     pub fn keep(&self, record: &CellRecord) -> Result<()> {
-        write(
+        atomic::write(
             &self.of_cell(&record.cell, "json"),
             &serde_json::to_vec_pretty(record)?,
         )
     }
 
-    /// Forgets what was found of the set-up before.
+    /// Removes the records of the set-up.
     ///
     /// # Errors
     ///
@@ -272,28 +271,26 @@ impl Folder {
     pub fn forget_setup(&self) -> Result<()> {
         let dir = self.path(SETUP);
         match fs::remove_dir_all(&dir) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("cannot remove {}", dir.display()))
-            }
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Keeps what came of the set-up in a root.
+    /// Writes the record of the set-up in a root.
     ///
     /// # Errors
     ///
     /// Where it cannot be written.
     pub fn keep_setup(&self, record: &SetupRecord) -> Result<()> {
         let dir = self.path(SETUP);
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        write(
+        fs::create_dir_all(&dir)?;
+        atomic::write(
             &dir.join(format!("{}.json", record.name)),
             &serde_json::to_vec_pretty(record)?,
         )
     }
 
-    /// What came of the set-up, by the names of the roots; nothing where it was not tried.
+    /// The records of the set-up, ordered by root; empty where it did not run.
     fn setup(&self) -> Result<Vec<SetupRecord>> {
         let dir = self.path(SETUP);
         if !dir.exists() {
@@ -309,7 +306,7 @@ impl Folder {
             let bytes = fs::read(&path).with_context(what)?;
             let record: SetupRecord = serde_json::from_slice(&bytes).with_context(|| {
                 format!(
-                    "{} is no record of a set-up; remove it and run `make setup-test` again",
+                    "{} is not a record of a set-up; remove it and run `make setup-test` again",
                     path.display()
                 )
             })?;
@@ -319,19 +316,19 @@ impl Folder {
         Ok(records)
     }
 
-    /// The figures of the nights that the last report knows.
+    /// The history in the last report.
     fn history(&self) -> Result<Vec<Night>> {
         let path = self.path("report.json");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                return Err(error.into());
             }
         };
         let earlier: Earlier = serde_json::from_slice(&bytes).with_context(|| {
             format!(
-                "{} is no report, and the figures of earlier nights stand there; remove it to begin anew",
+                "{} is not a report; it holds the figures of earlier nights: remove it to start without them",
                 path.display()
             )
         })?;
@@ -346,12 +343,12 @@ impl Folder {
                 return Ok(CellRecord::missing(cell));
             }
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                return Err(error.into());
             }
         };
         let record: CellRecord = serde_json::from_slice(&bytes).with_context(|| {
             format!(
-                "{} is no record of a cell; remove it and run the cell again with \
+                "{} is not a record of a cell; remove it and repeat the cell with \
                  `make nightly CELL={cell}`",
                 path.display()
             )
@@ -368,19 +365,9 @@ impl Folder {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
-}
-
-/// The file is there whole or as it was: the next night reads what this one leaves.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let new = path.with_extension("new");
-    fs::write(&new, bytes)
-        .and_then(|()| fs::rename(&new, path))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -413,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_has_left_nothing_has_failed() {
+    fn a_cell_without_a_record_has_failed() {
         let (_dir, folder) = folder();
         folder.keep(&passed("plain")).unwrap();
         let cells = [cell("plain"), cell("debug")];
@@ -514,6 +501,6 @@ mod tests {
         assert_eq!(night("2026-11-23"), 1);
         fs::write(folder.path("report.json"), "{").unwrap();
         let told = Nightly::collect(&folder, &[]).unwrap_err();
-        assert!(format!("{told:#}").contains("remove it to begin anew"));
+        assert!(format!("{told:#}").contains("remove it to start without them"));
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Tells what came of a run: a table of the tests, what is wrong, one verdict line, and files for
-//! who wants to look closer.
+//! The report of a run: a table of the tests, the failures, one verdict line, and files with the
+//! details.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -24,25 +24,25 @@ pub use environment::Environment;
 pub use files::{CONSOLE_LINES, RunFolder, write_files};
 pub use result::{RunResult, TestOutcome};
 
-/// Everything that is known of a run when it is over.
+/// Everything known about a run after its end.
 #[derive(Debug)]
 pub struct Report {
-    /// What the run as a whole amounts to.
+    /// The verdict on the run as a whole.
     pub verdict: Verdict,
-    /// What came of each test.
+    /// The result of each test.
     pub tests: Vec<TestResult>,
-    /// Snapshots that no test is held against.
+    /// Snapshots that no test uses.
     pub unreferenced: Vec<Unreferenced>,
-    /// What the run was made with.
+    /// Kernel, tools and machine of the run.
     pub environment: Environment,
     /// How long the guest ran.
     pub guest: Duration,
-    /// How long all of it took.
+    /// How long everything took.
     pub total: Duration,
 }
 
 impl Report {
-    /// Whether everything that was to be shown was shown.
+    /// Whether the run has no fault, and at least one test passed and none failed.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.verdict.faults.is_empty()
@@ -66,7 +66,7 @@ impl Report {
         );
         for test in &self.tests {
             let verdict = verdict_of(test);
-            let row = Row::of(test);
+            let row = TableRow::of(test);
             // Writing to a String cannot fail.
             let _ = writeln!(
                 out,
@@ -77,9 +77,8 @@ impl Report {
         out
     }
 
-    /// What is wrong, each with what to do next; empty where all is well. `console` are the last
-    /// lines of the console, shown where the run itself has failed, and `last` is the folder that
-    /// holds the rest.
+    /// The failures, each with the next step; empty where the run passed. `console` has the last lines
+    /// of the console, shown where the run itself failed; `last` is the folder of the details.
     #[must_use]
     pub fn failures(&self, console: &[String], last: &Path) -> String {
         let mut out = String::new();
@@ -98,7 +97,7 @@ impl Report {
         }
         for Unreferenced { path, why } in &self.unreferenced {
             out.push_str(&format!(
-                "\nthe snapshot {} is used by no test: {why}\n  remove or rename it\n",
+                "\nno test uses the snapshot {}: {why}\n  remove or rename it\n",
                 path.display()
             ));
         }
@@ -111,7 +110,7 @@ impl Report {
         out
     }
 
-    /// One line: whether all is well, how much was tested, on what, and how long it took.
+    /// One line: verdict, number of tests, kernel and times.
     #[must_use]
     pub fn verdict_line(&self, last: &Path) -> String {
         let all = self.tests.len();
@@ -125,16 +124,13 @@ impl Report {
             self.verdict
                 .kernel
                 .as_deref()
-                .unwrap_or("no kernel that spoke"),
+                .unwrap_or("an unknown kernel"),
             on.accelerator,
             seconds(self.guest),
             seconds(self.total)
         );
         if self.passed() {
-            return format!(
-                "PASSED  {passed} of {all} selftests{} {ran}",
-                self.left_out()
-            );
+            return format!("PASSED  {passed} of {all} tests{} {ran}", self.skipped());
         }
         let others = self.verdict.faults.len() + self.unreferenced.len();
         let others = if others == 0 {
@@ -143,14 +139,14 @@ impl Report {
             format!(", {others} other failure(s)")
         };
         format!(
-            "FAILED  {failed} of {all} selftests{others}{} {ran}; see {}",
-            self.left_out(),
+            "FAILED  {failed} of {all} tests{others}{} {ran}; see {}",
+            self.skipped(),
             last.display()
         )
     }
 
-    /// How many tests were left out, and for what.
-    fn left_out(&self) -> String {
+    /// The number of skipped tests, with the missing features.
+    fn skipped(&self) -> String {
         let missing: Vec<&str> = self
             .tests
             .iter()
@@ -172,7 +168,8 @@ impl Report {
         }
     }
 
-    /// The same for machines, and for a nightly report. `console` are its last lines.
+    /// The report as data, for `JSON=file` and the nightly report. `console` has the last lines of the
+    /// console.
     #[must_use]
     pub fn result(&self, console: &[String]) -> RunResult {
         RunResult::of(self, console)
@@ -191,7 +188,7 @@ fn verdict_of(test: &TestResult) -> &'static str {
     }
 }
 
-/// The difference between what was approved and what a failed test did, where it has both.
+/// The difference between the approved and the new text of a failed test, where it has both.
 fn difference(test: &TestResult) -> String {
     const AROUND: usize = 3;
     let report = test.report.as_ref();
@@ -208,7 +205,7 @@ fn indent(text: &str) -> String {
     text.lines().map(indented).collect()
 }
 
-/// The raw text of a failed test, as far as it fits a screen.
+/// The end of the raw text of a failed test, about a screen.
 fn raw(test: &TestResult, last: &Path) -> String {
     const LINES: usize = 40;
     let Some(report) = &test.report else {
@@ -216,28 +213,28 @@ fn raw(test: &TestResult, last: &Path) -> String {
     };
     let text = snapshot::render_raw(report);
     let lines: Vec<&str> = text.lines().collect();
-    let skipped = lines.len().saturating_sub(LINES);
+    let omitted = lines.len().saturating_sub(LINES);
     let mut out = String::from("  raw text:\n");
-    if skipped > 0 {
+    if omitted > 0 {
         out.push_str(&format!(
-            "    ({skipped} lines left out; all of it is in {}/streams)\n",
+            "    ({omitted} lines omitted; the whole text is in {}/streams)\n",
             last.display()
         ));
     }
-    out + &indent(&lines[skipped..].join("\n"))
+    out + &indent(&lines[omitted..].join("\n"))
 }
 
-/// A test as the table shows it.
-struct Row {
+/// A row of the table.
+struct TableRow {
     millis: String,
     returned: String,
     stdout: String,
     stderr: String,
-    /// Why mainline does otherwise, where it was run and does.
+    /// The reason of `__not_in_mainline`, in a run of mainline.
     why: String,
 }
 
-impl Row {
+impl TableRow {
     fn of(test: &TestResult) -> Self {
         let Some(report) = &test.report else {
             let none = || "-".to_owned();

@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The snapshots that a branch changes, before and after, for who reviews it.
+//! The snapshots that a branch changes, before and after, for its review.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use askama::Template;
+use fs_err as fs;
 
 use crate::env::command::{command, output, shell_in};
 use crate::env::diff;
 use crate::env::markdown::{code, fence};
 use crate::judge::snapshot::text_of;
 
-/// Where the snapshots lie in a clone.
+/// The folder of the snapshots in a clone.
 const FOLDER: &str = "harness/host/tests/snapshots";
 
-/// More lines than a snapshot has.
+/// More context lines than any snapshot has.
 const ALL: usize = 1 << 20;
 
-/// What became of one snapshot.
+/// The change of one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The test, and the variant behind an `@` where it is one.
+pub struct SnapshotChange {
+    /// `<file>__<program>`, with `@<variant>` where it is a variant.
     pub name: String,
-    /// The text before; none where the snapshot is new.
+    /// The old text; none where the snapshot is new.
     pub before: Option<String>,
-    /// The text after; none where the snapshot was removed.
+    /// The new text; none where the snapshot was removed.
     pub after: Option<String>,
 }
 
-/// The snapshots of the clone `repo` whose text is not what it was where the branch left `since`.
-/// What no commit has yet counts too.
+/// The snapshots of the clone `repo` whose text differs from that in the merge base with `since`,
+/// uncommitted changes included.
 ///
 /// # Errors
 ///
-/// Where git cannot tell, as where `since` is no commit.
-pub fn since(repo: &Path, since: &str) -> Result<Vec<Change>> {
+/// Where git fails, for example because `since` is not a commit.
+pub fn since(repo: &Path, since: &str) -> Result<Vec<SnapshotChange>> {
     let fork = git(repo, &["merge-base", since, "HEAD"]).with_context(|| {
         format!(
             "cannot find where this branch left `{since}` (SINCE=); it must be a commit that is \
@@ -79,8 +79,8 @@ pub fn since(repo: &Path, since: &str) -> Result<Vec<Change>> {
     Ok(changes)
 }
 
-/// None where only the metadata is other than it was.
-fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<Change>> {
+/// The change of one file; none where only the metadata differs.
+fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<SnapshotChange>> {
     let listed = git(repo, &["ls-tree", "--name-only", fork, "--", path])?;
     let before = match listed.is_empty() {
         true => None,
@@ -90,15 +90,23 @@ fn change(repo: &Path, fork: &str, path: &str) -> Result<Option<Change>> {
     let after = match fs::read_to_string(&file) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+        Err(error) => return Err(error.into()),
     };
-    let [before, after] = [before, after].map(|text| text.map(|text| text_of(&text).to_owned()));
-    let name = path.rsplit('/').next().unwrap_or(path);
-    Ok((before != after).then(|| Change {
-        name: name.trim_end_matches(".snap").to_owned(),
+    let [before, after] =
+        [before, after].map(|file| file.map(|file| text_of(&file).unwrap_or(&file).to_owned()));
+    Ok((before != after).then(|| SnapshotChange {
+        name: test_name(path),
         before,
         after,
     }))
+}
+
+/// `<file>__<program>[@<variant>]` of the snapshot at `path`.
+fn test_name(path: &str) -> String {
+    let name = path.strip_prefix(FOLDER).unwrap_or(path);
+    name.trim_start_matches('/')
+        .trim_end_matches(".snap")
+        .replacen('/', "__", 1)
 }
 
 fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
@@ -106,24 +114,24 @@ fn git(repo: &Path, arguments: &[&str]) -> Result<String> {
     output(command(&sh, "git").args(arguments))
 }
 
-/// The changes in Markdown.
+/// The changes, in Markdown.
 ///
 /// # Errors
 ///
-/// Where the template cannot be filled.
-pub fn render(changes: &[Change]) -> Result<String> {
-    let page = Page { changes };
+/// Where the template cannot be rendered.
+pub fn render(changes: &[SnapshotChange]) -> Result<String> {
+    let page = ChangedPage { changes };
     page.render().context("cannot write the changed snapshots")
 }
 
 /// `templates/changed.md`.
 #[derive(Template)]
 #[template(path = "changed.md", escape = "none")]
-struct Page<'a> {
-    changes: &'a [Change],
+struct ChangedPage<'a> {
+    changes: &'a [SnapshotChange],
 }
 
-impl Change {
+impl SnapshotChange {
     fn verb(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "new",
@@ -132,8 +140,8 @@ impl Change {
         }
     }
 
-    /// The text where there is one, both where there are two: every line of them, since a snapshot
-    /// is no longer than a screen or two and is read as a whole.
+    /// The text, or the difference of both texts with every line: snapshots are short and read as a
+    /// whole.
     fn text(&self) -> String {
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => {
@@ -150,16 +158,17 @@ impl Change {
 mod tests {
     use super::*;
 
-    /// A clone with one snapshot that is changed, one that is removed, one of which only the
-    /// metadata changes, and one that is new and not even committed.
+    /// A clone with a changed snapshot, a removed one, one with changed metadata only, and a new
+    /// uncommitted one.
     fn clone() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         let repo = dir.path();
         let snapshots = repo.join(FOLDER);
-        fs::create_dir_all(&snapshots).unwrap();
         let write = |name: &str, source: &str, text: &str| {
             let text = format!("---\nsource: {source}\n---\n{text}\n");
-            fs::write(snapshots.join(name), text).unwrap();
+            let path = snapshots.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         };
         let commit = |message: &str| {
             git(repo, &["add", "-A"]).unwrap();
@@ -168,21 +177,21 @@ mod tests {
             git(repo, &[&who[..], &what[..]].concat()).unwrap();
         };
         git(repo, &["init", "-q", "-b", "main"]).unwrap();
-        write("a__same.snap", "one", "returned: 0");
-        write("a__changed.snap", "one", "returned: 0\n\nstdout:\n| old");
-        write("a__removed.snap", "one", "returned: 1");
+        write("a/same.snap", "one", "returned: 0");
+        write("a/changed.snap", "one", "returned: 0\n\nstdout:\n| old");
+        write("a/removed.snap", "one", "returned: 1");
         commit("before");
         git(repo, &["checkout", "-q", "-b", "branch"]).unwrap();
-        write("a__same.snap", "two", "returned: 0");
-        write("a__changed.snap", "one", "returned: 0\n\nstdout:\n| new");
-        fs::remove_file(snapshots.join("a__removed.snap")).unwrap();
+        write("a/same.snap", "two", "returned: 0");
+        write("a/changed.snap", "one", "returned: 0\n\nstdout:\n| new");
+        fs::remove_file(snapshots.join("a/removed.snap")).unwrap();
         commit("after");
-        write("b__new@arm64.snap", "one", "returned: 2\n```\n# no heading");
+        write("b/new@arm64.snap", "one", "returned: 2\n```\n# no heading");
         dir
     }
 
     #[test]
-    fn what_a_branch_changes_is_told_before_and_after() {
+    fn changes_of_a_branch_are_shown_before_and_after() {
         let dir = clone();
         let changes = since(dir.path(), "main").unwrap();
         let names: Vec<(&str, &str)> = changes
@@ -209,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changed_is_said() {
+    fn no_change_has_a_headline() {
         let dir = clone();
         git(dir.path(), &["clean", "-qfd"]).unwrap();
         let changes = since(dir.path(), "HEAD").unwrap();
@@ -218,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_not_there_is_an_error_that_says_what_to_do() {
+    fn an_unknown_commit_is_an_error_with_the_next_step() {
         let dir = clone();
         let said = since(dir.path(), "origin/none").unwrap_err().to_string();
         assert!(said.contains("`origin/none` (SINCE=)"), "{said}");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Boots a kernel under virtme-ng, with the guest agent in it, and records what happens.
+//! Boots a kernel with the guest agent under virtme-ng, and records the run without judging it.
 //!
-//! Nothing here judges. Results come over a virtio-serial port of our own, never by exit codes: those
-//! of virtme-ng are the same for a panic, for a QEMU that died and for a good run. What QEMU says of
-//! its end over QMP, what the guest wrote, and its console are recorded as they come.
+//! Results come over a separate virtio-serial port, never by exit codes: the exit code of virtme-ng is the
+//! same for a panic, a QEMU that died and a good run. The record has the lines of the guest, its console,
+//! and the reason for the end of the guest according to QMP.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ mod channel;
 mod command;
 mod end;
 mod events;
-pub(crate) mod group;
+pub(crate) mod process_group;
 mod qmp;
 mod root;
 mod run;
@@ -27,90 +27,92 @@ mod timeouts;
 mod tools;
 mod userland;
 
-pub use accel::{Accel, device as kvm_device};
+pub use accel::Accel;
+pub(crate) use accel::device as kvm_device;
 pub use end::HowEnded;
 pub use run::run;
-pub use shell::shell;
+pub(crate) use shell::shell;
 pub use timeouts::{Stage, Timeouts};
-pub use tools::{QEMU_MINIMUM, Tools, VIRTME_NG};
+pub use tools::Tools;
+use tools::VIRTME_NG;
 pub use userland::Userland;
 
-/// What to boot, and what to run in it.
+/// The kernel to boot, and the tests to run.
 #[derive(Clone, Debug)]
 pub struct RunSpec {
-    /// The kernel's image.
+    /// The kernel image.
     pub image: PathBuf,
     /// Architecture of the guest.
     pub arch: Arch,
-    /// Folder of the `*.bpf.o` files.
+    /// The folder of the `*.bpf.o` files.
     pub objects: PathBuf,
     /// The guest agent.
     pub agent: PathBuf,
-    /// bpftool for the guest; none where no test is run.
+    /// bpftool for the guest; `None` if no test runs.
     pub bpftool: Option<PathBuf>,
-    /// A `test_progs` of the kernel's tree; where there is one, its tests are run instead of tests.
+    /// A `test_progs` of the kernel's tree; if set, its tests run instead of those in `objects`.
     pub test_progs: Option<PathBuf>,
-    /// Only the tests whose name matches this regular expression.
+    /// Runs only tests whose name matches this regular expression.
     pub filter: Option<String>,
-    /// `console.log` and `channel.raw` are written here while the guest runs.
+    /// The folder for `console.log` and `channel.raw`, which are written while the guest runs.
     pub run_dir: PathBuf,
-    /// CPUs of the guest.
+    /// Number of CPUs.
     pub cpus: u32,
-    /// Whether the guest's clock counts instructions, a nanosecond each: then what it measures does not
-    /// depend on how fast the machine is. Only software emulation can, and only with one CPU is it exact.
+    /// Whether the guest's clock counts instructions, one nanosecond each, so that measured times do not
+    /// depend on the speed of the machine. Needs software emulation; exact only with one CPU.
     pub icount: bool,
-    /// How long each stage may take.
+    /// The time limit of each stage.
     pub timeouts: Timeouts,
-    /// How many times longer everything may take in this one.
-    pub patience: u32,
-    /// How long a stress test goes on.
+    /// Factor for the time limits in the guest, for slow kernels.
+    pub timeout_scale: u32,
+    /// Duration of a stress test.
     pub stress: Duration,
-    /// Who reads the streams of a test that is only run and read.
-    pub reader: Reader,
+    /// The reader of the streams, for tests without a reader of their own.
+    pub reader: StreamReader,
     /// The programs that boot the guest.
     pub tools: Tools,
 }
 
-/// Who reads the streams of a test that is only run and read.
+/// The reader of the streams of a test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reader {
-    /// The agent, by libbpf.
+pub enum StreamReader {
+    /// The agent, with libbpf.
     #[default]
     Agent,
-    /// `bpftool prog tracelog`, which the agent calls.
+    /// `bpftool prog tracelog`, run by the agent.
     Bpftool,
 }
 
-/// Enough for programs and readers that run at the same time.
+/// Enough CPUs for concurrent programs and readers.
 pub const CPUS: u32 = 2;
 
-/// As many as `kernel-config/base.config` lets a kernel have.
-pub const MOST_CPUS: u32 = 8;
+/// `CONFIG_NR_CPUS` of `kernel-config/base.config`.
+pub(crate) const MAX_CPUS: u32 = 8;
 
-/// How long a stress test goes on where nobody asked for more: a run is to be quick.
+/// Default duration of a stress test.
 pub const STRESS: Duration = Duration::from_secs(1);
 
-/// What was recorded of a run.
+/// The record of a run.
 #[derive(Clone, Debug)]
 pub struct RunRecord {
-    /// The lines that the guest wrote, in their order.
+    /// The lines that the guest wrote, in order.
     pub lines: Vec<RawLine>,
-    /// Everything that came over the console, QEMU's own complaints included.
+    /// The console, including the error messages of QEMU.
     pub console: Vec<u8>,
     /// How the guest ended.
     pub end: HowEnded,
     /// How the guest's instructions were run.
     pub accelerator: Accel,
-    /// Version of QEMU, as it says itself.
+    /// Version of QEMU, from QMP.
     pub qemu_version: String,
     /// Version of virtme-ng.
     pub virtme_version: String,
-    /// From the start of virtme-ng to the end of the guest.
+    /// Time from the start of virtme-ng to the end of the guest.
     pub time: Duration,
-    /// From the start of virtme-ng to the agent's first line.
+    /// Time from the start of virtme-ng to the first line of the agent.
     pub boot: Option<Duration>,
 }
 
-/// A line as it was received, with its `\n` if it had one.
+/// A received line, including the `\n` unless it was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawLine(pub Vec<u8>);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Plays virtme-run, QEMU and the guest, as the scene says that a test gives in the image's place.
+"""Acts as virtme-run, QEMU and the guest: executes the scene that a test passes as the image.
 
-A scene is Python, and works with the functions below.
+A scene is Python and uses the functions below.
 """
 
 import json
@@ -59,7 +59,7 @@ def start(*tests):
 
 def shut_down(reason):
     tell_qmp({"event": "SHUTDOWN", "data": {"guest": True, "reason": reason}})
-    # as virtme-ng does without udev in the guest, for good runs and bad ones
+    # the exit code of virtme-ng for good and bad runs, without udev in the guest
     sys.exit(255)
 
 

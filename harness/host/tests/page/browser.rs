@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A headless Chromium, driven over its debugging pipe: one JSON message after another, each ended
-//! by a NUL. That needs no driver, no port and no other crate.
+//! A headless Chromium, controlled over its debugging pipe: JSON messages that end with NUL. This needs
+//! no driver, no port and no further crate.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -14,10 +14,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The browser answers within milliseconds; a machine that builds a kernel beside it is slower.
+/// The browser answers within milliseconds, but later on a machine that builds a kernel.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Nothing that a page does not need, and no word to the outside.
+/// Only what a page needs, and no network.
 const FLAGS: &[&str] = &[
     "--headless",
     "--remote-debugging-pipe",
@@ -36,7 +36,7 @@ pub struct Browser {
     child: Child,
     to: Option<ChildStdin>,
     from: Receiver<Value>,
-    /// What it told without being asked.
+    /// Events received.
     pub events: Vec<Value>,
     session: Option<String>,
     last: u64,
@@ -44,15 +44,15 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser that knows nothing of any other.
+    /// Starts a browser with a new profile.
     pub fn start() -> Self {
         let program = which::which("chromium").expect(
-            "chromium is missing, in which the page of the nightly report is tested; \
-             `apt-get install chromium` brings it",
+            "chromium is missing, which the tests of the nightly page need; install it with \
+             `apt-get install chromium`",
         );
         let profile = tempfile::tempdir().unwrap();
         let log = fs::File::create(profile.path().join("stderr")).unwrap();
-        // the pipe is what it finds as descriptors 3 and 4
+        // Chromium uses descriptors 3 and 4 as the pipe
         let mut child = Command::new("sh")
             .args(["-c", r#"exec "$@" 3<&0 4>&1 </dev/null >/dev/null"#, "sh"])
             .arg(program)
@@ -96,23 +96,23 @@ impl Browser {
         }
     }
 
-    /// Opens a page and waits until all of it is there.
+    /// Opens a page and waits until it is loaded.
     pub fn open(&mut self, path: &Path) {
         self.events.clear();
         let url = format!("file://{}", path.display());
         self.call("Page.navigate", json!({"url": url}));
-        while !self.told("Page.loadEventFired") {
+        while !self.has_event("Page.loadEventFired") {
             let event = self.receive();
             self.events.push(event);
         }
     }
 
-    /// Whether it told this since the page was opened.
-    pub fn told(&self, event: &str) -> bool {
+    /// Whether an event of this method was received since the page was opened.
+    pub fn has_event(&self, event: &str) -> bool {
         self.events.iter().any(|message| message["method"] == event)
     }
 
-    /// A window of this width, in light or dark.
+    /// Sets the width of the window and the colour scheme.
     pub fn look(&mut self, scheme: &str, width: u32) {
         let feature = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.call("Emulation.setEmulatedMedia", json!({"features": feature}));
@@ -122,7 +122,7 @@ impl Browser {
         );
     }
 
-    /// The value of an expression in the page.
+    /// Evaluates an expression in the page.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let answer = self.call(
             "Runtime.evaluate",
@@ -135,7 +135,7 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Presses a key that is named by what it writes.
+    /// Presses a key.
     pub fn press(&mut self, key: &str, code: u32, text: &str) {
         for kind in ["keyDown", "keyUp"] {
             let mut event =
@@ -147,7 +147,7 @@ impl Browser {
         }
     }
 
-    /// A picture of the whole page, for who wants to look at it.
+    /// A screenshot of the whole page.
     pub fn picture(&mut self, to: &Path) {
         let size = self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
         let clip = json!({
@@ -199,7 +199,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // it ends when its pipe does; killing it first could leave its children behind
+        // Chromium exits when its pipe is closed; killing it first could leave child processes
         self.to = None;
         let _ = self.child.wait();
     }

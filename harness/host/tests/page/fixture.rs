@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A bad night: one good cell, one whose text differs and whose program is hostile, one in which
-//! the kernel was caught, and one that never came to a result.
+//! A bad night: a good cell, one with a differing text and a hostile program, one with a splat, and one
+//! without a result.
 
 use bpf_streams::judge::snapshot;
-use bpf_streams::report::bench::{At, Bench, Figures, Row};
+use bpf_streams::report::bench::{At, Bench, Figures, Measurement};
 use bpf_streams::report::matrix::Cell;
 use bpf_streams::report::nightly::CellRecord;
 use bpf_streams::report::run_report::{Environment, RunResult, TestOutcome};
 use wire::{Bytes, Outcome, TestReport};
 
-/// What a program prints that wants to break out of the page.
+/// Output of a program that tries to inject markup.
 const HOSTILE: &[u8] = b"</pre></details></script><script>window.injected = 1</script>\n\
     <img src=x onerror='window.injected = 2'>\n\
     \" onmouseover=\"window.injected = 3\n\
@@ -40,12 +40,12 @@ const CONSOLE: &[&str] = &[
     "[    4.122188]  __sys_bpf+0x2c1d/0x3f40",
 ];
 
-/// The night.
+/// The cells of the night.
 pub fn bad_night() -> Vec<CellRecord> {
     vec![good("x86_64", "plain"), differs(), caught(), no_result()]
 }
 
-/// A cell in which all is well and whose figures were taken; one of them is of a hostile program.
+/// A passed cell with a benchmark; one figure has a hostile name.
 pub fn measured() -> CellRecord {
     let figures = |base: &str, much: u64| Figures {
         environment: Environment {
@@ -70,8 +70,8 @@ pub fn measured() -> CellRecord {
     }
 }
 
-fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
-    Row {
+fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Measurement {
+    Measurement {
         test: test.to_owned(),
         unit: unit.to_owned(),
         at: at.map(|count| At {
@@ -82,7 +82,7 @@ fn figure(test: &str, unit: &str, at: Option<u64>, much: u64) -> Row {
     }
 }
 
-/// A cell in which all is well.
+/// A passed cell.
 pub fn good(arch: &str, config: &str) -> CellRecord {
     record(arch, config, tests(), Vec::new(), &[])
 }
@@ -111,7 +111,7 @@ fn caught() -> CellRecord {
     for test in &mut tests[3..] {
         *test = TestOutcome {
             test: test.test.clone(),
-            failure: Some("it was never reported".to_owned()),
+            failure: Some("the guest never reported it".to_owned()),
             ..TestOutcome::default()
         };
     }
@@ -185,6 +185,7 @@ fn environment(arch: &str, config: &str) -> Environment {
         clang: "Debian clang version 19.1.7 (3~deb12u1)".to_owned(),
         qemu: "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)".to_owned(),
         virtme_ng: "1.36".to_owned(),
+        machine: "2 CPUs".to_owned(),
         accelerator: "software emulation".to_owned(),
         commit: Some("7241f47c0ffee7241f47c0ffee7241f47c0ffee7".to_owned()),
         dirty: Some(false),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The page of the nightly report in a browser, as somebody looks at it every morning.
+//! The page of the nightly report in Chromium. `make page-test` runs these tests.
 //!
-//! Pictures of it are left in `harness/target/tmp/`.
+//! Screenshots are written to `harness/target/tmp/`.
 
 mod browser;
 mod fixture;
@@ -11,12 +11,12 @@ use std::path::Path;
 use bpf_streams::report::nightly::{CellRecord, Folder, Nightly};
 use browser::Browser;
 
-/// What the guidelines for accessible pages ask of small text (WCAG 2, level AA).
+/// Contrast of small text that WCAG 2, level AA, requires.
 const CONTRAST: f64 = 4.5;
 const NARROW: u32 = 360;
 const WIDE: u32 = 1440;
 
-/// A report in a folder of its own, open in a browser.
+/// A report that is open in a browser.
 struct Shown {
     browser: Browser,
     _dir: tempfile::TempDir,
@@ -49,7 +49,8 @@ impl Shown {
 }
 
 #[test]
-fn it_is_readable_in_light_and_dark_and_at_any_width() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn the_page_is_readable_in_light_and_dark_and_at_any_width() {
     for (night, cells) in [
         ("bad", fixture::bad_night()),
         ("good", vec![fixture::measured()]),
@@ -89,38 +90,40 @@ fn it_is_readable_in_light_and_dark_and_at_any_width() {
 }
 
 #[test]
-fn a_failed_cell_shows_why_without_a_click() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn a_failed_cell_shows_its_failure_without_a_click() {
     let mut shown = show(fixture::bad_night());
     assert!(
         shown
             .text("document.title")
             .starts_with("✗ 3 of 4 cells failed")
     );
-    // innerText is what can be seen: closed details have none
+    // innerText has visible text only: closed details have none
     let seen = shown.text("document.querySelector('#failed').innerText");
     for want in [
-        // the one that differs
+        // a test that differs
         "-| Total held locks = 1",
         "+| Total held locks = 2",
         "in cell 2",
-        // the one whose kernel was caught: the verdict and the console
+        // a cell with a splat: verdict and console
         "the kernel complained on the console",
         "bpf_stream_read+0x1f0/0x2a0",
         "Last 11 lines of the console",
         "[    4.122188]  __sys_bpf+0x2c1d/0x3f40",
-        "13 selftests",
-        "it was never reported",
-        // the one without a result
+        "13 tests",
+        "the guest never reported it",
+        // a cell without a result
         "it ended without a result (exit status: 1)",
         "error: the kernel does not compile",
         "make boot-test BASE=v6.12 ARCH=arm64 CONFIG=debug",
     ] {
-        assert!(seen.contains(want), "{want} is not to be seen in\n{seen}");
+        assert!(seen.contains(want), "{want} is not shown in\n{seen}");
     }
 }
 
 #[test]
-fn a_good_night_is_one_glance() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn a_good_night_shows_no_failures() {
     let mut shown = show(vec![
         fixture::good("x86_64", "plain"),
         fixture::good("arm64", "plain"),
@@ -134,14 +137,15 @@ fn a_good_night_is_one_glance() {
     assert_eq!(shown.count(".failed"), 0);
     assert_eq!(shown.count("#cells .passed"), 2);
     let counts = shown.text("document.querySelector('header').innerText");
-    assert!(counts.contains("16 selftests, 32 runs"), "{counts}");
+    assert!(counts.contains("16 tests, 32 runs"), "{counts}");
     assert!(shown.truth(
         "document.querySelector('#environments').textContent.includes('clang version 19.1.7')"
     ));
 }
 
 #[test]
-fn the_costs_stand_beside_mainlines_with_a_plot_of_each_series() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn the_benchmark_is_shown_with_mainline_and_plots() {
     let mut shown = show(vec![fixture::measured()]);
     let seen = shown.text("document.querySelector('#measured').innerText");
     for want in [
@@ -151,16 +155,17 @@ fn the_costs_stand_beside_mainlines_with_a_plot_of_each_series() {
         "0.50",
         "scale__prints, 2 CPUs",
     ] {
-        assert!(seen.contains(want), "{want} is not to be seen in\n{seen}");
+        assert!(seen.contains(want), "{want} is not shown in\n{seen}");
     }
     assert_eq!(shown.count("#measured svg"), 2);
     assert_eq!(shown.count("script"), 0);
-    // a line of each in a plot
+    // two curves with two points each
     assert_eq!(shown.count("#measured figure:first-of-type svg circle"), 4);
 }
 
 #[test]
-fn nothing_that_a_program_prints_becomes_part_of_the_page() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn output_of_a_program_never_becomes_markup() {
     let mut shown = show(fixture::bad_night());
     assert!(shown.truth("window.injected === undefined"));
     assert_eq!(
@@ -181,7 +186,7 @@ fn nothing_that_a_program_prints_becomes_part_of_the_page() {
     ] {
         assert!(text.contains(want), "{want} is not in\n{text}");
     }
-    // and if anything ever got through, the page's own policy keeps it from running
+    // the content security policy stops scripts that get through
     shown.browser.evaluate(
         "(() => { const s = document.createElement('script'); s.textContent = 'window.injected = 4'; document.body.append(s); })()",
     );
@@ -189,7 +194,8 @@ fn nothing_that_a_program_prints_becomes_part_of_the_page() {
 }
 
 #[test]
-fn it_needs_nothing_but_itself() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn the_page_loads_nothing_else() {
     let shown = show(fixture::bad_night());
     let requests: Vec<&str> = shown
         .browser
@@ -201,15 +207,16 @@ fn it_needs_nothing_but_itself() {
     assert_eq!(requests.len(), 1, "{requests:?}");
     assert!(requests[0].ends_with("/report/index.html"), "{requests:?}");
     assert!(
-        !shown.browser.told("Log.entryAdded"),
+        !shown.browser.has_event("Log.entryAdded"),
         "{:?}",
         shown.browser.events
     );
-    assert!(!shown.browser.told("Runtime.exceptionThrown"));
+    assert!(!shown.browser.has_event("Runtime.exceptionThrown"));
 }
 
 #[test]
-fn every_link_leads_somewhere_and_shows_it() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn every_link_has_a_visible_target() {
     let mut shown = show(fixture::bad_night());
     let lost = shown.browser.evaluate(
         "[...document.querySelectorAll('a')].map(a => a.getAttribute('href')) \
@@ -230,7 +237,8 @@ fn every_link_leads_somewhere_and_shows_it() {
 }
 
 #[test]
-fn it_can_be_read_with_the_keyboard_alone() {
+#[ignore = "needs Chromium; `make page-test` runs this test"]
+fn the_page_is_usable_with_the_keyboard() {
     let mut shown = show(fixture::bad_night());
     shown.browser.look("light", WIDE);
     shown.browser.press("Tab", 9, "");
@@ -243,7 +251,7 @@ fn it_can_be_read_with_the_keyboard_alone() {
     let seen = shown.text("document.querySelector('#selftest-reads__bytewise').innerText");
     assert!(seen.contains("| three"), "{seen}");
     assert!(seen.contains("the same in cells 1, 2"), "{seen}");
-    // what can be scrolled can be reached
+    // every scrollable part can be focused
     assert_eq!(
         shown.count("pre:not([tabindex]), .scroll:not([tabindex])"),
         0

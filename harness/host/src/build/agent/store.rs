@@ -1,76 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Finished agents in the cache, under a key of what they are compiled from.
+//! Built agents in the cache, under a key of their sources and compiler.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use crate::env::arch::Arch;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command::{command, output, shell_in};
+use crate::env::command::{cmd, output, shell_in};
 use crate::env::context::Context;
 
-/// How many agents are kept; each takes 3 MB.
+/// Number of agents in the cache; each takes 3 MB.
 const KEPT: usize = 16;
 
-/// What lies in the workspace's folder and goes into no agent.
-const NOT_OF_AGENTS: [&str; 2] = ["host", "target"];
+/// Folders of the workspace that the agent does not depend on.
+const EXCLUDED: [&str; 2] = ["host", "target"];
 
-/// The place of one agent in the cache.
+/// The entry of one agent in the cache.
 #[derive(Debug)]
-pub struct Store {
+pub struct AgentStore {
     folder: PathBuf,
     name: String,
 }
 
-impl Store {
-    /// The place of the agent that the clone of `ctx` has the sources of.
-    pub fn new(ctx: &Context) -> Result<Store> {
+impl AgentStore {
+    /// The entry for the sources in the clone of `ctx`.
+    pub fn new(ctx: &Context) -> Result<AgentStore> {
         let mut digest = Digest::default();
         let sh = shell_in(&ctx.repo)?;
-        digest.add("rustc", output(command(&sh, "rustc").arg("-vV"))?);
+        digest.add("rustc", output(cmd!(sh, "rustc -vV"))?);
         let workspace = ctx.repo.join("harness");
-        add_files(&mut digest, &workspace, &NOT_OF_AGENTS).with_context(|| {
-            format!("cannot read the agent's sources in {}", workspace.display())
-        })?;
-        Ok(Store::at(
+        add_files(&mut digest, &workspace, &EXCLUDED)?;
+        Ok(AgentStore::at(
             ctx.cache_dir("agent/finished")?,
             ctx.arch,
             &digest.key(),
         ))
     }
 
-    fn at(folder: PathBuf, arch: Arch, key: &str) -> Store {
-        Store {
+    fn at(folder: PathBuf, arch: Arch, key: &str) -> AgentStore {
+        AgentStore {
             folder,
             name: format!("{arch}-{key}"),
         }
     }
 
-    /// The agent, if it is there.
+    /// The agent, if the cache has it.
     pub fn find(&self) -> Option<PathBuf> {
         Some(self.folder.join(&self.name)).filter(|path| path.is_file())
     }
 
-    /// Puts the agent `built` into the cache. It gets its name when all of it is there.
+    /// Copies the agent `built` into the cache.
     pub fn publish(&self, built: &Path) -> Result<PathBuf> {
         let path = self.folder.join(&self.name);
-        let publish = || -> Result<()> {
-            let new = tempfile::Builder::new()
-                .prefix(".new-")
-                .tempfile_in(&self.folder)?;
-            fs::copy(built, new.path())?;
-            new.persist(&path)?;
-            self.remove_oldest()
-        };
-        publish()
-            .with_context(|| format!("cannot copy {} to {}", built.display(), path.display()))?;
+        atomic::copy(built, &path)?;
+        self.remove_oldest()?;
         Ok(path)
     }
 
-    /// Removes all but the agents that were built last.
+    /// Removes all but the newest agents.
     fn remove_oldest(&self) -> Result<()> {
         let mut entries: Vec<(SystemTime, PathBuf)> = fs::read_dir(&self.folder)?
             .map(|entry| {
@@ -87,13 +78,13 @@ impl Store {
     }
 }
 
-/// Adds what lies in `dir`, but for what has one of the names in `not`.
-fn add_files(digest: &mut Digest, dir: &Path, not: &[&str]) -> Result<()> {
+/// Adds the files and folders in `dir`, except those with a name in `excluded`.
+fn add_files(digest: &mut Digest, dir: &Path, excluded: &[&str]) -> Result<()> {
     let mut entries = fs::read_dir(dir)?.collect::<std::io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if not.contains(&name.as_str()) {
+        if excluded.contains(&name.as_str()) {
             continue;
         }
         if entry.file_type()?.is_dir() {
@@ -113,12 +104,12 @@ mod tests {
 
     fn key(dir: &Path) -> String {
         let mut digest = Digest::default();
-        add_files(&mut digest, dir, &NOT_OF_AGENTS).unwrap();
+        add_files(&mut digest, dir, &EXCLUDED).unwrap();
         digest.key()
     }
 
     #[test]
-    fn the_key_is_of_the_sources_wherever_and_however_old_they_are() {
+    fn the_key_depends_only_on_the_contents_of_the_sources() {
         let sources = |text: &str, of_host: &str| {
             let dir = tempfile::tempdir().unwrap();
             for (file, text) in [("guest/src/main.rs", text), ("host/main.rs", of_host)] {
@@ -136,17 +127,20 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_found_under_its_key_and_the_oldest_goes() {
+    fn an_agent_is_found_under_its_key_and_the_oldest_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let built = dir.path().join("built");
         let folder = dir.path().join("finished");
         fs::create_dir(&folder).unwrap();
-        let at = |key: &str| Store::at(folder.clone(), Arch::X86_64, key);
+        let at = |key: &str| AgentStore::at(folder.clone(), Arch::X86_64, key);
         fs::write(&built, "agent").unwrap();
         assert_eq!(at("a").find(), None);
         let path = at("a").publish(&built).unwrap();
         assert_eq!(at("a").find(), Some(path.clone()));
-        assert_eq!(Store::at(folder.clone(), Arch::Arm64, "a").find(), None);
+        assert_eq!(
+            AgentStore::at(folder.clone(), Arch::Arm64, "a").find(),
+            None
+        );
         let old = SystemTime::UNIX_EPOCH;
         fs::File::open(&path).unwrap().set_modified(old).unwrap();
         for other in 0..KEPT {

@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs the kernel's make: out of tree, through ccache, with nothing of today in the result.
+//! Runs the kernel's make: out of tree, with ccache, reproducibly.
 //!
-//! The build folder is a direct subfolder of the tree. Then kbuild calls the sources `../…`, and
-//! the compiler sees the same command lines in every clone: what one has compiled, another takes
-//! out of ccache. Its name begins with a dot, which the kernel's .gitignore leaves alone.
+//! The build folder is a direct subfolder of the tree, so that kbuild passes `../…` to the compiler: the
+//! command lines are equal in every clone, which can share ccache. The name of the folder begins with a
+//! dot, which the kernel's .gitignore ignores.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
 use xshell::{Cmd, Shell};
 
 use super::{Kernel, external};
 use crate::build::kconfig::{self, Requests};
-use crate::env::arch::Arch;
-use crate::env::command::{command, shell_in};
+use crate::env::command::{cmd, shell_in};
 use crate::env::context::Context;
 use crate::env::disk;
-use crate::env::progress::Stage;
+use crate::env::progress::ProgressStage;
 
-/// What goes into the kernel instead of who built it, where and when.
-const NOTHING_OF_TODAY: &[(&str, &str)] = &[
+/// Variables that remove user, host and time of the build from the kernel.
+const REPRODUCIBLE: &[(&str, &str)] = &[
     ("KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970"),
     ("KBUILD_BUILD_USER", "bpf-streams"),
     ("KBUILD_BUILD_HOST", "bpf-streams"),
     ("KBUILD_BUILD_VERSION", "1"),
-    // set but empty: nothing is added to the release for the state of the git tree
+    // set but empty: the state of the git tree is not appended to the release
     ("LOCALVERSION", ""),
-    // the build folder's path is no part of what is compiled
+    // the path of the build folder does not affect the objects
     ("CCACHE_NOHASHDIR", "1"),
     ("CCACHE_MAXSIZE", "5G"),
 ];
 
-/// What a build folder takes.
-const BUILD_NEEDS: u64 = 2 << 30;
+/// Space for a build folder.
+const BUILD_SPACE: u64 = 2 << 30;
 
-/// How many lines of errors are shown; the log has them all.
+/// Number of lines with errors in an error message; the log has all of them.
 const SHOWN_ERRORS: usize = 12;
 
 /// A build folder of a tree.
@@ -56,7 +56,7 @@ impl<'a> Build<'a> {
         Build::named(ctx, tree, &format!("{}-{}", ctx.arch, ctx.config))
     }
 
-    /// Another build folder of `tree`.
+    /// The build folder `.build-<name>` of `tree`.
     pub fn named(ctx: &'a Context, tree: &Path, name: &str) -> Build<'a> {
         let out = tree.join(format!(".build-{name}"));
         Build {
@@ -68,23 +68,23 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The same with `W=1`.
+    /// Builds with `W=1`.
     pub fn with_warnings(mut self) -> Build<'a> {
         self.warnings = true;
         self
     }
 
-    /// The folder.
+    /// The build folder.
     pub fn out(&self) -> &Path {
         &self.out
     }
 
-    /// Where all that make said is kept.
+    /// The log with the output of make.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Builds the kernel that `requests` ask for.
+    /// Builds the kernel with the configuration `requests`.
     pub fn kernel(&self, requests: &Requests, what: &str) -> Result<Kernel> {
         let fresh = !self.out.join("vmlinux").exists();
         let stage = self
@@ -102,46 +102,43 @@ impl<'a> Build<'a> {
         external::from_build_folder(&self.out, self.ctx.arch)
     }
 
-    /// Removes what was built, so that it is begun anew.
+    /// Removes the build folder.
     pub fn remove(&self) -> Result<()> {
         if self.out.exists() {
-            fs::remove_dir_all(&self.out)
-                .with_context(|| format!("cannot remove {}", self.out.display()))?;
+            fs::remove_dir_all(&self.out)?;
         }
         Ok(())
     }
 
-    /// Resolves `requests`, and fails where one was not granted.
+    /// Configures the kernel; fails if a request is not granted.
     pub fn configure(&self, requests: &Requests) -> Result<()> {
         requests.ensure_granted(&self.resolve(requests)?)
     }
 
-    /// Resolves `requests` as far as they can be granted, and returns the configuration.
+    /// Configures the kernel, and returns the resolved configuration.
     pub fn resolve(&self, requests: &Requests) -> Result<String> {
         if !self.out.exists() {
-            disk::ensure_free(&self.tree, BUILD_NEEDS, "the kernel's build")?;
+            disk::ensure_free(&self.tree, BUILD_SPACE, "the kernel's build")?;
         }
-        fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot create {}", self.out.display()))?;
-        let asked = self.out.join("requests.config");
-        fs::write(&asked, requests.text())
-            .with_context(|| format!("cannot write {}", asked.display()))?;
+        fs::create_dir_all(&self.out)?;
+        let requested = self.out.join("requests.config");
+        fs::write(&requested, requests.text())?;
         let sh = shell_in(&self.tree)?;
         let cmd = self.command(&sh)?.arg("allnoconfig");
-        self.run(cmd.env("KCONFIG_ALLCONFIG", &asked), |_| ())?;
+        self.run(cmd.env("KCONFIG_ALLCONFIG", &requested), |_| ())?;
         let config = self.out.join(".config");
-        fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))
+        Ok(fs::read_to_string(&config)?)
     }
 
-    /// Makes `targets` and returns how many steps that took.
-    pub fn make(&self, targets: &[&str], stage: &Stage) -> Result<usize> {
+    /// Makes `targets` and returns the number of steps.
+    pub fn make(&self, targets: &[&str], stage: &ProgressStage) -> Result<usize> {
         let sh = shell_in(&self.tree)?;
         let jobs = format!("-j{}", self.ctx.jobs);
         let cmd = self.command(&sh)?.arg(jobs).args(targets);
         let known = self.known_steps();
         let mut steps = 0;
         self.run(cmd, |line| {
-            // kbuild's lines: two blanks, a short word in capitals, a file
+            // kbuild's format: two blanks, a short word in capitals, a file
             let Some(step) = line.strip_prefix("  ").map(str::trim) else {
                 return;
             };
@@ -156,34 +153,28 @@ impl<'a> Build<'a> {
 
     /// The kernel's make, without a target.
     fn command<'s>(&self, sh: &'s Shell) -> Result<Cmd<'s>> {
-        let names = self.ctx.arch.names();
-        let cross = match Arch::of_this_machine() {
-            Ok(own) if own == self.ctx.arch => "",
-            _ => names.cross,
-        };
-        let cmd = NOTHING_OF_TODAY
+        let (arch, cross) = (self.ctx.arch.names().kernel, self.ctx.arch.cross_prefix());
+        let out = &self.out;
+        let make = cmd!(
+            sh,
+            "make O={out} ARCH={arch} CROSS_COMPILE={cross} CC='ccache '{cross}gcc HOSTCC='ccache gcc'"
+        );
+        let cmd = REPRODUCIBLE
             .iter()
-            .fold(command(sh, "make"), |cmd, (name, value)| {
-                cmd.env(name, value)
-            });
+            .fold(make, |cmd, (name, value)| cmd.env(name, value));
         Ok(cmd
             .env("CCACHE_DIR", self.ctx.cache_dir("ccache")?)
-            .arg(format!("O={}", self.out.display()))
-            .arg(format!("ARCH={}", names.kernel))
-            .arg(format!("CROSS_COMPILE={cross}"))
-            .arg(format!("CC=ccache {cross}gcc"))
-            .arg("HOSTCC=ccache gcc")
             .args(kconfig::make_variables(self.ctx)?)
             .args(self.warnings.then_some("W=1")))
     }
 
-    /// Runs make, writes what it says to the log and hands its lines on.
+    /// Runs make, writes its output to the log and calls `line_seen` with each line. xshell returns output
+    /// only at the end, so this uses `std::process::Command`.
     fn run(&self, cmd: Cmd<'_>, mut line_seen: impl FnMut(&str)) -> Result<()> {
         let line = cmd.to_string();
-        let mut log = File::create(&self.log)
-            .with_context(|| format!("cannot write {}", self.log.display()))?;
+        let mut log = File::create(&self.log)?;
         writeln!(log, "{line}")?;
-        // both ends append, so that errors stand in the log where they happened
+        // both append, so that the log has output and errors in order
         let errors = OpenOptions::new().append(true).open(&self.log)?;
         let mut log = errors.try_clone()?;
         let mut child = Command::from(cmd)
@@ -191,10 +182,10 @@ impl<'a> Build<'a> {
             .stdout(Stdio::piped())
             .stderr(errors)
             .spawn()
-            .context("cannot run make; `make doctor` says how to get it")?;
+            .context("cannot run make; see `make doctor`")?;
         if let Some(stdout) = child.stdout.take() {
             for text in BufReader::new(stdout).split(b'\n') {
-                let text = text.context("cannot read what make says")?;
+                let text = text.context("cannot read the output of make")?;
                 line_seen(&String::from_utf8_lossy(&text));
                 log.write_all(&text)?;
                 log.write_all(b"\n")?;
@@ -203,7 +194,7 @@ impl<'a> Build<'a> {
         let status = child.wait().context("cannot wait for make")?;
         if !status.success() {
             bail!(
-                "the kernel does not compile ({status}):{}\n  all of it: {}\n  again by hand: {line}",
+                "the kernel does not compile ({status}):{}\n  log: {}\n  command: {line}",
                 self.errors(),
                 self.log.display()
             );
@@ -222,20 +213,20 @@ impl<'a> Build<'a> {
         self.ctx.cache.join("kernels").join(name)
     }
 
-    /// How many steps the last whole build took; none for a build that goes on from another.
+    /// The number of steps of the last complete build; `None` for an incremental build.
     fn known_steps(&self) -> Option<usize> {
         let fresh = !self.out.join("vmlinux").exists();
         let text = fs::read_to_string(self.steps_file()).ok()?;
         text.trim().parse().ok().filter(|_| fresh)
     }
 
-    /// For the next time's progress; nothing depends on it, so a failure is no error.
+    /// Stores the number of steps for the progress of the next build. Errors are ignored: it is only shown.
     fn remember_steps(&self, steps: usize) {
         let _ = fs::write(self.steps_file(), steps.to_string());
     }
 }
 
-/// The first lines of a build's log that say what is wrong; its end, where none does.
+/// The first lines of a build log with errors, or its last lines if there are none.
 fn first_errors(log: &str) -> String {
     let is_error = |line: &&str| {
         [
@@ -261,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_errors_are_shown_without_the_noise() {
+    fn the_first_errors_of_a_log_are_shown() {
         let log = "make -j2\n  CC      a.o\n../a.c:3:1: error: expected `;'\nmake[2]: *** [a.o] Error 1\n";
         assert_eq!(
             first_errors(log),

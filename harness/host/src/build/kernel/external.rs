@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `KERNEL=path`: a kernel or a kernel tree of the user's.
+//! External kernels, `KERNEL=path`: a kernel or a kernel tree of the user.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
 
 use super::{Build, Kernel};
 use crate::build::kconfig;
@@ -13,27 +13,28 @@ use crate::env::arch::Arch;
 use crate::env::context::Context;
 use crate::env::lock;
 use crate::env::paths;
+use crate::queue::gittree::is_kernel_tree;
 
 /// The kernel at `path`:
 ///
-/// | path | what is taken |
+/// | path | kernel |
 /// | --- | --- |
-/// | a build folder | what was built there |
-/// | a kernel tree that was not built | it is built, as the series' kernel is |
-/// | an image | the kernel whose build folder it lies in |
-pub fn take(ctx: &Context, path: &Path) -> Result<Kernel> {
+/// | a build folder | the kernel in that folder |
+/// | a kernel tree without a build | built like the kernel of the series |
+/// | an image | the kernel of the build folder around it |
+pub fn find_or_build(ctx: &Context, path: &Path) -> Result<Kernel> {
     let path = fs::canonicalize(path)
         .with_context(|| format!("KERNEL={}: there is no such file", path.display()))?;
     if path.is_dir() {
         if let Ok(kernel) = from_build_folder(&path, ctx.arch) {
-            return with_source(kernel, apt::is_here());
+            return with_source(kernel, apt::is_installed());
         }
         if is_kernel_tree(&path) {
             return build_tree(ctx, &path);
         }
         bail!(
-            "KERNEL={}: this is neither a kernel tree nor the folder of a build (vmlinux, .config \
-             and {})",
+            "KERNEL={}: this is neither a kernel tree nor a build folder (with vmlinux, .config and \
+             {})",
             path.display(),
             ctx.arch.names().image
         );
@@ -44,34 +45,33 @@ pub fn take(ctx: &Context, path: &Path) -> Result<Kernel> {
         .find_map(|dir| from_build_folder(dir, ctx.arch).ok())
         .with_context(|| {
             format!(
-                "KERNEL={}: there is no build folder around it; the types of the kernel are taken \
-                 from the vmlinux there, and its release from the .config",
+                "KERNEL={}: there is no build folder around it; its vmlinux (types) and .config \
+                 (release) are needed",
                 path.display()
             )
         })?;
     kernel.image = path;
-    with_source(kernel, apt::is_here())
+    with_source(kernel, apt::is_installed())
 }
 
-/// The kernel with the tree that bpftool and libbpf are built from, where that cannot be Debian's source
-/// package with the series: the tree that the kernel was built from.
+/// Without apt, Debian's source package is not available: sets [`Kernel::source`] to the tree from which
+/// the kernel was built, so that bpftool and libbpf are built from it.
 fn with_source(mut kernel: Kernel, has_apt: bool) -> Result<Kernel> {
     if has_apt {
         return Ok(kernel);
     }
-    // kbuild leaves a link to the tree in a build folder outside of it
+    // in an out-of-tree build folder kbuild makes a link to the tree
     let built_in = [kernel.build_dir.clone(), kernel.build_dir.join("source")];
     let tree = built_in.iter().find(|dir| is_kernel_tree(dir));
     let tree = tree.with_context(|| {
         format!(
-            "KERNEL={}: bpftool and libbpf are built from a kernel tree; this machine has no apt to get \
-             Debian's source with, and the tree that the kernel was built from is not there (neither \
-             around it nor at {0}/source)",
+            "KERNEL={}: bpftool and libbpf are built from a kernel tree; this machine has no apt to \
+             download Debian's source, and the tree of this kernel was not found (neither this folder \
+             nor {0}/source)",
             kernel.build_dir.display()
         )
     })?;
-    let tree =
-        fs::canonicalize(tree).with_context(|| format!("cannot follow {}", tree.display()))?;
+    let tree = fs::canonicalize(tree)?;
     paths::check(
         &tree,
         "the kernel tree (KERNEL=)",
@@ -81,20 +81,12 @@ fn with_source(mut kernel: Kernel, has_apt: bool) -> Result<Kernel> {
     Ok(kernel)
 }
 
-/// Whether [`take`] builds what `path` leads to: a kernel tree that was not built for `arch` yet, as
-/// far as can be seen.
+/// Whether [`find_or_build`] builds a kernel for `path`: a kernel tree without a kernel for `arch`.
 pub fn is_to_be_built(path: &Path, arch: Arch) -> bool {
     is_kernel_tree(path) && from_build_folder(path, arch).is_err()
 }
 
-/// Whether `dir` is the top of a kernel tree.
-pub fn is_kernel_tree(dir: &Path) -> bool {
-    ["Kconfig", "Makefile", "MAINTAINERS", "kernel/bpf"]
-        .iter()
-        .all(|name| dir.join(name).exists())
-}
-
-/// The kernel that was built in `dir`: by the kernel's make, or by this harness, which calls the
+/// The kernel in the build folder `dir` of the kernel's make, or in a cache entry of this harness with the
 /// files `image`, `vmlinux` and `config`.
 pub fn from_build_folder(dir: &Path, arch: Arch) -> Result<Kernel> {
     let find = |names: [&str; 2]| -> Result<PathBuf> {
@@ -102,13 +94,12 @@ pub fn from_build_folder(dir: &Path, arch: Arch) -> Result<Kernel> {
             .iter()
             .map(|name| dir.join(name))
             .find(|path| path.is_file())
-            .with_context(|| format!("there is no {} in {}", names[0], dir.display()))
+            .with_context(|| format!("no {} in {}", names[0], dir.display()))
     };
     let config = find([".config", "config"])?;
-    let text =
-        fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?;
+    let text = fs::read_to_string(&config)?;
     let (release, compiler) = describe(&text)
-        .with_context(|| format!("{} is no kernel configuration", config.display()))?;
+        .with_context(|| format!("{} is not a kernel configuration", config.display()))?;
     let written = fs::read_to_string(dir.join("include/config/kernel.release"));
     Ok(Kernel {
         image: find([arch.names().image, "image"])?,
@@ -122,7 +113,7 @@ pub fn from_build_folder(dir: &Path, arch: Arch) -> Result<Kernel> {
     })
 }
 
-/// Builds the user's tree, in a build folder of ours inside it.
+/// Builds the user's tree, in a build folder in it.
 fn build_tree(ctx: &Context, tree: &Path) -> Result<Kernel> {
     paths::check(
         tree,
@@ -139,7 +130,7 @@ fn build_tree(ctx: &Context, tree: &Path) -> Result<Kernel> {
     })
 }
 
-/// Release and compiler out of a resolved configuration.
+/// Release and compiler from a resolved configuration.
 fn describe(config: &str) -> Option<(String, String)> {
     let version = config
         .lines()
@@ -159,7 +150,7 @@ fn describe(config: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use fs_err::os::unix::fs::symlink;
 
     use super::*;
 
@@ -177,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn without_apt_the_tree_of_the_build_is_taken() {
+    fn without_apt_the_tree_of_the_kernel_is_used() {
         let dir = tempfile::tempdir().unwrap();
         let (tree, out) = (dir.path().join("tree"), dir.path().join("out"));
         fs::create_dir_all(tree.join("kernel/bpf")).unwrap();

@@ -1,54 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Finished kernels in the cache, under a key of all that goes into one.
+//! Built kernels in the cache, under a key of all their inputs.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::Kernel;
 use crate::build::kconfig::{self, Requests};
-use crate::env::arch::Arch;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command::{self, command, shell_in};
+use crate::env::command::{self, cmd, shell_in};
 use crate::env::context::Context;
 use crate::queue::series::Series;
 use crate::queue::source::Source;
 
-/// How many kernels are kept; each takes under 200 MB.
+/// Number of kernels in the cache; each takes less than 200 MB.
 const KEPT: usize = 8;
 
 /// The files of a kernel in the cache.
 const FILES: [&str; 3] = ["image", "vmlinux", "config"];
 
-/// The record of a finished kernel. It is in the entry before the entry has its name, and it holds
-/// the sizes: an entry that lost something, as in a crash of the machine, is not taken.
+/// `kernel.json` of an entry. The sizes identify an entry that lost data, for example in a crash of the
+/// machine; it is not used.
 #[derive(Debug, Serialize, Deserialize)]
-struct Record {
+struct KernelRecord {
     release: String,
     compiler: String,
     sizes: [u64; 3],
 }
 
-/// The place of one kernel in the cache.
+/// The entry of one kernel in the cache.
 #[derive(Debug)]
-pub struct Store {
+pub struct KernelStore {
     kernels: PathBuf,
     key: String,
-    /// The package of the source, which the kernel is said to be of.
+    /// The source package, for [`Kernel::package`].
     package: String,
 }
 
-impl Store {
-    /// The place of the kernel of these inputs.
+impl KernelStore {
+    /// The entry for these inputs.
     pub fn new(
         ctx: &Context,
         source: &Source,
         series: &Series,
         requests: &Requests,
-    ) -> Result<Store> {
+    ) -> Result<KernelStore> {
         let mut digest = Digest::default();
         digest.add("package", &source.package.name);
         digest.add("version", &source.package.version);
@@ -61,27 +62,27 @@ impl Store {
         for (name, version) in tool_versions(ctx)? {
             digest.add(&name, version);
         }
-        Ok(Store {
+        Ok(KernelStore {
             kernels: ctx.cache_dir("kernels")?,
             key: digest.key(),
             package: source.package.to_string(),
         })
     }
 
-    /// The key of all that goes into the kernel.
+    /// The key of the inputs.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The kernel, if it is there and whole.
+    /// The kernel, if the entry exists and is complete.
     pub fn find(&self) -> Option<Kernel> {
         let dir = self.dir();
-        let record: Record =
+        let record: KernelRecord =
             serde_json::from_slice(&fs::read(dir.join("kernel.json")).ok()?).ok()?;
         if sizes(&dir).ok()? != record.sizes {
             return None;
         }
-        // the oldest in use are removed first; if that cannot be noted, it is no harm
+        // entries are removed in the order of their last use; an error here is harmless
         let _ = File::open(&dir).and_then(|dir| dir.set_modified(SystemTime::now()));
         Some(Kernel {
             image: dir.join("image"),
@@ -95,48 +96,40 @@ impl Store {
         })
     }
 
-    /// Puts `built` into the cache. The entry gets its name when all of it is there.
+    /// Copies `built` into the cache.
     pub fn publish(&self, built: &Kernel) -> Result<Kernel> {
-        let new = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempdir_in(&self.kernels)
-            .with_context(|| format!("cannot write to {}", self.kernels.display()))?;
+        let new = atomic::new_folder(&self.kernels)?;
         for (name, file) in FILES
             .iter()
             .zip([&built.image, &built.vmlinux, &built.config])
         {
-            fs::copy(file, new.path().join(name))
-                .with_context(|| format!("cannot copy {} into the cache", file.display()))?;
+            fs::copy(file, new.path().join(name))?;
         }
-        let record = Record {
+        let record = KernelRecord {
             release: built.release.clone(),
             compiler: built.compiler.clone(),
             sizes: sizes(new.path())?,
         };
         let text = serde_json::to_string_pretty(&record)?;
-        fs::write(new.path().join("kernel.json"), text)
-            .with_context(|| format!("cannot write to {}", new.path().display()))?;
+        fs::write(new.path().join("kernel.json"), text)?;
         let dir = self.dir();
-        if dir.exists() {
-            // it was not whole, or `find` had taken it
-            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-        }
-        fs::rename(new.keep(), &dir).with_context(|| format!("cannot write {}", dir.display()))?;
+        atomic::publish(new, &dir)?;
         self.remove_oldest()?;
-        self.find()
-            .with_context(|| format!("{} is not whole, though it was just written", dir.display()))
+        self.find().with_context(|| {
+            format!(
+                "{} is incomplete, although it was just written",
+                dir.display()
+            )
+        })
     }
 
     fn dir(&self) -> PathBuf {
         self.kernels.join(&self.key)
     }
 
-    /// Removes all but the kernels used last.
+    /// Removes all but the kernels that were used last.
     fn remove_oldest(&self) -> Result<()> {
-        let mut entries: Vec<(SystemTime, PathBuf)> = self
-            .kernels
-            .read_dir()
-            .with_context(|| format!("cannot read {}", self.kernels.display()))?
+        let mut entries: Vec<(SystemTime, PathBuf)> = fs::read_dir(&self.kernels)?
             .flatten()
             .filter(|entry| entry.path().join("kernel.json").exists())
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
@@ -144,7 +137,7 @@ impl Store {
         entries.sort();
         let surplus = entries.len().saturating_sub(KEPT);
         for (_, dir) in entries.into_iter().take(surplus) {
-            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+            fs::remove_dir_all(&dir)?;
         }
         Ok(())
     }
@@ -154,19 +147,15 @@ fn sizes(dir: &Path) -> Result<[u64; 3]> {
     let mut sizes = [0; 3];
     for (size, name) in sizes.iter_mut().zip(FILES) {
         let path = dir.join(name);
-        let meta =
-            fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let meta = fs::metadata(&path)?;
         *size = meta.len();
     }
     Ok(sizes)
 }
 
-/// The tools whose version shows in a kernel.
+/// The tools whose versions affect a kernel, with their versions.
 fn tool_versions(ctx: &Context) -> Result<Vec<(String, String)>> {
-    let cross = match Arch::of_this_machine() {
-        Ok(own) if own == ctx.arch => "",
-        _ => ctx.arch.names().cross,
-    };
+    let cross = ctx.arch.cross_prefix();
     let sh = shell_in("/")?;
     [
         format!("{cross}gcc"),
@@ -175,8 +164,8 @@ fn tool_versions(ctx: &Context) -> Result<Vec<(String, String)>> {
     ]
     .into_iter()
     .map(|tool| {
-        let text = command::output(command(&sh, &tool).arg("--version"))
-            .with_context(|| format!("cannot ask {tool} for its version; see `make doctor`"))?;
+        let text = command::output(cmd!(sh, "{tool} --version"))
+            .with_context(|| format!("cannot get the version of {tool}; see `make doctor`"))?;
         let first = text.lines().next().unwrap_or_default().to_owned();
         Ok((tool, first))
     })

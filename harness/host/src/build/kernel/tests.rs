@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! On kernels that are empty files.
+//! Kernels whose files are empty.
+
+use std::path::Path;
 
 use super::*;
 use crate::build::kconfig::Requests;
@@ -12,12 +14,12 @@ const CONFIG: &str = "#\n# Automatically generated file; DO NOT EDIT.\n\
     # Linux/x86 6.12.117 Kernel Configuration\n#\n\
     CONFIG_CC_VERSION_TEXT=\"gcc (Debian 12.2.0-14) 12.2.0\"\nCONFIG_LOCALVERSION=\"-bpf-streams\"\n";
 
-struct Place {
+struct TestCache {
     root: tempfile::TempDir,
     ctx: Context,
 }
 
-fn place() -> Place {
+fn test_cache() -> TestCache {
     let root = tempfile::tempdir().unwrap();
     let ctx = Context {
         repo: root.path().join("repo"),
@@ -31,11 +33,11 @@ fn place() -> Place {
         jobs: 1,
         progress: Progress::Silent,
     };
-    Place { root, ctx }
+    TestCache { root, ctx }
 }
 
-impl Place {
-    /// A folder as the kernel's make leaves it.
+impl TestCache {
+    /// A build folder of the kernel's make.
     fn build_folder(&self, name: &str) -> PathBuf {
         let dir = self.root.path().join(name);
         fs::create_dir_all(dir.join("arch/x86/boot")).unwrap();
@@ -45,7 +47,7 @@ impl Place {
         dir
     }
 
-    fn store(&self, version: &str, config: &str) -> Store {
+    fn store(&self, version: &str, config: &str) -> KernelStore {
         let source = Source {
             base: Base {
                 title: String::new(),
@@ -64,53 +66,56 @@ impl Place {
             patches: Vec::new(),
         };
         let requests = Requests::parse(config).unwrap();
-        Store::new(&self.ctx, &source, &series, &requests).unwrap()
+        KernelStore::new(&self.ctx, &source, &series, &requests).unwrap()
     }
 }
 
 #[test]
-fn a_kernel_is_found_under_what_went_into_it_and_nothing_else() {
-    let place = place();
-    let built = external::take(&place.ctx, &place.build_folder("out")).unwrap();
-    let store = place.store("6.12.117-1", "CONFIG_BPF=y\n");
+fn a_kernel_is_found_only_for_its_inputs() {
+    let cache = test_cache();
+    let built = external::find_or_build(&cache.ctx, &cache.build_folder("out")).unwrap();
+    let store = cache.store("6.12.117-1", "CONFIG_BPF=y\n");
     assert!(store.find().is_none());
     let kernel = store.publish(&built).unwrap();
     assert_eq!(kernel.release, "6.12.117-bpf-streams");
-    assert!(place.store("6.12.117-1", "CONFIG_BPF=y\n").find().is_some());
+    assert!(cache.store("6.12.117-1", "CONFIG_BPF=y\n").find().is_some());
     assert_eq!(
         kernel.package.as_deref(),
         Some("linux-source-6.12 6.12.117-1")
     );
-    assert!(place.store("6.12.118-1", "CONFIG_BPF=y\n").find().is_none());
-    assert!(place.store("6.12.117-1", "CONFIG_BPF=n\n").find().is_none());
+    assert!(cache.store("6.12.118-1", "CONFIG_BPF=y\n").find().is_none());
+    assert!(cache.store("6.12.117-1", "CONFIG_BPF=n\n").find().is_none());
 }
 
 #[test]
-fn a_half_written_entry_is_never_taken_and_is_replaced() {
-    let place = place();
-    let built = external::take(&place.ctx, &place.build_folder("out")).unwrap();
-    let store = place.store("6.12.117-1", "");
+fn an_incomplete_entry_is_not_used_and_is_replaced() {
+    let cache = test_cache();
+    let built = external::find_or_build(&cache.ctx, &cache.build_folder("out")).unwrap();
+    let store = cache.store("6.12.117-1", "");
     let kernel = store.publish(&built).unwrap();
     for file in ["image", "vmlinux", "config", "kernel.json"] {
         fs::write(kernel.build_dir.join(file), "").unwrap();
         assert!(store.find().is_none(), "{file} is empty");
         fs::remove_file(kernel.build_dir.join(file)).unwrap();
-        assert!(store.find().is_none(), "{file} is gone");
+        assert!(store.find().is_none(), "{file} is missing");
         store.publish(&built).unwrap();
         assert!(store.find().is_some());
     }
 }
 
 #[test]
-fn only_the_kernels_used_last_are_kept() {
-    let place = place();
-    let built = external::take(&place.ctx, &place.build_folder("out")).unwrap();
-    let stores: Vec<Store> = (0..10)
-        .map(|n| place.store(&format!("6.12.{n}-1"), ""))
+fn the_kernels_that_were_used_last_are_kept() {
+    let cache = test_cache();
+    let built = external::find_or_build(&cache.ctx, &cache.build_folder("out")).unwrap();
+    let stores: Vec<KernelStore> = (0..10)
+        .map(|n| cache.store(&format!("6.12.{n}-1"), ""))
         .collect();
     for store in &stores {
         store.publish(&built).unwrap();
-        assert!(stores[0].find().is_some(), "the first is used all the time");
+        assert!(
+            stores[0].find().is_some(),
+            "the first is used again and again"
+        );
     }
     let left = stores.iter().filter(|store| store.find().is_some()).count();
     assert_eq!(left, 8);
@@ -118,38 +123,38 @@ fn only_the_kernels_used_last_are_kept() {
 }
 
 #[test]
-fn a_given_kernel_may_be_a_folder_or_an_image() {
-    let place = place();
-    let dir = place.build_folder("out");
+fn an_external_kernel_is_a_build_folder_or_an_image() {
+    let cache = test_cache();
+    let dir = cache.build_folder("out");
     for path in [dir.clone(), dir.join("arch/x86/boot/bzImage")] {
-        let kernel = external::take(&place.ctx, &path).unwrap();
+        let kernel = external::find_or_build(&cache.ctx, &path).unwrap();
         assert_eq!(kernel.vmlinux, dir.join("vmlinux"));
         assert_eq!(kernel.compiler, "gcc (Debian 12.2.0-14) 12.2.0");
     }
 }
 
 #[test]
-fn what_is_no_kernel_is_refused_with_the_reason() {
-    let place = place();
-    let dir = place.root.path().join("other");
+fn a_path_without_a_kernel_is_an_error() {
+    let cache = test_cache();
+    let dir = cache.root.path().join("other");
     fs::create_dir(&dir).unwrap();
     fs::write(dir.join("image"), "").unwrap();
-    for (path, told) in [
+    for (path, expected) in [
         (dir.clone(), "neither a kernel tree nor"),
         (dir.join("image"), "no build folder around it"),
         (dir.join("missing"), "no such file"),
     ] {
-        let error = external::take(&place.ctx, &path).unwrap_err();
-        assert!(format!("{error:#}").contains(told), "{error:#}");
+        let error = external::find_or_build(&cache.ctx, &path).unwrap_err();
+        assert!(format!("{error:#}").contains(expected), "{error:#}");
     }
 }
 
 #[test]
-fn a_build_is_linked_to_where_users_look() {
-    let place = place();
-    let mut ctx = place.ctx.clone();
+fn a_kernel_is_linked_into_the_clone() {
+    let cache = test_cache();
+    let mut ctx = cache.ctx.clone();
     for name in ["one", "two"] {
-        let dir = place.build_folder(name);
+        let dir = cache.build_folder(name);
         ctx.kernel = Some(dir.clone());
         build(&ctx).unwrap();
         let linked = ctx.build_dir();
@@ -157,15 +162,15 @@ fn a_build_is_linked_to_where_users_look() {
             fs::read_link(linked.join("vmlinux")).unwrap(),
             dir.join("vmlinux")
         );
-        // what is linked there is a kernel to give, too
+        // that folder is an external kernel as well
         ctx.kernel = Some(linked);
         assert_eq!(build(&ctx).unwrap().release, "6.12.117-bpf-streams");
     }
 }
 
-/// A tree whose make does what the lines of `rule` say for the image.
-fn tree(place: &Place, rule: &str) -> PathBuf {
-    let dir = place.root.path().join("tree");
+/// A tree whose make builds the image with the recipe `rule`.
+fn tree(cache: &TestCache, rule: &str) -> PathBuf {
+    let dir = cache.root.path().join("tree");
     fs::create_dir_all(dir.join("kernel/bpf")).unwrap();
     for name in ["Kconfig", "MAINTAINERS"] {
         fs::write(dir.join(name), "").unwrap();
@@ -176,7 +181,7 @@ fn tree(place: &Place, rule: &str) -> PathBuf {
          bzImage:\n{rule}"
     );
     fs::write(dir.join("Makefile"), makefile).unwrap();
-    let fragments = place.ctx.repo.join("kernel-config");
+    let fragments = cache.ctx.repo.join("kernel-config");
     fs::create_dir_all(&fragments).unwrap();
     for name in ["base", "x86_64"] {
         let path = fragments.join(format!("{name}.config"));
@@ -185,60 +190,62 @@ fn tree(place: &Place, rule: &str) -> PathBuf {
     dir
 }
 
-fn build_tree(place: &Place, dir: &Path) -> Result<Kernel> {
-    let mut ctx = place.ctx.clone();
+fn build_tree(cache: &TestCache, dir: &Path) -> Result<Kernel> {
+    let mut ctx = cache.ctx.clone();
     ctx.kernel = Some(dir.to_owned());
     build(&ctx)
 }
 
 #[test]
-fn a_given_tree_is_built_in_a_folder_of_its_own() {
-    let place = place();
+fn an_external_tree_is_built_in_its_own_folder() {
+    let cache = test_cache();
     let rule = "\t@mkdir -p $(O)/arch/x86/boot && touch $(O)/arch/x86/boot/bzImage $(O)/vmlinux\n";
-    let dir = tree(&place, rule);
-    let kernel = build_tree(&place, &dir).unwrap();
+    let dir = tree(&cache, rule);
+    let kernel = build_tree(&cache, &dir).unwrap();
     assert_eq!(kernel.source.as_deref(), Some(dir.as_path()));
     assert_eq!(kernel.build_dir, dir.join(".build-x86_64-plain"));
-    assert!(place.ctx.build_dir().join("image").exists());
+    assert!(cache.ctx.build_dir().join("image").exists());
 }
 
 #[test]
-fn a_kernel_that_does_not_compile_shows_the_compilers_words_and_the_log() {
-    let place = place();
+fn the_error_of_a_build_has_compiler_errors_and_the_log() {
+    let cache = test_cache();
     let dir = tree(
-        &place,
-        "\t@echo '  CC      kernel/bpf/a.o'\n\t@echo '../kernel/bpf/a.c:3:1: error: no' >&2; exit 1\n",
+        &cache,
+        "\t@echo '  CC      kernel/bpf/a.o'\n\t@echo '$(CC); $(HOSTCC)'\n\t@echo '../kernel/bpf/a.c:3:1: error: no' >&2; exit 1\n",
     );
-    let error = format!("{:#}", build_tree(&place, &dir).unwrap_err());
-    for told in [
+    let error = format!("{:#}", build_tree(&cache, &dir).unwrap_err());
+    for expected in [
         "the kernel does not compile",
         "| ../kernel/bpf/a.c:3:1: error: no",
         "bpf-streams.log",
     ] {
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     let log = fs::read_to_string(dir.join(".build-x86_64-plain/bpf-streams.log")).unwrap();
     assert!(log.contains("  CC      kernel/bpf/a.o\n"), "{log}");
-    assert!(!place.ctx.build_dir().join("image").exists());
+    let gcc = format!("ccache {}gcc", Arch::X86_64.cross_prefix());
+    assert!(log.contains(&format!("\n{gcc}; ccache gcc\n")), "{log}");
+    assert!(!cache.ctx.build_dir().join("image").exists());
 }
 
 #[test]
 fn a_request_that_is_not_granted_stops_the_build() {
-    let place = place();
-    let dir = tree(&place, "\t@echo not reached; exit 1\n");
-    let fragment = place.ctx.repo.join("kernel-config/x86_64.config");
+    let cache = test_cache();
+    let dir = tree(&cache, "\t@echo not reached; exit 1\n");
+    let fragment = cache.ctx.repo.join("kernel-config/x86_64.config");
     fs::write(fragment, "CONFIG_DROPPED=y\n").unwrap();
-    let error = format!("{:#}", build_tree(&place, &dir).unwrap_err());
+    let error = format!("{:#}", build_tree(&cache, &dir).unwrap_err());
     assert!(
-        error.contains("CONFIG_DROPPED: asked for y, got n"),
+        error.contains("CONFIG_DROPPED: requested y, got n"),
         "{error}"
     );
 }
 
 #[test]
-fn a_build_that_left_no_image_is_no_success() {
-    let place = place();
-    let dir = tree(&place, "\t@true\n");
-    let error = format!("{:#}", build_tree(&place, &dir).unwrap_err());
+fn a_build_without_an_image_fails() {
+    let cache = test_cache();
+    let dir = tree(&cache, "\t@true\n");
+    let error = format!("{:#}", build_tree(&cache, &dir).unwrap_err());
     assert!(error.contains("arch/x86/boot/bzImage"), "{error}");
 }

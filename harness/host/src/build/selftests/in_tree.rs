@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The selftests that the series adds to the kernel's tree, `tools/testing/selftests/bpf`, for those
-//! who have the series without this repository: built by the tree's own Makefile.
+//! Builds the selftests that the series adds to the kernel's tree, `tools/testing/selftests/bpf`, with the
+//! tree's own Makefile.
 //!
-//! Its `test_progs` is one program of all tests. All of them are hundreds, which take an hour, a
-//! kernel with modules and the libraries of half a distribution. The Makefile builds what lies in
-//! `progs/` and `prog_tests/`, so it is given a tree in which only the series' own files lie there.
+//! `test_progs` is one program with all tests of the tree: building hundreds of tests takes an hour, a
+//! kernel with modules, and many libraries. The Makefile builds all files in `progs/` and `prog_tests/`,
+//! so it gets a tree that has only the files of the series there.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use xshell::Cmd;
 
 use super::prune::prune;
@@ -18,8 +18,9 @@ use crate::build::bpftool::Bpftool;
 use crate::build::kernel::Kernel;
 use crate::build::libelf;
 use crate::build::sysroot;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
-use crate::env::command::{self, command, shell_in};
+use crate::env::command::{self, cmd, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::queue::series::Series;
 use crate::queue::source::{self, Source};
@@ -28,21 +29,21 @@ mod overlay;
 
 use overlay::{FOLDER, TESTS};
 
-/// What the tree's Makefile is told, and why.
+/// Variables for the tree's Makefile.
 const VARIABLES: &[(&str, &str)] = &[
     ("CLANG", CLANG),
-    // no disassembler, which would take LLVM's libraries
+    // no disassembler, which needs LLVM's libraries
     ("feature-llvm", "0"),
-    // modules and programs that only other tests need
+    // modules and programs of other tests
     ("TRUNNER_EXTRA_FILES", ""),
     ("TRUNNER_BPFTOOL", ""),
-    // skeletons of files that are not there
+    // skeletons of files that the tree lacks
     ("LINKED_SKELS", ""),
     ("LSKELS", ""),
     ("LSKELS_EXTRA", ""),
 ];
 
-/// Builds that are kept.
+/// Number of builds in the cache.
 const KEPT: usize = 8;
 
 /// A `test_progs` with the tests of the series.
@@ -50,25 +51,25 @@ const KEPT: usize = 8;
 pub struct InTree {
     /// The program, static.
     pub program: PathBuf,
-    /// What its tests have to be: those that the series adds.
+    /// The tests it must have: those that the series adds.
     pub tests: Vec<String>,
 }
 
-/// Builds it, or finds it built. A program of a tree of the user's is built in `into`.
+/// Builds the program, or finds it in the cache. For an external tree it is built in `into`.
 ///
 /// # Errors
 ///
-/// Where the series adds no tests, and where they do not compile.
+/// If the series adds no tests, or they do not compile.
 pub fn build(ctx: &Context, kernel: &Kernel, bpftool: &Bpftool, into: &Path) -> Result<InTree> {
     let series = Series::load(&ctx.patches())?;
     let files = added(&series);
     let tests = stems(&files, TESTS);
     ensure!(
         !tests.is_empty(),
-        "the series adds no test to {FOLDER}/{TESTS}; there is nothing to run"
+        "the series adds no test to {FOLDER}/{TESTS}"
     );
     let header = vmlinux_h::write(ctx, &kernel.vmlinux, &bpftool.path)?;
-    let job = Job {
+    let job = InTreeJob {
         ctx,
         series: &series,
         files: &files,
@@ -81,7 +82,7 @@ pub fn build(ctx: &Context, kernel: &Kernel, bpftool: &Bpftool, into: &Path) -> 
     Ok(InTree { program, tests })
 }
 
-/// The files that the series adds there.
+/// The files that the series adds to [`FOLDER`].
 fn added(series: &Series) -> Vec<String> {
     let paths = series.patches.iter().flat_map(|patch| patch.added());
     paths
@@ -93,7 +94,7 @@ fn added(series: &Series) -> Vec<String> {
         .collect()
 }
 
-/// The C files of a folder, by their names without `.c`, in order. A file holds the test of its name.
+/// The names of the C files in `folder` without `.c`, sorted. A file contains the test of its name.
 fn stems(files: &[String], folder: &str) -> Vec<String> {
     let mut stems: Vec<String> = files
         .iter()
@@ -108,7 +109,7 @@ fn stems(files: &[String], folder: &str) -> Vec<String> {
     stems
 }
 
-/// All that the Makefile is told.
+/// All variables for the Makefile.
 fn variables(
     ctx: &Context,
     kernel: &Kernel,
@@ -131,7 +132,7 @@ fn variables(
     Ok(variables)
 }
 
-/// What a foreign architecture takes.
+/// Variables for a foreign architecture.
 fn foreign(arch: Arch, sysroot: &Path) -> Vec<(&'static str, String)> {
     let names = arch.names();
     let cc = format!("ccache {}gcc --sysroot={}", names.cross, sysroot.display());
@@ -143,15 +144,15 @@ fn foreign(arch: Arch, sysroot: &Path) -> Vec<(&'static str, String)> {
 }
 
 /// One build.
-struct Job<'a> {
+struct InTreeJob<'a> {
     ctx: &'a Context,
     series: &'a Series,
     files: &'a [String],
     variables: Vec<(&'static str, String)>,
 }
 
-impl Job<'_> {
-    /// The program of base and series, out of the cache or newly built.
+impl InTreeJob<'_> {
+    /// The program for base and series, from the cache or newly built.
     fn of_series(&self, header: &Path, bpftool: &Bpftool) -> Result<PathBuf> {
         let cache = self.ctx.cache_dir("in-tree")?;
         let source = source::find(self.ctx)?;
@@ -164,18 +165,15 @@ impl Job<'_> {
         let commits = source.apply(&tree.git, self.series)?;
         let commit = commits.last().map_or("base", String::as_str);
         tree.git.check_out(commit)?;
-        let new = tempfile::Builder::new()
-            .prefix(".new-")
-            .tempdir_in(&cache)
-            .with_context(|| format!("cannot write to {}", cache.display()))?;
+        let new = atomic::new_folder(&cache)?;
         let built = self.make(tree.git.dir(), &new.path().join("build"))?;
         publish(&built, new.path(), &entry)?;
         prune(&cache, KEPT);
         Ok(program)
     }
 
-    /// Key of all that goes into the program; the kernel's types lie under a key of their own, and so
-    /// does bpftool.
+    /// Key of all inputs of the program; the paths of the kernel's types and of bpftool contain the keys of
+    /// those.
     fn key(&self, source: &Source, header: &Path, bpftool: &Bpftool) -> Result<String> {
         let mut key = Digest::default();
         key.add("version", &source.package.version);
@@ -199,7 +197,7 @@ impl Job<'_> {
             .stage("tests", "building the tree's own selftests of the series");
         let (links, out) = (dir.join("tree"), dir.join("out"));
         overlay::make(tree, &links, self.files)?;
-        fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
+        fs::create_dir_all(&out)?;
         let sh = shell_in(links.join(FOLDER))?;
         command::output(self.command(&sh, &out)?)
             .context("the selftests that the series adds to the tree do not compile")?;
@@ -207,8 +205,8 @@ impl Job<'_> {
         Ok(out.join("test_progs"))
     }
 
-    /// What tells make how to link.
-    fn linker(&self) -> Result<String> {
+    /// Flags to link a static program.
+    fn linker_flags(&self) -> Result<String> {
         let sysroot = sysroot::find(self.ctx)?;
         Ok(
             match libelf::folder(self.ctx, self.ctx.arch, sysroot.as_deref())? {
@@ -219,28 +217,25 @@ impl Job<'_> {
     }
 
     fn command<'s>(&self, sh: &'s xshell::Shell, out: &Path) -> Result<Cmd<'s>> {
+        let jobs = self.ctx.jobs.to_string();
         let variables = self.variables.iter();
-        Ok(command(sh, "make")
-            .env("CCACHE_DIR", self.ctx.cache_dir("ccache")?)
-            // the guest has no libraries; as a variable of make's own it would reach libbpf's build,
-            // which makes a shared library, too
-            .env("LDLIBS", self.linker()?)
-            .arg(format!("-j{}", self.ctx.jobs))
-            .args(variables.map(|(name, value)| format!("{name}={value}")))
-            .arg(format!("OUTPUT={}", out.display()))
-            .arg("test_progs"))
+        let variables = variables.map(|(name, value)| format!("{name}={value}"));
+        Ok(
+            cmd!(sh, "make -j{jobs} {variables...} OUTPUT={out} test_progs")
+                .env("CCACHE_DIR", self.ctx.cache_dir("ccache")?)
+                // static, because the guest has no libraries; in the environment, because as an argument
+                // of make it would apply to the shared library of libbpf's build as well
+                .env("LDLIBS", self.linker_flags()?),
+        )
     }
 }
 
-/// Makes `program` the entry of the cache, by way of the folder `new`.
+/// Copies `program` into the cache as `entry`; `new` is a temporary folder there.
 fn publish(program: &Path, new: &Path, entry: &Path) -> Result<()> {
     let ready = new.join("ready");
-    let put = || {
-        fs::create_dir(&ready)?;
-        fs::copy(program, ready.join("test_progs"))?;
-        fs::rename(&ready, entry)
-    };
-    put().with_context(|| format!("cannot write {}", entry.display()))
+    fs::create_dir(&ready)?;
+    fs::copy(program, ready.join("test_progs"))?;
+    atomic::rename(&ready, entry)
 }
 
 #[cfg(test)]
@@ -248,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_is_a_file_of_prog_tests() {
+    fn tests_are_the_files_of_prog_tests() {
         let files = [
             "prog_tests/b.c",
             "progs/c.c",
@@ -261,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_program_is_made_by_its_compiler_with_its_libraries() {
+    fn a_foreign_program_uses_compiler_and_libraries_of_its_architecture() {
         let variables = foreign(Arch::Arm64, Path::new("/sysroot"));
         assert!(variables.contains(&("ARCH", "arm64".to_owned())));
         let cc = "ccache aarch64-linux-gnu-gcc --sysroot=/sysroot".to_owned();

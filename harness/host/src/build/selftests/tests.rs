@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! With the real compiler, on small sources against a small header.
+//! The real compiler, with small sources and a small header.
 
 use super::*;
 use crate::env::context::{AccelChoice, Arch};
@@ -10,37 +10,37 @@ const GOOD: &str = "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n\
     SEC(\"syscall\") int good(void *ctx) { return sizeof(struct of_the_kernel) == VALUE; }\n\
     char LICENSE[] SEC(\"license\") = \"GPL\";\n";
 
-/// A clone, a cache and what there is to compile against, all in one folder.
-struct Place {
+/// A clone, a cache, headers and a kernel in one folder.
+struct TestClone {
     root: tempfile::TempDir,
 }
 
-impl Place {
+impl TestClone {
     fn new(sources: &[(&str, &str)]) -> Self {
-        let place = Self {
+        let clone = Self {
             root: tempfile::tempdir().unwrap(),
         };
         for dir in ["repo/selftests", "include/bpf", "cache"] {
-            fs::create_dir_all(place.path(dir)).unwrap();
+            fs::create_dir_all(clone.path(dir)).unwrap();
         }
-        place.write("vmlinux", "a kernel");
-        place.write(
+        clone.write("vmlinux", "a kernel");
+        clone.write(
             "bpftool",
             "#!/bin/sh\necho 'struct of_the_kernel { int x; };'\n",
         );
         fs::set_permissions(
-            place.path("bpftool"),
+            clone.path("bpftool"),
             std::os::unix::fs::PermissionsExt::from_mode(0o755),
         )
         .unwrap();
-        place.write(
+        clone.write(
             "include/bpf/bpf_helpers.h",
             "#define SEC(name) __attribute__((section(name), used))\n#define VALUE 4\n",
         );
         for (name, text) in sources {
-            place.write(&format!("repo/selftests/{name}"), text);
+            clone.write(&format!("repo/selftests/{name}"), text);
         }
-        place
+        clone
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -90,24 +90,24 @@ impl Place {
 }
 
 #[test]
-fn every_source_gives_an_object_and_is_compiled_once() {
-    let place = Place::new(&[
+fn every_source_is_compiled_once() {
+    let clone = TestClone::new(&[
         ("a.bpf.c", GOOD),
         ("b.bpf.c", GOOD),
         ("notes.txt", ""),
         ("shared.h", ""),
     ]);
-    assert_eq!(place.compile().unwrap(), ["a.bpf.o", "b.bpf.o"]);
-    let first = place.cached();
+    assert_eq!(clone.compile().unwrap(), ["a.bpf.o", "b.bpf.o"]);
+    let first = clone.cached();
     assert_eq!(first.len(), 2);
-    place.compile().unwrap();
-    assert_eq!(place.cached(), first);
+    clone.compile().unwrap();
+    assert_eq!(clone.cached(), first);
 }
 
 #[test]
-fn whatever_goes_into_an_object_makes_it_a_new_one() {
-    let place = Place::new(&[("a.bpf.c", GOOD), ("shared.h", "")]);
-    place.compile().unwrap();
+fn every_input_of_an_object_is_part_of_its_key() {
+    let clone = TestClone::new(&[("a.bpf.c", GOOD), ("shared.h", "")]);
+    clone.compile().unwrap();
     let changes = [
         ("repo/selftests/a.bpf.c", format!("{GOOD}int more;\n")),
         ("repo/selftests/shared.h", "// other\n".to_owned()),
@@ -121,22 +121,22 @@ fn whatever_goes_into_an_object_makes_it_a_new_one() {
         ),
     ];
     for (count, (name, text)) in changes.iter().enumerate() {
-        place.write(name, text);
-        // Its types are asked for again only when the kernel has changed.
-        place.write("vmlinux", &format!("a kernel{}", "!".repeat(count + 1)));
-        place.compile().unwrap();
-        assert_eq!(place.cached().len(), count + 2, "{name}");
+        clone.write(name, text);
+        // types are dumped again only if the kernel has changed
+        clone.write("vmlinux", &format!("a kernel{}", "!".repeat(count + 1)));
+        clone.compile().unwrap();
+        assert_eq!(clone.cached().len(), count + 2, "{name}");
     }
 }
 
 #[test]
-fn a_source_that_does_not_compile_is_named_with_the_compilers_words() {
-    let place = Place::new(&[
+fn the_error_has_every_source_that_does_not_compile() {
+    let clone = TestClone::new(&[
         ("good.bpf.c", GOOD),
         ("bad.bpf.c", "int f(void) { return missing(); }\n"),
         ("worse.bpf.c", "}\n"),
     ]);
-    let error = place.compile().unwrap_err().to_string();
+    let error = clone.compile().unwrap_err().to_string();
     for part in [
         "2 selftest(s)",
         "selftests/bad.bpf.c",
@@ -147,35 +147,35 @@ fn a_source_that_does_not_compile_is_named_with_the_compilers_words() {
         assert!(error.contains(part), "{part} is not in: {error}");
     }
     assert_eq!(
-        place.cached().len(),
+        clone.cached().len(),
         1,
-        "only the good one is cached, and nothing half written"
+        "only the good one is cached, and no incomplete file"
     );
 }
 
 #[test]
 fn a_warning_is_an_error() {
-    let place = Place::new(&[("a.bpf.c", "int f(void) { int unused; return 0; }\n")]);
-    assert!(place.compile().unwrap_err().to_string().contains("unused"));
+    let clone = TestClone::new(&[("a.bpf.c", "int f(void) { int unused; return 0; }\n")]);
+    assert!(clone.compile().unwrap_err().to_string().contains("unused"));
 }
 
 #[test]
-fn no_source_at_all_is_an_error() {
-    let error = Place::new(&[]).compile().unwrap_err().to_string();
-    assert!(error.contains("there is no *.bpf.c"), "{error}");
+fn a_folder_without_sources_is_an_error() {
+    let error = TestClone::new(&[]).compile().unwrap_err().to_string();
+    assert!(error.contains("no *.bpf.c"), "{error}");
 }
 
 #[test]
 fn a_kernel_without_types_is_an_error_and_leaves_no_header() {
-    let place = Place::new(&[("a.bpf.c", GOOD)]);
-    place.write(
+    let clone = TestClone::new(&[("a.bpf.c", GOOD)]);
+    clone.write(
         "bpftool",
         "#!/bin/sh\necho 'half of it'\necho 'no BTF' >&2\nexit 1\n",
     );
-    let error = format!("{:#}", place.compile().unwrap_err());
+    let error = format!("{:#}", clone.compile().unwrap_err());
     assert!(
         error.contains("no BTF") && error.contains("CONFIG_DEBUG_INFO_BTF"),
         "{error}"
     );
-    assert_eq!(names(&place.path("cache/vmlinux.h")), [""; 0]);
+    assert_eq!(names(&clone.path("cache/vmlinux.h")), [""; 0]);
 }

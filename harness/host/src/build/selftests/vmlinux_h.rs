@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The kernel's types and kfuncs as a C header, written by bpftool from the kernel's BTF.
+//! vmlinux.h: the kernel's types and kfuncs as a C header, written by bpftool from the kernel's BTF.
 
-use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
+use crate::env::command::{capture, cmd, shell_in};
 use crate::env::context::Context;
 
 use super::prune::prune;
 
 const NAME: &str = "vmlinux.h";
-/// Headers that are kept, of this kernel and of others.
+/// Number of headers in the cache.
 const KEPT: usize = 8;
 
-/// The folder that holds `vmlinux.h` of this kernel. It is written once for each build: a kernel is
-/// known again by its path, size and time, for to hash it takes longer than to boot it.
+/// The folder with `vmlinux.h` of this kernel, written once per build of the kernel. The key has the path,
+/// size and time of the kernel: hashing it would take longer than a boot.
 pub(super) fn write(ctx: &Context, vmlinux: &Path, bpftool: &Path) -> Result<PathBuf> {
     let cache = ctx.cache_dir("vmlinux.h")?;
     let dir = cache.join(key(vmlinux, bpftool)?);
     if dir.join(NAME).exists() {
         return Ok(dir);
     }
-    let new = tempfile::tempdir_in(&cache)
-        .with_context(|| format!("cannot write to the cache {}", cache.display()))?;
+    let new = atomic::new_folder(&cache)?;
     dump(vmlinux, bpftool, &new.path().join(NAME))?;
-    // Where another run was faster, its header serves as well.
+    // another run may have written the same header
     if let Err(error) = fs::rename(new.path(), &dir) {
         ensure!(
             dir.join(NAME).exists(),
@@ -41,11 +41,11 @@ pub(super) fn write(ctx: &Context, vmlinux: &Path, bpftool: &Path) -> Result<Pat
     Ok(dir)
 }
 
-/// The key of this build of this kernel, as this bpftool sees it.
+/// The key of this build of the kernel and this bpftool.
 fn key(vmlinux: &Path, bpftool: &Path) -> Result<String> {
     let cannot = || {
         format!(
-            "cannot read the kernel's types from {}; build it, or name a build folder with KERNEL=",
+            "cannot read the kernel's types from {}; build it, or set KERNEL= to a build folder",
             vmlinux.display()
         )
     };
@@ -60,23 +60,14 @@ fn key(vmlinux: &Path, bpftool: &Path) -> Result<String> {
 }
 
 fn dump(vmlinux: &Path, bpftool: &Path, header: &Path) -> Result<()> {
-    let file =
-        File::create(header).with_context(|| format!("cannot write {}", header.display()))?;
-    let output = Command::new(bpftool)
-        .args(["btf", "dump", "file"])
-        .arg(vmlinux)
-        .args(["format", "c"])
-        .stdout(file)
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .and_then(std::process::Child::wait_with_output)
-        .with_context(|| format!("cannot run {}", bpftool.display()))?;
+    let sh = shell_in("/")?;
+    let cmd = cmd!(sh, "{bpftool} btf dump file {vmlinux} format c");
+    let line = cmd.to_string();
+    let out = capture(cmd)?;
     ensure!(
-        output.status.success(),
-        "`{} btf dump file {} format c` failed: {}\n  the kernel needs CONFIG_DEBUG_INFO_BTF=y (kernel-config/base.config)",
-        bpftool.display(),
-        vmlinux.display(),
-        String::from_utf8_lossy(&output.stderr).trim()
+        out.status.success(),
+        "`{line}` failed: {}\n  the kernel needs CONFIG_DEBUG_INFO_BTF=y (kernel-config/base.config)",
+        String::from_utf8_lossy(&out.stderr).trim()
     );
-    Ok(())
+    Ok(fs::write(header, out.stdout)?)
 }

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The kernel boots after every patch that changes it: up to the guest agent, which says its word
-//! and powers off, with nothing on the console that must not stand there.
+//! Boots the kernel after every patch that changes it: the guest agent must report and power off,
+//! without a splat on the console.
 //!
-//! That a program does what it should is for boot-test, at the end of the series.
+//! boot-test runs the tests, at the end of the series.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
-use super::{Findings, Place, targets};
+use super::{Checkout, Findings, targets};
 use crate::build::agent;
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::{Build, Kernel};
 use crate::env::context::Context;
 use crate::judge::verdict::{self, Evidence, Expected, Fault};
 use crate::queue::series::Series;
-use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunSpec, StreamReader, Timeouts, Tools};
 
-/// Boots after every patch, on the architecture that was asked for.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
-    let ctx = place.ctx;
+/// Boots after every patch, on the selected architecture.
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+    let ctx = checkout.ctx;
     let requests = kconfig::load(&kconfig::fragments(ctx)?)?;
     let mut before = "base".to_owned();
-    for (patch, commit) in series.patches.iter().zip(place.commits()?) {
-        let touched = place.touched(&before, &commit)?;
+    for (patch, commit) in series.patches.iter().zip(checkout.commits()?) {
+        let touched = checkout.touched(&before, &commit)?;
         before.clone_from(&commit);
         if !touched
             .iter()
@@ -32,27 +32,27 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
         {
             continue;
         }
-        let key = place.build_key("boot", &[&commit], ctx, &requests)?;
-        let passed = place.once(&key, findings, || {
-            place.tree.check_out(&commit)?;
-            patched(place, ctx, &requests, &patch.name)
+        let key = checkout.build_key("boot", &[&commit], ctx, &requests)?;
+        let passed = checkout.once(&key, findings, || {
+            checkout.tree.check_out(&commit)?;
+            patched(checkout, ctx, &requests, &patch.name)
         })?;
         if !passed {
-            // what follows would fail for the same reason
+            // later patches would fail for the same reason
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Builds and boots what is checked out, and returns what is wrong with it.
+/// Builds and boots the checked-out tree, and returns the findings.
 fn patched(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     ctx: &Context,
     requests: &Requests,
     name: &str,
 ) -> Result<Vec<String>> {
-    let build = Build::named(ctx, place.tree.dir(), &format!("boot-{}", ctx.arch));
+    let build = Build::named(ctx, checkout.tree.dir(), &format!("boot-{}", ctx.arch));
     let kernel = match build.kernel(requests, name) {
         Ok(kernel) => kernel,
         Err(error) => return Ok(vec![format!("{name}: {error:#}")]),
@@ -67,7 +67,7 @@ fn patched(
 fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let objects = scratch.path().join("objects");
-    fs::create_dir(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    fs::create_dir(&objects)?;
     let stage = ctx.progress.stage("boot", format!("booting {name}"));
     let spec = RunSpec {
         image: kernel.image.clone(),
@@ -81,9 +81,9 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         cpus: machine::CPUS,
         icount: false,
         timeouts: Timeouts::of(1, Duration::ZERO),
-        patience: 1,
+        timeout_scale: 1,
         stress: Duration::ZERO,
-        reader: Reader::Agent,
+        reader: StreamReader::Agent,
         tools: Tools::find(ctx)?,
     };
     let record = machine::run(ctx, &spec, &mut |_| ())?;
@@ -101,8 +101,8 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         features: &[],
     };
     let mut faults = verdict::judge(&evidence, &expected).faults;
-    // none was given
-    faults.retain(|fault| !matches!(fault, Fault::NoCases { .. }));
+    // the run has no tests
+    faults.retain(|fault| !matches!(fault, Fault::NoTests { .. }));
     if faults.is_empty() {
         stage.done(format!("{name} boots"));
     }

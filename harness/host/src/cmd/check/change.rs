@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The own change of a patch, apart from where it lies: the same for a patch that only moved, because
-//! an earlier one changed, or whose message was edited.
+//! The change of a patch without line numbers and message: it stays the same when an earlier patch
+//! moves the lines or the message is edited.
 
 use crate::env::cache_key::Digest;
 
-/// Lines of a diff outside of hunks that are a part of the change; the `index` line is not.
+/// Lines of a diff outside of hunks that are part of the change; the `index` line is not.
 const HEADS: [&str; 9] = [
     "new file",
     "deleted file",
@@ -17,13 +17,13 @@ const HEADS: [&str; 9] = [
     "GIT binary patch",
 ];
 
-/// A key of what the patch `text` changes in the files that `counts` names; none where it changes
-/// none of them. Contexts are a part of it, the numbers of lines are not.
+/// A key of the changes of the patch `text` in files selected by `counts`; none where it changes none
+/// of them. Context lines are part of the key, line numbers are not.
 pub fn key(text: &[u8], counts: impl Fn(&str) -> bool) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let mut digest = Digest::default();
     let (mut any, mut inside) = (false, false);
-    // how many lines of the old and the new file the hunk still has
+    // lines of the old and the new file left in the hunk
     let mut left = (0_usize, 0_usize);
     for line in text.lines() {
         if left != (0, 0) {
@@ -53,7 +53,7 @@ pub fn key(text: &[u8], counts: impl Fn(&str) -> bool) -> Option<String> {
     any.then(|| digest.key())
 }
 
-/// The sizes in `10,3 +10,4 @@`; a size that is not given is 1.
+/// The sizes in `10,3 +10,4 @@`; a missing size is 1.
 fn sizes(hunk: &str) -> (usize, usize) {
     let mut ranges = hunk.split(' ');
     let mut size = || {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_that_moved_or_got_another_message_is_the_same_change() {
+    fn a_moved_patch_or_another_message_is_the_same_change() {
         let text = patch("a.c", "one", "two");
         let moved = text
             .replace("@@ -1,3 +1,3 @@", "@@ -70,3 +71,3 @@ int f(void)")
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_do_not_count_are_left_out() {
+    fn other_files_are_ignored() {
         let (code, document) = (patch("a.c", "one", "two"), patch("a.rst", "one", "two"));
         assert_eq!(of(&document), None);
         assert_eq!(of(&code), of(&format!("{code}{document}")));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_hunk_are_told_from_heads() {
+    fn lines_of_a_hunk_are_not_taken_for_headers() {
         let text = |line: &str| {
             format!("diff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c\n@@ -1,2 +1 @@\n-{line}\n tail\n")
         };

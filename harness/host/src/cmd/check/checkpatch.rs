@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `scripts/checkpatch.pl --strict` of the tree, and what of it does not hold here.
+//! `scripts/checkpatch.pl --strict` of the tree, with exceptions.
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::env::command::{capture, command, shell_in};
 use crate::env::tools::python;
 use crate::queue::series::{Patch, Series};
 
-/// Where a type of complaint does not hold.
+/// An exception from checkpatch.
 struct Exception {
-    /// Files whose path begins so.
+    /// The prefix of the files' paths.
     files: &'static str,
-    /// The types of checkpatch's.
+    /// The types of messages.
     types: &'static [&'static str],
-    /// Why they do not hold there.
+    /// The reason.
     reason: &'static str,
 }
 
-/// What checkpatch says and does not hold. A reason that nobody would defend is no entry.
+/// The exceptions. Each needs a reason that holds in a review.
 const EXCEPTIONS: &[Exception] = &[
     Exception {
         files: "",
@@ -98,11 +98,11 @@ const EXCEPTIONS: &[Exception] = &[
     },
 ];
 
-/// Runs checkpatch over every patch.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
-    // checkpatch is the last patch's: one that adds a type to it is checked by it, too
-    place.tree.check_out(super::SERIES)?;
-    let version = place.tree.run([
+/// Runs checkpatch on every patch.
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+    // checkpatch is that of the last patch, so the patch that adds a type is checked for it, too
+    checkout.tree.check_out(super::SERIES)?;
+    let version = checkout.tree.run([
         "rev-parse",
         &format!("{}:scripts/checkpatch.pl", super::SERIES),
     ])?;
@@ -110,21 +110,21 @@ pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Res
         .iter()
         .map(|e| format!("{} {:?} {}\n", e.files, e.types, e.reason))
         .collect();
-    let stage = place.ctx.progress.stage("check", "checkpatch");
+    let stage = checkout.ctx.progress.stage("check", "checkpatch");
     for patch in &series.patches {
         let mut key = Digest::default();
         key.add("checkpatch", &version);
         key.add("exceptions", &exceptions);
         key.add("patch", &patch.text);
         stage.update(format!("checkpatch {}", patch.name));
-        place.once(&key, findings, || run(place, patch))?;
+        checkout.once(&key, findings, || run(checkout, patch))?;
     }
     stage.done(format!("checkpatch over {} patches", series.patches.len()));
     Ok(())
 }
 
-fn run(place: &Place<'_>, patch: &Patch) -> Result<Vec<String>> {
-    let sh = shell_in(place.tree.dir())?;
+fn run(checkout: &Checkout<'_>, patch: &Patch) -> Result<Vec<String>> {
+    let sh = shell_in(checkout.tree.dir())?;
     let cmd = command(&sh, "perl").args([
         "scripts/checkpatch.pl",
         "--strict",
@@ -146,7 +146,7 @@ fn run(place: &Place<'_>, patch: &Patch) -> Result<Vec<String>> {
             stderr.trim_end()
         );
     }
-    // 0: nothing said, 1: something said; anything else is no answer
+    // 0: no message, 1: messages; other values are failures
     out.status
         .code()
         .filter(|code| [0, 1].contains(code))

@@ -1,46 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Every patch builds alone, with `W=1` and no new warning, on every architecture, and sparse has
-//! nothing new to say of the files that it touches. A quick look compiles less: see `compile/quick.rs`.
+//! Builds every patch alone, with `W=1`, on every architecture, and runs sparse on the touched files;
+//! new warnings are findings. The quick check compiles less: see `compile/quick.rs`.
 //!
-//! After each patch everything is compiled that lies where the series changes something: what the
-//! patch touches, and what there sees a header that it touches. The whole kernel is linked once a
-//! configuration, at the end of the series; boot-test links and boots the one that is used.
+//! After each patch, make builds the folders that the series changes: the touched files and those that
+//! include a touched header. The whole kernel is linked once per configuration, at the end of the
+//! series.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{Depth, Findings, Place, sparse, targets, warnings};
+use super::{Checkout, Depth, Findings, sparse, targets, warnings};
 use crate::build::bpftool;
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::Build;
 use crate::env::arch::Arch;
 use crate::env::cache_key::Digest;
 use crate::env::context::Context;
-use crate::env::progress::Stage;
+use crate::env::progress::ProgressStage;
 use crate::queue::series::Series;
 
 mod quick;
 mod selection;
 
-/// Builds every patch; with a quick look, those that have changed, and the end of the series.
+/// Builds every patch; the quick check builds the changed patches and the end of the series.
 pub fn check(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     series: &Series,
     depth: Depth,
     findings: &mut Findings,
 ) -> Result<()> {
     let arches = match depth {
-        Depth::Quick => vec![place.ctx.arch],
+        Depth::Quick => vec![checkout.ctx.arch],
         _ => Arch::buildable_here(),
     };
     for arch in arches {
-        let ctx = place.context(arch);
-        let bench = Bench::new(place, &ctx, depth)?;
+        let ctx = checkout.context(arch);
+        let bench = ArchBuild::new(checkout, &ctx, depth)?;
         match depth {
             Depth::Quick => bench.changed_patches(series, findings)?,
             _ => bench.every_patch(series, findings)?,
@@ -49,9 +49,9 @@ pub fn check(
     Ok(())
 }
 
-/// Where the patches are built for an architecture.
-struct Bench<'a> {
-    place: &'a Place<'a>,
+/// The builds of the patches for an architecture.
+struct ArchBuild<'a> {
+    checkout: &'a Checkout<'a>,
     ctx: &'a Context,
     depth: Depth,
     requests: Requests,
@@ -60,50 +60,50 @@ struct Bench<'a> {
     known: Option<Known>,
 }
 
-/// What the base already makes compilers and sparse say, where the series touches it.
+/// Warnings of compilers and sparse in the base, in the folders that the series touches.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Known {
     compiler: Vec<String>,
     sparse: Vec<String>,
 }
 
-impl<'a> Bench<'a> {
-    fn new(place: &'a Place<'a>, ctx: &'a Context, depth: Depth) -> Result<Bench<'a>> {
-        Ok(Bench {
-            place,
+impl<'a> ArchBuild<'a> {
+    fn new(checkout: &'a Checkout<'a>, ctx: &'a Context, depth: Depth) -> Result<ArchBuild<'a>> {
+        Ok(ArchBuild {
+            checkout,
             ctx,
             depth,
             requests: kconfig::load(&kconfig::fragments(ctx)?)?,
-            touched: place.touched("base", super::SERIES)?,
+            touched: checkout.touched("base", super::SERIES)?,
             known: None,
         })
     }
 
     fn build(&self) -> Build<'a> {
         let name = format!("check-{}", self.ctx.arch);
-        Build::named(self.ctx, self.place.tree.dir(), &name).with_warnings()
+        Build::named(self.ctx, self.checkout.tree.dir(), &name).with_warnings()
     }
 
     fn every_patch(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
-        let place = self.place;
+        let checkout = self.checkout;
         for (patch, [before, after]) in series.patches.iter().zip(self.states(series)?) {
             let what = format!("{} on {}", patch.name, self.ctx.arch);
             let key = self.key_of_patch("patch and sparse", &before, &after)?;
-            let passed = place.once(&key, findings, || self.patch(&before, &after, &what))?;
+            let passed = checkout.once(&key, findings, || self.patch(&before, &after, &what))?;
             if !passed {
-                // what follows would fail for the same reason
+                // later patches would fail for the same reason
                 return Ok(());
             }
-            // the whole holds the quick look
-            place.remember(&self.key_of_patch("patch", &before, &after)?)?;
+            // the full check includes the quick check
+            checkout.remember(&self.key_of_patch("patch", &before, &after)?)?;
         }
-        place.remember(&self.key_of_end()?)?;
+        checkout.remember(&self.key_of_end()?)?;
         self.remember_changes(series, &[])
     }
 
     /// The commits before and after each patch.
     fn states(&self, series: &Series) -> Result<Vec<[String; 2]>> {
-        let commits = self.place.commits()?;
+        let commits = self.checkout.commits()?;
         let before = std::iter::once("base".to_owned()).chain(commits.iter().cloned());
         let states: Vec<_> = before
             .zip(commits.clone())
@@ -115,30 +115,29 @@ impl<'a> Bench<'a> {
 
     fn key_of_patch(&self, what: &str, before: &str, after: &str) -> Result<Digest> {
         let states = [before, after];
-        self.place
+        self.checkout
             .build_key(what, &states, self.ctx, &self.requests)
     }
 
-    /// Key of the end of the series, next to the base.
+    /// The key of the end of the series, relative to the base.
     fn key_of_end(&self) -> Result<Digest> {
         self.key_of_patch("series", "base", super::SERIES)
     }
 
-    /// Builds `commit`, and returns what is wrong with it; sparse is asked of the files that differ
-    /// from `before`.
+    /// Builds `commit` and returns the findings; sparse checks the files that differ from `before`.
     fn patch(&mut self, before: &str, commit: &str, what: &str) -> Result<Vec<String>> {
         if !self.is_quick() {
             self.known()?;
         }
-        let touched = self.place.touched(before, commit)?;
-        self.place.tree.check_out(commit)?;
+        let touched = self.checkout.touched(before, commit)?;
+        self.checkout.tree.check_out(commit)?;
         let build = self.build();
         self.begin(&build)?;
         let stage = self
             .ctx
             .progress
             .stage("check", format!("compiling {what}"));
-        let targets = targets::folders(self.place.tree.dir(), &self.touched, self.ctx.arch);
+        let targets = targets::folders(self.checkout.tree.dir(), &self.touched, self.ctx.arch);
         let mut wrong = Vec::new();
         if !targets.is_empty() {
             self.configure(&build)?;
@@ -147,7 +146,7 @@ impl<'a> Bench<'a> {
                 return Ok(vec![format!("{what}: {error:#}")]);
             }
             let said = warnings::read(&read_log(&build)?, &warnings::OF_COMPILERS);
-            // most series say nothing, and then nobody has to ask what the base says
+            // without any warning, the warnings of the base are not needed
             let known = match said.is_empty() {
                 true => Vec::new(),
                 false => self.known()?.compiler,
@@ -160,7 +159,7 @@ impl<'a> Bench<'a> {
         }
         wrong.extend(self.of_sparse(&build, &touched, what, &stage)?);
         if self.is_first() && touched.iter().any(|file| targets::is_tool(file)) {
-            let made = bpftool::make(self.ctx, self.place.tree.dir());
+            let made = bpftool::make(self.ctx, self.checkout.tree.dir());
             wrong.extend(made.err().map(|error| format!("{what}: {error:#}")));
         }
         if wrong.is_empty() {
@@ -170,17 +169,18 @@ impl<'a> Bench<'a> {
         Ok(wrong)
     }
 
-    /// What sparse has to say of `touched`, the files of a patch.
+    /// The warnings of sparse for `touched`, the files of a patch.
     fn of_sparse(
         &mut self,
         build: &Build<'_>,
         touched: &BTreeSet<String>,
         what: &str,
-        stage: &Stage,
+        stage: &ProgressStage,
     ) -> Result<Vec<String>> {
         let own = self.sources_for_sparse(touched);
-        let found = sparse::run(build, self.place.tree.dir(), &own, self.ctx.arch, stage)?;
-        // what a patch does not touch is not its fault, as a header that it is the first to include
+        let found = sparse::run(build, self.checkout.tree.dir(), &own, self.ctx.arch, stage)?;
+        // warnings in files that the patch does not touch are ignored, for example in a newly included
+        // header
         let found: Vec<_> = found
             .iter()
             .filter(|warning| touched.contains(&warning.file))
@@ -193,8 +193,8 @@ impl<'a> Bench<'a> {
         Ok(told.collect())
     }
 
-    /// sparse says the same of a file on every architecture, so that of one is asked; the folders
-    /// of the others are left to their own.
+    /// sparse prints the same for a common file on every architecture, so one architecture checks
+    /// common files; folders of an architecture are checked there.
     fn sources_for_sparse(&self, touched: &BTreeSet<String>) -> BTreeSet<String> {
         if self.is_quick() {
             return BTreeSet::new();
@@ -211,14 +211,14 @@ impl<'a> Bench<'a> {
         self.is_quick() || Arch::buildable_here().first() == Some(&self.ctx.arch)
     }
 
-    /// What the base makes compilers and sparse say; compiled once for a set of touched files.
+    /// The warnings of the base; compiled once per set of touched files.
     fn known(&mut self) -> Result<Known> {
         if let Some(known) = &self.known {
             return Ok(known.clone());
         }
         let build = self.build();
         let name = format!("base-{}.json", self.key_of_base()?);
-        let memory = self.place.passed.join(name);
+        let memory = self.checkout.passed.join(name);
         let remembered = fs::read(&memory)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok());
@@ -227,11 +227,11 @@ impl<'a> Bench<'a> {
             None => self.ask_base(&build)?,
         };
         let text = serde_json::to_vec(&known)?;
-        fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
+        fs::write(&memory, text)?;
         Ok(self.known.insert(known).clone())
     }
 
-    /// Resolves the configuration where that may come to another than the one that is there.
+    /// Resolves the configuration, if the existing one may be stale.
     fn configure(&self, build: &Build<'_>) -> Result<()> {
         let asked = fs::read_to_string(build.out().join("requests.config")).unwrap_or_default();
         let same = asked == self.requests.text() && build.out().join(".config").exists();
@@ -245,7 +245,7 @@ impl<'a> Bench<'a> {
     fn key_of_base(&self) -> Result<String> {
         let states = ["base"];
         let mut key = self
-            .place
+            .checkout
             .build_key("base", &states, self.ctx, &self.requests)?;
         for file in &self.touched {
             key.add("touched", file);
@@ -255,8 +255,8 @@ impl<'a> Bench<'a> {
     }
 
     fn ask_base(&self, build: &Build<'_>) -> Result<Known> {
-        self.place.tree.check_out("base")?;
-        // compiled from nothing, or make would say nothing of what it has compiled before
+        self.checkout.tree.check_out("base")?;
+        // a clean build, since make repeats no warning of files that it has compiled earlier
         build.remove()?;
         let what = format!("the base on {}", self.ctx.arch);
         let stage = self
@@ -266,13 +266,13 @@ impl<'a> Bench<'a> {
         build.configure(&self.requests)?;
         self.begin(build)?;
         let mut known = Known::default();
-        let targets = targets::folders(self.place.tree.dir(), &self.touched, self.ctx.arch);
+        let targets = targets::folders(self.checkout.tree.dir(), &self.touched, self.ctx.arch);
         if !targets.is_empty() {
             let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
             build.make(&targets, &stage)?;
             known.compiler = shown(&warnings::read(&read_log(build)?, &warnings::OF_COMPILERS));
         }
-        let tree = self.place.tree.dir();
+        let tree = self.checkout.tree.dir();
         let found = sparse::run(
             build,
             tree,
@@ -286,25 +286,23 @@ impl<'a> Bench<'a> {
         Ok(known)
     }
 
-    /// Marks the folder as one whose last build has not passed. What make has compiled there it
-    /// will not compile again, and so would say nothing of it a second time: such a folder is
-    /// begun anew.
+    /// Marks the folder as one with an unfinished build. make does not compile a file again, so it
+    /// would not repeat its warnings: the next build removes a marked folder.
     fn begin(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         if mark.exists() {
             build.remove()?;
         }
-        fs::create_dir_all(build.out())
-            .and_then(|()| fs::write(&mark, ""))
-            .with_context(|| format!("cannot write {}", mark.display()))
+        fs::create_dir_all(build.out())?;
+        Ok(fs::write(&mark, "")?)
     }
 
     fn end(&self, build: &Build<'_>) -> Result<()> {
         let mark = unfinished(build);
         match fs::remove_file(&mark) {
-            // the base was compiled there since
+            // a build of the base removed the mark
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            removed => removed.with_context(|| format!("cannot remove {}", mark.display())),
+            removed => Ok(removed?),
         }
     }
 }

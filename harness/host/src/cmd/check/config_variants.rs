@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The whole series builds without the features that it belongs to.
+//! The whole series builds without the features that it extends.
 
 use anyhow::Result;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::Build;
 use crate::env::arch::Arch;
@@ -11,15 +11,15 @@ use crate::env::context::Context;
 
 /// A build without a feature.
 struct Without {
-    /// What its folder is called.
+    /// The name of its folder.
     name: &'static str,
-    /// The option that is off.
+    /// The disabled option.
     option: &'static str,
-    /// The architectures that it can be off on.
+    /// The architectures on which the option can be disabled.
     arches: &'static [Arch],
 }
 
-/// The builds that leave out what the series is about. They are compiled and linked, not booted.
+/// The builds. They are compiled and linked, not booted.
 const WITHOUT: [Without; 3] = [
     Without {
         name: "no-bpf-syscall",
@@ -34,44 +34,44 @@ const WITHOUT: [Without; 3] = [
     Without {
         name: "no-smp",
         option: "CONFIG_SMP",
-        // arm64 has no kernel without it
+        // arm64 requires SMP
         arches: &[Arch::X86_64],
     },
 ];
 
-/// What is not needed of a kernel that is not booted.
+/// Options that a kernel without a boot does not need.
 const NO_DEBUG_INFO: [(&str, &str); 2] = [
     ("CONFIG_DEBUG_INFO_DWARF4", "n"),
     ("CONFIG_DEBUG_INFO_NONE", "y"),
 ];
 
-/// Builds them, on every architecture.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
+/// Builds each, on every architecture.
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
     for arch in Arch::buildable_here() {
-        let ctx = place.context(arch);
+        let ctx = checkout.context(arch);
         let requests = kconfig::load(&kconfig::fragments(&ctx)?)?;
         for without in WITHOUT.iter().filter(|w| w.arches.contains(&arch)) {
             let changes = [&[(without.option, "n")], &NO_DEBUG_INFO[..]].concat();
             let requests = requests.with(&changes);
-            let key = place.build_key(without.name, &[super::SERIES], &ctx, &requests)?;
-            place.once(&key, findings, || build(place, &ctx, without, &requests))?;
+            let key = checkout.build_key(without.name, &[super::SERIES], &ctx, &requests)?;
+            checkout.once(&key, findings, || build(checkout, &ctx, without, &requests))?;
         }
     }
     Ok(())
 }
 
 fn build(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     ctx: &Context,
     without: &Without,
     requests: &Requests,
 ) -> Result<Vec<String>> {
-    place.tree.check_out(super::SERIES)?;
+    checkout.tree.check_out(super::SERIES)?;
     let name = format!("{}-{}", without.name, ctx.arch);
     let stage = ctx.progress.stage("check", format!("building {name}"));
-    let build = Build::named(ctx, place.tree.dir(), &name);
+    let build = Build::named(ctx, checkout.tree.dir(), &name);
     let config = build.resolve(requests)?;
-    // much of what is asked for depends on the feature; that it is off has to hold
+    // many requested options depend on the feature; only its own value is checked
     let off = [(without.option, "n")];
     Requests::default().with(&off).ensure_granted(&config)?;
     if let Err(error) = build.make(&["vmlinux"], &stage) {

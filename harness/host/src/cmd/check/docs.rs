@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The documentation that the series touches can be read: sphinx has nothing new to say of its folders
-//! (`make htmldocs SPHINXDIRS=…`), and rst2man nothing at all of bpftool's manual pages.
+//! The documentation that the series touches builds: sphinx has no new warning in its folders (`make
+//! htmldocs SPHINXDIRS=…`), and rst2man none in bpftool's manual pages.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,45 +8,45 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use super::warnings::{self, Warning};
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::build::kernel::Build;
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, shell_in, told};
+use crate::env::command::{capture, command, last_lines, shell_in};
 
-/// Where the kernel's documentation is.
+/// The folder of the kernel's documentation.
 const DOCUMENTATION: &str = "Documentation/";
 
-/// Where bpftool's manual pages are.
+/// The folder of bpftool's manual pages.
 const MANUAL: &str = "tools/bpf/bpftool/Documentation";
 
-/// What sphinx begins its complaints with, and `kernel-doc`, which reads the comments in sources.
+/// The marks of warnings of sphinx and of `kernel-doc`, which reads comments in sources.
 const MARKS: [&str; 4] = [" WARNING: ", " ERROR: ", " CRITICAL: ", " warning: "];
 
-/// Renders what the series touches.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
-    let touched = place.touched("base", super::SERIES)?;
+/// Builds the documentation that the series touches.
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
+    let touched = checkout.touched("base", super::SERIES)?;
     let folders = folders(&touched);
-    // comments of any source can be in it
+    // the documentation may include comments of any source
     let mut key = Digest::default();
     key.add("rendered", MARKS.concat());
     for state in ["base", super::SERIES] {
-        let files = place
+        let files = checkout
             .tree
             .run(["rev-parse", &format!("{state}^{{tree}}")])?;
         key.add("files", files);
     }
     if !folders.is_empty() {
         key.add("what", "html");
-        place.once(&key, findings, || html(place, &folders))?;
+        checkout.once(&key, findings, || html(checkout, &folders))?;
     }
     if touched.iter().any(|file| file.starts_with(MANUAL)) {
         key.add("what", "manual pages");
-        place.once(&key, findings, || manual_pages(place))?;
+        checkout.once(&key, findings, || manual_pages(checkout))?;
     }
     Ok(())
 }
 
-/// The folders of what is touched, as sphinx takes them: none that lies in another.
+/// The touched folders for sphinx, without folders inside of others.
 fn folders(touched: &BTreeSet<String>) -> BTreeSet<&str> {
     let all: BTreeSet<&str> = touched
         .iter()
@@ -58,12 +58,12 @@ fn folders(touched: &BTreeSet<String>) -> BTreeSet<&str> {
     all.iter().copied().filter(|f| !inner(f)).collect()
 }
 
-fn html(place: &Place<'_>, folders: &BTreeSet<&str>) -> Result<Vec<String>> {
-    let known = match sphinx(place, "base", folders)? {
+fn html(checkout: &Checkout<'_>, folders: &BTreeSet<&str>) -> Result<Vec<String>> {
+    let known = match sphinx(checkout, "base", folders)? {
         Ok(said) => warnings::new(said.iter(), &[]),
         Err(fault) => return Ok(vec![format!("documentation of the base: {fault}")]),
     };
-    Ok(match sphinx(place, super::SERIES, folders)? {
+    Ok(match sphinx(checkout, super::SERIES, folders)? {
         Ok(said) => warnings::new(said.iter(), &known)
             .iter()
             .map(|text| format!("documentation: new warning: {text}"))
@@ -72,21 +72,21 @@ fn html(place: &Place<'_>, folders: &BTreeSet<&str>) -> Result<Vec<String>> {
     })
 }
 
-/// What sphinx says of `folders` in `commit`, or what kept it from it.
+/// The warnings of sphinx for `folders` in `commit`, or why it failed.
 fn sphinx(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     commit: &str,
     folders: &BTreeSet<&str>,
 ) -> Result<Result<Vec<Warning>, String>> {
-    place.tree.check_out(commit)?;
-    let tree = place.tree.dir();
-    let build = Build::named(place.ctx, tree, "html");
-    // what it has read before it says nothing of
+    checkout.tree.check_out(commit)?;
+    let tree = checkout.tree.dir();
+    let build = Build::named(checkout.ctx, tree, "html");
+    // sphinx repeats no warning for files that it has read earlier
     build.remove()?;
     fs::create_dir_all(build.out())
         .with_context(|| format!("cannot create {}", build.out().display()))?;
     let names: Vec<&str> = folders.iter().copied().collect();
-    let stage = place
+    let stage = checkout
         .ctx
         .progress
         .stage("check", format!("rendering {}", names.join(", ")));
@@ -96,7 +96,7 @@ fn sphinx(
     }
     let log =
         fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
-    // without sphinx the kernel's make says that it skips this, and succeeds
+    // without sphinx, the kernel's make skips the target and succeeds
     let output = build.out().join("Documentation/output");
     for folder in folders {
         let index = output.join(folder).join("index.html");
@@ -113,11 +113,11 @@ fn sphinx(
     Ok(Ok(warnings::read(&said, &MARKS)))
 }
 
-/// Writes bpftool's manual pages; a warning is a failure.
-fn manual_pages(place: &Place<'_>) -> Result<Vec<String>> {
-    place.tree.check_out(super::SERIES)?;
+/// Builds bpftool's manual pages; a warning is a failure.
+fn manual_pages(checkout: &Checkout<'_>) -> Result<Vec<String>> {
+    checkout.tree.check_out(super::SERIES)?;
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let sh = shell_in(place.tree.dir().join(MANUAL))?;
+    let sh = shell_in(checkout.tree.dir().join(MANUAL))?;
     let make = command(&sh, "make")
         .env("RST2MAN_OPTS", "--halt=warning")
         .arg(format!("OUTPUT={}/", scratch.path().display()))
@@ -129,7 +129,7 @@ fn manual_pages(place: &Place<'_>) -> Result<Vec<String>> {
     Ok(vec![format!(
         "bpftool's manual pages: `make man` in {MANUAL} failed ({}){}",
         out.status,
-        told(&out)
+        last_lines(&out)
     )])
 }
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the series adds to the kernel's interfaces is named where people look for it.
+//! Additions to the kernel's interfaces are documented.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::{Findings, Place};
-use crate::env::command::{capture, told};
+use super::{Checkout, Findings};
+use crate::env::command::{capture, last_lines};
 
-/// Where the commands of bpf(2) are listed.
+/// The header with the commands of bpf(2).
 const UAPI: &str = "include/uapi/linux/bpf.h";
 
-/// Where libbpf's functions are listed, and where they are described.
+/// The symbol map of libbpf, and the headers that describe its functions.
 const LIBBPF_MAP: &str = "tools/lib/bpf/libbpf.map";
 const LIBBPF_HEADERS: [&str; 3] = [
     "tools/lib/bpf/bpf.h",
@@ -19,34 +19,34 @@ const LIBBPF_HEADERS: [&str; 3] = [
     "tools/lib/bpf/btf.h",
 ];
 
-/// Holds the names that are new against the texts that should hold them.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
-    let mut kernel = new_names(place, UAPI, commands)?;
-    for file in place.touched("base", super::SERIES)? {
+/// Checks that the documentation has every new name.
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
+    let mut kernel = new_names(checkout, UAPI, commands)?;
+    for file in checkout.touched("base", super::SERIES)? {
         let is_source = file.ends_with(".c") && !file.starts_with("tools/");
         if is_source && !file.starts_with("samples/") {
-            kernel.extend(new_names(place, &file, kfuncs)?);
-            kernel.extend(new_names(place, &file, sysctls)?);
+            kernel.extend(new_names(checkout, &file, kfuncs)?);
+            kernel.extend(new_names(checkout, &file, sysctls)?);
         }
     }
     for name in &kernel {
         let grep = ["grep", "--quiet", "--word-regexp", "--fixed-strings", name];
-        let grep = place.tree.git(grep).arg(super::SERIES);
+        let grep = checkout.tree.git(grep).arg(super::SERIES);
         let out = capture(grep.args(["--", "Documentation"]))?;
-        // 1: it is nowhere
+        // 1: no match
         match out.status.code() {
             Some(0) => {}
             Some(1) => findings.wrong.push(format!(
                 "documentation: {name} is new, and nothing under Documentation/ names it"
             )),
-            _ => anyhow::bail!("git grep failed ({}){}", out.status, told(&out)),
+            _ => anyhow::bail!("git grep failed ({}){}", out.status, last_lines(&out)),
         }
     }
     let mut headers = String::new();
     for header in LIBBPF_HEADERS {
-        headers.push_str(&place.text(super::SERIES, header)?);
+        headers.push_str(&checkout.text(super::SERIES, header)?);
     }
-    for name in new_names(place, LIBBPF_MAP, symbols)? {
+    for name in new_names(checkout, LIBBPF_MAP, symbols)? {
         if !headers.contains(&format!("@brief **{name}()**")) {
             findings.wrong.push(format!(
                 "documentation: libbpf exports {name}, and no header describes it (`@brief \
@@ -57,14 +57,14 @@ pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// The names that `read` finds in `file` after the series, and not before.
+/// The names that `read` finds in `file` after the series, but not before.
 fn new_names(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     file: &str,
     read: fn(&str) -> BTreeSet<String>,
 ) -> Result<BTreeSet<String>> {
-    let before = read(&place.text("base", file)?);
-    let mut after = read(&place.text(super::SERIES, file)?);
+    let before = read(&checkout.text("base", file)?);
+    let mut after = read(&checkout.text(super::SERIES, file)?);
     after.retain(|name| !before.contains(name));
     Ok(after)
 }
@@ -77,7 +77,7 @@ fn commands(header: &str) -> BTreeSet<String> {
         .take_while(|line| !line.starts_with('}'));
     lines
         .map(|line| line.trim().split([',', ' ']).next().unwrap_or_default())
-        // the last one counts the others
+        // the last member is the number of the others
         .filter(|name| name.starts_with("BPF_"))
         .map(str::to_owned)
         .collect()

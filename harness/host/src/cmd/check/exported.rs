@@ -1,50 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What `make export` writes is taken by the tools that it is for, and gives the tree of the series.
+//! Tools accept what `make export` writes, and the result is the tree of the series.
 //!
-//! They see the files of the base that the series touches and no others: none of them looks at more.
+//! The tools get only the files of the base that the series touches, since they read no others.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use xshell::Cmd;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, shell_in, told};
+use crate::env::command::{capture, command, last_lines, shell_in};
 use crate::queue::export::{self, Exported};
 use crate::queue::gittree::GitTree;
 use crate::queue::series::Series;
 
-/// Tries the export of `series`.
-pub fn check(place: &Place<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
+/// Checks the export of `series`.
+pub fn check(checkout: &Checkout<'_>, series: &Series, findings: &mut Findings) -> Result<()> {
     let mut key = Digest::default();
-    key.add("exported", place.tree.run(["rev-parse", "base^{tree}"])?);
+    key.add("exported", checkout.tree.run(["rev-parse", "base^{tree}"])?);
     for name in ["0000-cover-letter.patch", "series"] {
         let path = series.dir.join(name);
-        let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read(&path)?;
         key.add(name, text);
     }
     for patch in &series.patches {
         key.add(&patch.name, &patch.text);
     }
-    place
-        .once(&key, findings, || try_all(place, series))
+    checkout
+        .once(&key, findings, || try_all(checkout, series))
         .map(drop)
 }
 
-fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
-    let stage = place.ctx.progress.stage("check", "exporting");
+fn try_all(checkout: &Checkout<'_>, series: &Series) -> Result<Vec<String>> {
+    let stage = checkout.ctx.progress.stage("check", "exporting");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let dir = |name: &str| scratch.path().join(name);
-    let exported = match export::write(series, &place.ctx.base, &dir("export")) {
+    let exported = match export::write(series, &checkout.ctx.base, &dir("export")) {
         Ok(exported) => exported,
         Err(error) => return Ok(vec![format!("export: {error:#}")]),
     };
-    let touched = place.touched("base", super::SERIES)?;
+    let touched = checkout.touched("base", super::SERIES)?;
     let touched: Vec<&str> = touched.iter().map(String::as_str).collect();
-    place.unpack(super::SERIES, &touched, &dir("expected"))?;
+    checkout.unpack(super::SERIES, &touched, &dir("expected"))?;
     let tools: [(&str, Taker); 3] = [
         ("quilt push -a --fuzz=0", quilt),
         ("dpkg-source --before-build", dpkg_source),
@@ -53,7 +53,7 @@ fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (at, (name, take)) in tools.iter().enumerate() {
         let tree = dir(&format!("tree-{at}"));
-        place.unpack("base", &touched, &tree)?;
+        checkout.unpack("base", &touched, &tree)?;
         if let Some(fault) = take(&exported, &tree)? {
             wrong.push(format!("export: {name} does not take it:{fault}"));
         } else if files(&tree)? != files(&dir("expected"))? {
@@ -68,7 +68,7 @@ fn try_all(place: &Place<'_>, series: &Series) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Puts an export onto a tree; what comes back is why it could not.
+/// Applies an export to a tree; returns why that failed.
 type Taker = fn(&Exported, &Path) -> Result<Option<String>>;
 
 fn quilt(exported: &Exported, tree: &Path) -> Result<Option<String>> {
@@ -83,11 +83,10 @@ fn quilt(exported: &Exported, tree: &Path) -> Result<Option<String>> {
 
 fn dpkg_source(exported: &Exported, tree: &Path) -> Result<Option<String>> {
     let debian = tree.join("debian");
-    let write = |name: &str, text: &str| {
+    let write = |name: &str, text: &str| -> Result<()> {
         let path = debian.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(&debian))
-            .and_then(|()| fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))
+        fs::create_dir_all(path.parent().unwrap_or(&debian))?;
+        Ok(fs::write(&path, text)?)
     };
     write("source/format", "3.0 (quilt)\n")?;
     write(
@@ -107,7 +106,7 @@ fn dpkg_source(exported: &Exported, tree: &Path) -> Result<Option<String>> {
             .arg("debian/patches"),
     )?;
     let fault = refused(command(&sh, "dpkg-source").args(["--before-build", "."]))?;
-    fs::remove_dir_all(&debian).with_context(|| format!("cannot remove {}", debian.display()))?;
+    fs::remove_dir_all(&debian)?;
     Ok(fault)
 }
 
@@ -116,21 +115,20 @@ fn git_am(exported: &Exported, tree: &Path) -> Result<Option<String>> {
     refused(git.git_as_user(["am", "--quiet"])?.arg(&exported.mbox))
 }
 
-/// Runs `cmd`; what comes back is what it said where it failed.
+/// Runs `cmd`; returns its output where it failed.
 fn refused(cmd: Cmd<'_>) -> Result<Option<String>> {
     let out = capture(cmd)?;
-    Ok((!out.status.success()).then(|| told(&out)))
+    Ok((!out.status.success()).then(|| last_lines(&out)))
 }
 
-/// Every file of `tree` and what it holds; what the tools keep for themselves is left out.
+/// Every file of `tree` with its content, without the state of the tools.
 fn files(tree: &Path) -> Result<BTreeSet<(String, Vec<u8>)>> {
     const OWN: [&str; 2] = [".git", ".pc"];
     let mut files = BTreeSet::new();
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {
-        let what = || format!("cannot read {}", folder.display());
-        for entry in folder.read_dir().with_context(what)? {
-            let path = entry.with_context(what)?.path();
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
             if OWN.iter().any(|own| path.ends_with(own)) {
                 continue;
             }
@@ -138,8 +136,7 @@ fn files(tree: &Path) -> Result<BTreeSet<(String, Vec<u8>)>> {
                 folders.push(path);
                 continue;
             }
-            let text =
-                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = fs::read(&path)?;
             let name = path.strip_prefix(tree).unwrap_or(&path);
             files.insert((name.display().to_string(), text));
         }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! libbpf builds outside the kernel's tree, as its mirror's README says, and programs build with
-//! what was installed.
+//! libbpf builds outside the kernel's tree as in its mirror's README, and programs build with the
+//! installed library.
 //!
-//! The mirror is what comes with the crate libbpf-sys, which the guest agent is linked with: its
-//! own Makefile and headers. Its sources are replaced by those of the patched tree, as the mirror's
-//! `scripts/sync-kernel.sh` does.
+//! The mirror is that of the crate libbpf-sys, which the guest agent links: Makefile and headers. Its
+//! sources are replaced by those of the patched tree, as in the mirror's `scripts/sync-kernel.sh`.
 
 mod mirror;
 
@@ -13,44 +12,47 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use xshell::{Cmd, Shell};
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
-use crate::env::command::{capture, command, output, shell_in, told};
+use crate::env::command::{capture, command, last_lines, output, shell_in};
 use mirror::Mirror;
 
 const READER: &str = include_str!("libbpf/reader.c");
 const PRINTER: &str = include_str!("libbpf/printer.bpf.c");
 
-/// What the compiler says of a print with 13 values.
+/// The compiler's error for a print with 13 values.
 const TOO_MANY: &str = "bpf_stream_printk() takes at most 12";
 
-/// Builds libbpf and the programs, where the tree has a libbpf that reads streams.
-pub fn check(place: &Place<'_>, findings: &mut Findings) -> Result<()> {
-    let header = place.text(super::SERIES, "tools/lib/bpf/bpf.h")?;
+/// Builds libbpf and the programs, if libbpf of the tree reads streams.
+pub fn check(checkout: &Checkout<'_>, findings: &mut Findings) -> Result<()> {
+    let header = checkout.text(super::SERIES, "tools/lib/bpf/bpf.h")?;
     if !header.contains("bpf_prog_stream_read") {
         return Ok(());
     }
-    let mirror = Mirror::find(place.ctx)?;
+    let mirror = Mirror::find(checkout.ctx)?;
     let mut key = Digest::default();
     key.add("libbpf", mirror.version());
     for path in mirror::TAKEN {
         let spec = format!("{}:{path}", super::SERIES);
-        key.add(path, place.tree.run(["rev-parse", &spec])?);
+        key.add(path, checkout.tree.run(["rev-parse", &spec])?);
     }
     key.add("programs", [READER, PRINTER, TOO_MANY].concat());
-    place
-        .once(&key, findings, || build(place, &mirror))
+    checkout
+        .once(&key, findings, || build(checkout, &mirror))
         .map(drop)
 }
 
-fn build(place: &Place<'_>, mirror: &Mirror) -> Result<Vec<String>> {
-    let stage = place.ctx.progress.stage("check", "building libbpf outside");
+fn build(checkout: &Checkout<'_>, mirror: &Mirror) -> Result<Vec<String>> {
+    let stage = checkout
+        .ctx
+        .progress
+        .stage("check", "building libbpf outside");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let outside = Outside {
         dir: scratch.path().to_owned(),
-        make: mirror.fill(place, scratch.path())?,
-        ccache: place.ctx.cache_dir("ccache")?,
-        jobs: place.ctx.jobs,
+        make: mirror.fill(checkout, scratch.path())?,
+        ccache: checkout.ctx.cache_dir("ccache")?,
+        jobs: checkout.ctx.jobs,
     };
     let steps: [(&str, Step); 4] = [
         ("make BUILD_STATIC_ONLY=y install", Outside::install_static),
@@ -60,7 +62,7 @@ fn build(place: &Place<'_>, mirror: &Mirror) -> Result<Vec<String>> {
     ];
     for (name, step) in steps {
         if let Some(fault) = step(&outside)? {
-            // what follows is built with what was installed
+            // the next steps need the installed library
             return Ok(vec![format!("libbpf outside the tree: {name}: {fault}")]);
         }
     }
@@ -68,20 +70,20 @@ fn build(place: &Place<'_>, mirror: &Mirror) -> Result<Vec<String>> {
     Ok(Vec::new())
 }
 
-/// A step; what comes back is what went wrong.
+/// A step; returns the failure.
 type Step = fn(&Outside) -> Result<Option<String>>;
 
-/// The mirror with the sources of the patched tree, and what is installed of it.
+/// The mirror with the sources of the patched tree, and its installation.
 struct Outside {
     dir: PathBuf,
-    /// What its make has to be told of these sources.
+    /// Variables for its make.
     make: Vec<String>,
     ccache: PathBuf,
     jobs: usize,
 }
 
 impl Outside {
-    /// The line of the README: one library, installed with its headers below a folder.
+    /// The command of the README: builds one kind of library and installs it with its headers.
     fn install_static(&self) -> Result<Option<String>> {
         let sh = self.sources()?;
         let cmd = self
@@ -105,7 +107,7 @@ impl Outside {
         )
     }
 
-    /// Compiled with what pkg-config says, and run, with each of the libraries.
+    /// Compiles a program with the flags of pkg-config and runs it, with each kind of library.
     fn reader(&self) -> Result<Option<String>> {
         let sh = shell_in(&self.dir)?;
         sh.write_file("reader.c", READER)
@@ -131,7 +133,7 @@ impl Outside {
         Ok(None)
     }
 
-    /// Compiles with 12 values, and with 13 not, for a reason that can be understood.
+    /// A print with 12 values compiles; one with 13 fails with an understandable error.
     fn printer(&self) -> Result<Option<String>> {
         let sh = shell_in(&self.dir)?;
         sh.write_file("printer.bpf.c", PRINTER)
@@ -172,7 +174,7 @@ impl Outside {
         self.dir.join(format!("root-{kind}"))
     }
 
-    /// Where the Makefile installs libraries to on machines of 64 bits.
+    /// The folder of the installed libraries on 64-bit machines.
     fn lib(&self, kind: &str) -> PathBuf {
         let usr = self.root(kind).join("usr");
         let dirs = ["lib64", "lib"].map(|name| usr.join(name));
@@ -181,14 +183,15 @@ impl Outside {
     }
 }
 
-/// Runs `cmd`; what comes back is the command and what it said, where it failed.
+/// Runs `cmd`; returns the command and its output where it failed.
 fn failed(cmd: Cmd<'_>) -> Result<Option<String>> {
     let line = cmd.to_string();
     let out = capture(cmd)?;
-    Ok((!out.status.success()).then(|| format!("`{line}` failed ({}){}", out.status, told(&out))))
+    Ok((!out.status.success())
+        .then(|| format!("`{line}` failed ({}){}", out.status, last_lines(&out))))
 }
 
-/// What is wrong with how a compiler took a print with 13 values.
+/// What is wrong with the compiler's reaction to a print with 13 values.
 fn refusal_fault(compiled: bool, said: &str) -> Option<String> {
     if compiled {
         return Some("it compiles with 13 values, of which one is dropped".to_owned());
@@ -207,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_has_to_be_understood() {
+    fn an_error_must_be_understandable() {
         let good =
             "a.c:6:9: error: static assertion failed: bpf_stream_printk() takes at most 12 values";
         assert_eq!(refusal_fault(false, good), None);
@@ -215,7 +218,7 @@ mod tests {
         for (compiled, said) in [(true, ""), (false, undeclared), (false, "")] {
             assert!(refusal_fault(compiled, said).is_some(), "{said}");
         }
-        // what comes behind something else is not what is read
+        // an error after another error does not count
         let late = format!("{undeclared}\n{good}");
         assert!(refusal_fault(false, &late).is_some());
     }

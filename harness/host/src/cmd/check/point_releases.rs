@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The series applies to every point release of its base that Debian's mirrors offer.
 //!
-//! Each is fetched once and kept as a commit in the tree of the checks, which costs little: most of
-//! its files are those of the base.
+//! Each is fetched once and kept as a commit in the tree of the checks, which needs little space, since
+//! most files equal those of the base.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
-use super::{Findings, Place};
+use super::{Checkout, Findings};
 use crate::env::cache_key::Digest;
 use crate::queue::base;
 use crate::queue::series::Series;
 use crate::queue::source::{self, Archive, Source};
 
-/// What the names of folders begin with that a source is unpacked in.
+/// Prefix of the folders in which sources are unpacked.
 const UNPACKING: &str = "point-";
 
-/// Puts the series onto all of them.
+/// Applies the series to each point release.
 pub fn check(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     source: &Source,
     series: &Series,
     findings: &mut Findings,
 ) -> Result<()> {
-    let archive = Archive::open(place.ctx, &source.base)?;
+    let archive = Archive::open(checkout.ctx, &source.base)?;
     let newest = base::release_of(&source.package.version);
     let versions = archive.versions()?;
     if versions.is_empty() {
-        place.ctx.progress.note(format!(
+        checkout.ctx.progress.note(format!(
             "the mirrors name no version of {}, so the series was put onto {newest} only",
             source.base.package
         ));
@@ -40,60 +40,62 @@ pub fn check(
             continue;
         }
         let name = format!("refs/points/{release}");
-        if place.tree.commit_of(&name)?.is_none() {
-            let fetched = fetch(place, &archive, source, &version, &name);
+        if checkout.tree.commit_of(&name)?.is_none() {
+            let fetched = fetch(checkout, &archive, source, &version, &name);
             if let Err(error) = fetched {
                 findings.wrong.push(format!("{release}: {error:#}"));
                 continue;
             }
         }
         if !source.base.is_for(release) {
-            let applied = place.tree.commits_on(&name, series);
+            let applied = checkout.tree.commits_on(&name, series);
             let found = match applied {
                 Ok(_) => &mut findings.points,
                 Err(_) => &mut findings.too_old,
             };
             found.push(release.to_owned());
-        } else if applies(place, series, release, &name, findings)? {
+        } else if applies(checkout, series, release, &name, findings)? {
             findings.points.push(release.to_owned());
         }
     }
     Ok(())
 }
 
-/// Puts the series onto the commit called `name`; that it does not apply is a fault.
+/// Applies the series to the commit `name`; a series that does not apply is a finding.
 fn applies(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     series: &Series,
     release: &str,
     name: &str,
     findings: &mut Findings,
 ) -> Result<bool> {
-    let files = place.tree.run(["rev-parse", &format!("{name}^{{tree}}")])?;
+    let files = checkout
+        .tree
+        .run(["rev-parse", &format!("{name}^{{tree}}")])?;
     let mut key = Digest::default();
     key.add("point", files);
     key.add("series", series.key());
-    place.once(&key, findings, || {
-        let misfit = place.tree.commits_on(name, series).err();
+    checkout.once(&key, findings, || {
+        let misfit = checkout.tree.commits_on(name, series).err();
         let told = misfit.map(|error| format!("{release}: {error:#}"));
         Ok(told.into_iter().collect())
     })
 }
 
-/// Removes what an interrupted run left; this one holds the lock of the folder.
+/// Removes folders of interrupted runs; this run holds the lock of the parent folder.
 fn remove_leftovers(dir: &Path) -> Result<()> {
     for entry in dir.read_dir().into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNPACKING) {
             let old = entry.path();
-            fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
+            fs::remove_dir_all(&old)?;
         }
     }
     Ok(())
 }
 
-/// Makes a commit of a version of the source.
+/// Commits a version of the source.
 fn fetch(
-    place: &Place<'_>,
+    checkout: &Checkout<'_>,
     archive: &Archive,
     source: &Source,
     version: &str,
@@ -101,11 +103,11 @@ fn fetch(
 ) -> Result<()> {
     let package = &source.base.package;
     let what = format!("{package} {version}");
-    let stage = place
+    let stage = checkout
         .ctx
         .progress
         .stage("source", format!("getting {what}"));
-    let scratch = place.ctx.cache_dir("check")?;
+    let scratch = checkout.ctx.cache_dir("check")?;
     remove_leftovers(&scratch)?;
     let scratch = tempfile::Builder::new()
         .prefix(UNPACKING)
@@ -115,8 +117,8 @@ fn fetch(
     stage.update(format!("unpacking {what}"));
     let top = source::unpack_deb(scratch.path(), &deb, package)?;
     stage.update(format!("putting {what} under git"));
-    place.tree.take_in(&top, name)?;
-    fs::remove_dir_all(&top).with_context(|| format!("cannot remove {}", top.display()))?;
+    checkout.tree.import_folder(&top, name)?;
+    fs::remove_dir_all(&top)?;
     stage.done(what);
     Ok(())
 }

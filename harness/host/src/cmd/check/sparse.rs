@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! sparse, which reads the kernel's own notes on its pointers, locks and constants.
+//! Runs sparse, which checks the kernel's annotations of pointers, locks and constants.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,25 +11,25 @@ use super::targets;
 use super::warnings::{self, Warning};
 use crate::build::kernel::Build;
 use crate::env::arch::Arch;
-use crate::env::progress::Stage;
+use crate::env::progress::ProgressStage;
 
-/// Runs sparse over those of `sources` that were built, and returns what it says.
+/// Runs sparse on those of `sources` that were built, and returns its warnings.
 pub fn run(
     build: &Build<'_>,
     tree: &Path,
     sources: &BTreeSet<String>,
     arch: Arch,
-    stage: &Stage,
+    stage: &ProgressStage,
 ) -> Result<Vec<Warning>> {
     let objects = targets::objects(build.out(), sources, arch);
     if objects.is_empty() {
         return Ok(Vec::new());
     }
-    // checks also what is compiled already
+    // C=2 also checks files that are already compiled
     let arguments = objects.iter().map(String::as_str).chain(["C=2"]);
     build
         .make(&arguments.collect::<Vec<_>>(), stage)
-        .context("sparse cannot be run; `make doctor` says how to get it")?;
+        .context("cannot run sparse; `make doctor` shows how to install it")?;
     let log =
         fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
     let mut found = warnings::read(&String::from_utf8_lossy(&log), &warnings::OF_COMPILERS);
@@ -37,8 +37,8 @@ pub fn run(
     Ok(found)
 }
 
-/// A kfunc is called by programs only, and so declared nowhere. The compiler is told so by
-/// `__bpf_kfunc_start_defs()`; sparse has no such note, and says it of every kfunc of the kernel.
+/// A kfunc has no declaration, because only programs call it. `__bpf_kfunc_start_defs()` disables the
+/// compiler's warning, but not that of sparse.
 fn is_kfunc(warning: &Warning, tree: &Path) -> bool {
     if !warning
         .to_string()

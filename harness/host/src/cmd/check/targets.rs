@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What of the files that a series touches is built, by which architecture, and how make is asked.
+//! The make targets for the files that a series touches.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::env::arch::Arch;
 
-/// Nothing here becomes a part of the kernel.
+/// Folders that are not part of the kernel.
 const NOT_THE_KERNEL: [&str; 5] = [
     "tools/",
     "samples/",
@@ -15,11 +15,11 @@ const NOT_THE_KERNEL: [&str; 5] = [
     "MAINTAINERS",
 ];
 
-/// Changes here are built by building bpftool, which links libbpf.
+/// Folders whose changes are compiled by building bpftool, which links libbpf.
 const TOOLS: [&str; 2] = ["tools/bpf/bpftool/", "tools/lib/bpf/"];
 
-/// What make is asked for: the folders of the sources in `touched`. A folder that is the top of a
-/// subsystem holds too much, there it is the object.
+/// The make targets: the folders of the sources in `touched`; at the top of a subsystem, whose folder
+/// is too large, the objects.
 pub fn folders(tree: &Path, touched: &BTreeSet<String>, arch: Arch) -> Vec<String> {
     let mut targets = BTreeSet::new();
     for file in touched.iter().filter(|file| is_kernel(file, arch)) {
@@ -35,7 +35,7 @@ pub fn folders(tree: &Path, touched: &BTreeSet<String>, arch: Arch) -> Vec<Strin
     targets.into_iter().collect()
 }
 
-/// The objects of the sources in `touched` that were built in `out`.
+/// The objects of the sources in `touched` that exist in `out`.
 pub fn objects(out: &Path, touched: &BTreeSet<String>, arch: Arch) -> Vec<String> {
     let sources = touched.iter().filter(|file| is_kernel(file, arch));
     sources
@@ -44,14 +44,13 @@ pub fn objects(out: &Path, touched: &BTreeSet<String>, arch: Arch) -> Vec<String
         .collect()
 }
 
-/// Whether `file` may become a part of a kernel of `arch`.
+/// Whether `file` may be part of a kernel of `arch`.
 pub fn is_kernel(file: &str, arch: Arch) -> bool {
     let other_arch = file.starts_with("arch/") && !file.starts_with(&folder(arch));
     !other_arch && !NOT_THE_KERNEL.iter().any(|top| file.starts_with(top))
 }
 
-/// Whether a build may read `path`, of a file or folder at the top of the tree, in `tools` or in
-/// `Documentation`: those two are told apart by what they hold.
+/// Whether a build may read `path`, an entry of the tree, of `tools` or of `Documentation`.
 pub fn is_built(path: &str) -> bool {
     match path.split_once('/') {
         Some(("Documentation", name)) => is_kconfig(name),
@@ -65,7 +64,7 @@ pub fn is_tool(file: &str) -> bool {
     TOOLS.iter().any(|dir| file.starts_with(dir))
 }
 
-/// Whether `file` is one that the configuration is resolved by.
+/// Whether `file` affects the configuration.
 pub fn is_kconfig(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     name.starts_with("Kconfig")

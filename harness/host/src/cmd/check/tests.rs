@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Faults planted in small trees, whose make calls the machine's gcc and sparse as the kernel's does.
+//! Faults in small fake trees, whose make runs gcc and sparse of this machine as the kernel's make
+//! does.
 
 use super::*;
 use crate::env::context::{AccelChoice, PLAIN};
 use crate::env::progress::Progress;
 use crate::queue::gittree::tests::{patch, series as written};
 
-/// As much of the kernel's make as the checks use.
+/// The part of the kernel's make that the checks use.
 const MAKEFILE: &str = "\
 .PHONY: allnoconfig vmlinux kernel/bpf/ arch/arm64/net/ htmldocs FORCE
 allnoconfig:
@@ -21,14 +22,14 @@ htmldocs:
 \t@for dir in $(SPHINXDIRS); do sh render $$dir $(O)/Documentation/output/$$dir; done
 ";
 
-/// Writes a page of a folder, and complains of its wide lines as sphinx would.
+/// Writes a page of a folder, and prints warnings in the format of sphinx for its long lines.
 const RENDER: &str = "mkdir -p $2\n\
     for page in $PWD/Documentation/$1/*.rst; do\n\
     grep -n wide $page | sed \"s|^\\([0-9]*\\):.*|$page:\\1: WARNING: too wide|\" >&2\n\
     done\necho > $2/index.html\n";
 
-/// Compiles the sources of a folder that are newer than their objects, or runs sparse over that of an
-/// object. Every option is a macro.
+/// Compiles the sources of a folder that are newer than their objects, or runs sparse on the source of
+/// an object. Every option is a macro.
 const BUILD: &str = "set -e\ncd $2\n\
     options=$(sed -e 's/=y/=1/' -e 's/=n/=0/' -e 's/^/-D/' .config)\n\
     if [ \"$3\" = sparse ]; then\n\
@@ -40,7 +41,7 @@ const BUILD: &str = "set -e\ncd $2\n\
     gcc -Wall -Dhead= -Dtail= $options -c $source -o $object\n\
     fi\ndone\n";
 
-/// What the kernel of the fake tree is configured with.
+/// The configuration of the fake tree.
 const FRAGMENT: &str = "CONFIG_BPF_SYSCALL=y\nCONFIG_BPF_JIT=y\nCONFIG_SMP=y\n";
 
 const GOOD: &str = "extern int one;";
@@ -101,7 +102,7 @@ impl Fake {
     }
 
     /// The tree with `patches` as commits.
-    fn place(&self, patches: &[String]) -> (Place<'_>, Series) {
+    fn checkout(&self, patches: &[String]) -> (Checkout<'_>, Series) {
         let series = written(&self.path("patches"), patches);
         fs::write(
             self.path("patches/0000-cover-letter.patch"),
@@ -111,33 +112,33 @@ impl Fake {
         let tree = GitTree::at(&self.path("tree")).unwrap();
         let last = tree.commits(&series).unwrap().pop().unwrap();
         tree.run(["update-ref", SERIES, &last]).unwrap();
-        let place = Place {
+        let checkout = Checkout {
             ctx: &self.ctx,
             tree,
             passed: self.ctx.cache_dir("check/passed").unwrap(),
             _lock: None,
         };
-        (place, series)
+        (checkout, series)
     }
 
-    /// What building every patch, and the whole without features, finds.
+    /// The findings of the builds of every patch and of the configuration variants.
     fn built(&self, patches: &[String]) -> Findings {
-        let (place, series) = self.place(patches);
+        let (checkout, series) = self.checkout(patches);
         let mut findings = Findings::default();
-        compile::check(&place, &series, Depth::Full, &mut findings).unwrap();
-        config_variants::check(&place, &mut findings).unwrap();
+        compile::check(&checkout, &series, Depth::Full, &mut findings).unwrap();
+        config_variants::check(&checkout, &mut findings).unwrap();
         findings
     }
 }
 
 #[test]
-fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
+fn the_quick_check_builds_for_one_architecture_and_is_part_of_the_full_check() {
     let fake = fake();
     let patches = [patch("kernel/bpf/a.c", GOOD, "extern int two;")];
-    let (place, series) = fake.place(&patches);
+    let (checkout, series) = fake.checkout(&patches);
     let look = |depth| {
         let mut findings = Findings::default();
-        compile::check(&place, &series, depth, &mut findings).unwrap();
+        compile::check(&checkout, &series, depth, &mut findings).unwrap();
         assert_eq!(findings.wrong, Vec::<String>::new());
         (findings.done, findings.remembered)
     };
@@ -150,16 +151,16 @@ fn a_quick_look_builds_for_one_architecture_and_is_part_of_the_whole() {
 }
 
 impl Fake {
-    /// What a quick look finds.
+    /// The findings of the quick check.
     fn glanced(&self, patches: &[String]) -> Findings {
-        let (place, series) = self.place(patches);
+        let (checkout, series) = self.checkout(patches);
         let mut findings = Findings::default();
-        compile::check(&place, &series, Depth::Quick, &mut findings).unwrap();
+        compile::check(&checkout, &series, Depth::Quick, &mut findings).unwrap();
         findings
     }
 }
 
-/// Four patches on two files; the third makes what `third` says.
+/// Four patches on two files; `third` is the change of the third.
 fn four(third: &str) -> [String; 4] {
     [
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
@@ -170,9 +171,9 @@ fn four(third: &str) -> [String; 4] {
 }
 
 #[test]
-fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
+fn the_quick_check_without_a_passed_series_says_so_and_compiles_the_end() {
     let fake = fake();
-    // it does not build alone, which the end of the series does not show
+    // the third patch does not build alone, but the end of the series builds
     let findings = fake.glanced(&four("extern int broken"));
     assert_eq!((findings.done, &findings.wrong[..]), (1, &[][..]));
     assert_eq!(findings.notes.len(), 1, "{:?}", findings.notes);
@@ -182,7 +183,7 @@ fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
         "{note}"
     );
     assert!(note.contains("nothing to compare with"), "{note}");
-    // the whole check finds it all the same
+    // the full check finds it
     let whole = fake.built(&four("extern int broken"));
     assert!(
         whole.wrong[0].starts_with("0003-p.patch on "),
@@ -192,7 +193,7 @@ fn a_quick_look_with_nothing_to_compare_with_says_so_and_compiles_the_end() {
 }
 
 #[test]
-fn a_quick_look_finds_what_is_wrong_with_the_end() {
+fn the_quick_check_finds_faults_of_the_end() {
     for (planted, told) in [
         ("static int two;", "new warning: kernel/bpf/b.c: "),
         ("extern int two", "does not compile"),
@@ -212,18 +213,18 @@ fn a_quick_look_finds_what_is_wrong_with_the_end() {
 }
 
 #[test]
-fn a_quick_look_knows_the_warnings_of_the_base() {
+fn the_quick_check_ignores_warnings_of_the_base() {
     let fake = fake();
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
     let first = [patch("kernel/bpf/b.c", GOOD, "extern int two;")];
     assert_eq!(fake.glanced(&first).wrong, Vec::<String>::new());
-    // and goes on from what it has compiled of the base
+    // the second run reuses the build of the base
     let second = [patch("kernel/bpf/b.c", GOOD, "static int two;")];
     assert!(only(&fake.glanced(&second)).contains("new warning: kernel/bpf/b.c"));
 }
 
 #[test]
-fn a_quick_look_compiles_the_patch_that_has_changed() {
+fn the_quick_check_compiles_the_changed_patch() {
     let fake = fake();
     fake.glanced(&four("extern int more;"));
     let same = fake.glanced(&four("extern int more;"));
@@ -238,14 +239,14 @@ fn a_quick_look_compiles_the_patch_that_has_changed() {
     let wrong = only(&findings);
     assert!(wrong.starts_with("0003-p.patch on "), "{wrong}");
     assert!(wrong.contains("does not compile"), "{wrong}");
-    // the fourth takes back what the third makes, and so has changed with it
+    // the fourth patch reverts the third, so it has changed, too
     assert!(
         findings.notes[0].starts_with("2 patches not compiled"),
         "{:?}",
         findings.notes
     );
 
-    // mended: found good, and known from then on
+    // the corrected patch passes and is cached
     let mended = fake.glanced(&four("extern int better;"));
     assert_eq!((mended.done, mended.wrong.len()), (2, 0));
     let again = fake.glanced(&four("extern int better;"));
@@ -253,7 +254,7 @@ fn a_quick_look_compiles_the_patch_that_has_changed() {
 }
 
 #[test]
-fn after_the_whole_check_a_quick_look_leaves_nothing_out() {
+fn after_the_full_check_the_quick_check_skips_nothing() {
     let fake = fake();
     fake.built(&four("extern int more;"));
     let findings = fake.glanced(&four("extern int more;"));
@@ -261,14 +262,14 @@ fn after_the_whole_check_a_quick_look_leaves_nothing_out() {
     assert_eq!(findings.notes, Vec::<String>::new());
 }
 
-/// The one thing that is wrong.
+/// The only finding.
 fn only(findings: &Findings) -> &str {
     assert_eq!(findings.wrong.len(), 1, "{:?}", findings.wrong);
     &findings.wrong[0]
 }
 
 #[test]
-fn a_clean_series_passes_and_is_remembered() {
+fn a_clean_series_passes_and_is_cached() {
     let fake = fake();
     let patches = [
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
@@ -288,7 +289,7 @@ fn a_clean_series_passes_and_is_remembered() {
 }
 
 #[test]
-fn a_document_that_is_mended_builds_nothing() {
+fn a_changed_document_builds_nothing() {
     let fake = fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
     let series = |text| {
@@ -304,7 +305,7 @@ fn a_document_that_is_mended_builds_nothing() {
 }
 
 #[test]
-fn a_warning_of_the_base_is_not_the_patchs() {
+fn a_warning_of_the_base_is_ignored() {
     let fake = fake();
     fake.add_to_base("kernel/bpf/a.c", "head\nstatic int old;\ntail\n");
     let findings = fake.built(&[patch("kernel/bpf/b.c", GOOD, "extern int two;")]);
@@ -354,7 +355,7 @@ fn a_fault_of_one_architecture_is_found_there() {
 }
 
 #[test]
-fn what_sparse_says_is_found_once() {
+fn a_warning_of_sparse_is_found_once() {
     let fake = fake();
     let null = "extern char *two(void); char *two(void) { return 0; }";
     let findings = fake.built(&[patch("kernel/bpf/a.c", GOOD, null)]);
@@ -366,7 +367,7 @@ fn what_sparse_says_is_found_once() {
 }
 
 #[test]
-fn a_series_that_needs_what_may_be_off_is_found() {
+fn a_series_that_needs_an_optional_feature_is_found() {
     for (option, name) in [
         ("CONFIG_BPF_SYSCALL", "no-bpf-syscall-"),
         ("CONFIG_BPF_JIT", "no-bpf-jit-"),
@@ -383,11 +384,11 @@ fn a_series_that_needs_what_may_be_off_is_found() {
 }
 
 #[test]
-fn what_was_interrupted_is_begun_anew() {
+fn an_interrupted_build_starts_again() {
     let fake = fake();
     let patches = [patch("kernel/bpf/a.c", GOOD, "static int two;")];
     fake.built(&patches);
-    // as after an interruption: the object is there, and of its warning nobody has heard
+    // the state after an interruption: the object exists, its warning was not recorded
     let out = fake.path("tree/.build-check-arm64");
     assert!(out.join("kernel/bpf/a.o").exists());
     assert!(out.join("bpf-streams.unfinished").exists());
@@ -395,25 +396,25 @@ fn what_was_interrupted_is_begun_anew() {
 }
 
 #[test]
-fn an_export_is_taken_by_quilt_dpkg_source_and_git() {
+fn quilt_dpkg_source_and_git_accept_an_export() {
     let fake = fake();
-    let (place, series) = fake.place(&[
+    let (checkout, series) = fake.checkout(&[
         patch("kernel/bpf/a.c", GOOD, "extern int two;"),
         patch("kernel/bpf/a.c", "extern int two;", "extern int three;"),
     ]);
     let mut findings = Findings::default();
-    exported::check(&place, &series, &mut findings).unwrap();
+    exported::check(&checkout, &series, &mut findings).unwrap();
     assert_eq!(findings.wrong, Vec::<String>::new());
     assert_eq!(findings.done, 1);
 }
 
 #[test]
-fn an_export_that_is_not_taken_is_told_with_the_tool() {
+fn a_rejected_export_is_reported_with_the_tool() {
     let fake = fake();
     let good = patch("kernel/bpf/a.c", GOOD, "extern int two;");
-    let (place, mut series) = fake.place(std::slice::from_ref(&good));
+    let (checkout, mut series) = fake.checkout(std::slice::from_ref(&good));
     for (planted, told) in [
-        // two lines of context say so, the third does not
+        // two lines of context match, the third does not
         (good.replace(" tail", " other tail"), "does not take it"),
         (
             good.replace("+extern int two;", "+extern int six;"),
@@ -422,7 +423,7 @@ fn an_export_that_is_not_taken_is_told_with_the_tool() {
     ] {
         series.patches[0].text = planted.into_bytes();
         let mut findings = Findings::default();
-        exported::check(&place, &series, &mut findings).unwrap();
+        exported::check(&checkout, &series, &mut findings).unwrap();
         assert_eq!(findings.wrong.len(), 3, "{:?}", findings.wrong);
         for (wrong, tool) in findings
             .wrong
@@ -430,40 +431,40 @@ fn an_export_that_is_not_taken_is_told_with_the_tool() {
             .zip(["quilt", "dpkg-source", "git am"])
         {
             assert!(wrong.starts_with(&format!("export: {tool}")), "{wrong}");
-            // dpkg-source takes a patch that does not apply for one that is applied already
+            // dpkg-source reports a patch that does not apply as already applied
             assert!(wrong.contains(told) || tool == "dpkg-source", "{wrong}");
         }
     }
 }
 
 #[test]
-fn what_nobody_describes_is_named() {
+fn an_undocumented_name_is_found() {
     let fake = fake();
-    let (place, _) = fake.place(&[patch(
+    let (checkout, _) = fake.checkout(&[patch(
         "kernel/bpf/a.c",
         GOOD,
         "BTF_ID_FLAGS(func, bpf_new, KF_SLEEPABLE)",
     )]);
     let mut findings = Findings::default();
-    documented::check(&place, &mut findings).unwrap();
+    documented::check(&checkout, &mut findings).unwrap();
     assert!(only(&findings).contains("bpf_new is new"));
 
     let fake = self::fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
-    let (place, _) = fake.place(&[
+    let (checkout, _) = fake.checkout(&[
         patch("kernel/bpf/a.c", GOOD, "BTF_ID_FLAGS(func, bpf_new)"),
         patch("Documentation/bpf.rst", "nothing", "bpf_new() does this"),
     ]);
     let mut findings = Findings::default();
-    documented::check(&place, &mut findings).unwrap();
+    documented::check(&checkout, &mut findings).unwrap();
     assert_eq!(findings.wrong, Vec::<String>::new());
 }
 
-/// What rendering finds, with a patch that puts `text` where the folder's page holds `nothing`.
+/// The findings of the documentation build, with a patch that replaces `nothing` on the page by `text`.
 fn rendered(fake: &Fake, folder: &str, text: &str) -> Findings {
-    let (place, _) = fake.place(&[patch(&format!("{folder}/a.rst"), "nothing", text)]);
+    let (checkout, _) = fake.checkout(&[patch(&format!("{folder}/a.rst"), "nothing", text)]);
     let mut findings = Findings::default();
-    docs::check(&place, &mut findings).unwrap();
+    docs::check(&checkout, &mut findings).unwrap();
     findings
 }
 
@@ -483,7 +484,7 @@ fn documentation_is_rendered_without_a_new_warning() {
         );
     }
 
-    // as the kernel's make without sphinx: it says so, and succeeds
+    // the kernel's make without sphinx: prints a message and succeeds
     let fake = self::fake();
     fake.add_to_base("Documentation/bpf/a.rst", "head\nnothing\ntail\n");
     fake.add_to_base("render", "echo SKIP\n");
@@ -508,17 +509,17 @@ fn manual_pages_are_written_without_a_warning() {
 fn a_kernel_is_booted_after_the_patches_that_change_it() {
     let fake = fake();
     fake.add_to_base("Documentation/bpf.rst", "head\nnothing\ntail\n");
-    let (place, series) = fake.place(&[
+    let (checkout, series) = fake.checkout(&[
         patch("Documentation/bpf.rst", "nothing", "something"),
         patch("arch/arm64/net/c.c", GOOD, "extern int two;"),
     ]);
     let mut findings = Findings::default();
-    boot::check(&place, &series, &mut findings).unwrap();
+    boot::check(&checkout, &series, &mut findings).unwrap();
     assert_eq!((findings.done, findings.wrong.len()), (0, 0));
 
-    // its make has no rule for an image
-    let (place, series) = fake.place(&[patch("kernel/bpf/a.c", GOOD, "extern int two;")]);
-    boot::check(&place, &series, &mut findings).unwrap();
+    // the fake make has no rule for an image
+    let (checkout, series) = fake.checkout(&[patch("kernel/bpf/a.c", GOOD, "extern int two;")]);
+    boot::check(&checkout, &series, &mut findings).unwrap();
     let wrong = only(&findings);
     assert!(wrong.starts_with("0001-p.patch: "), "{wrong}");
     assert!(wrong.contains("does not compile"), "{wrong}");

@@ -1,30 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What compilers and sparse complain of, told apart from what they complained of before.
+//! New warnings of compilers and sparse.
 
 use std::fmt;
 
-/// A complaint.
+/// A warning.
 #[derive(Clone, Debug)]
 pub struct Warning {
-    /// The file that it is about, from the top of the tree.
+    /// The file, relative to the tree.
     pub file: String,
     /// The line.
     pub line: usize,
     text: String,
 }
 
-/// Its line is no part of it: that moves with every patch.
+/// Equality ignores the line, which changes with every patch.
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.file, self.text)
     }
 }
 
-/// What compilers begin a complaint with. sparse calls some of its own errors, and goes on.
+/// The marks of a warning. sparse prints some warnings as errors and continues.
 pub const OF_COMPILERS: [&str; 2] = [" warning: ", " error: "];
 
-/// The complaints in a log of the kernel's make: `file:line:column: warning: text`, and what else is
-/// among `marks`.
+/// The warnings in a log of the kernel's make: `file:line:column: warning: text`, with any of `marks`.
 pub fn read(log: &str, marks: &[&str]) -> Vec<Warning> {
     log.lines()
         .filter_map(|line| {
@@ -40,7 +39,7 @@ pub fn read(log: &str, marks: &[&str]) -> Vec<Warning> {
         .collect()
 }
 
-/// The complaints that `known` does not hold, each once, as `file: text`.
+/// The warnings that are not in `known`, each once, as `file: text`.
 pub fn new<'a>(found: impl Iterator<Item = &'a Warning>, known: &[String]) -> Vec<String> {
     let mut new: Vec<String> = Vec::new();
     for warning in found {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make apply TREE=dir`: the series onto a kernel tree.
+//! `make apply TREE=dir`: applies the series to a kernel tree.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,11 +10,11 @@ use crate::env::context::Context;
 use crate::queue::apply::{self, Applied};
 use crate::queue::series::Series;
 
-/// What `make apply` takes.
+/// Flags of `make apply`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The kernel tree: a git tree gets commits, another one changed files
-    #[arg(long, env = "TREE", value_name = "DIR")]
+    /// The kernel tree; a git tree gets commits, another tree changed files
+    #[arg(long, value_name = "DIR")]
     pub tree: PathBuf,
 }
 
@@ -22,7 +22,7 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
     let tree = std::fs::canonicalize(&args.tree)
-        .with_context(|| format!("TREE={}: there is no such folder", args.tree.display()))?;
+        .with_context(|| format!("TREE={}: no such folder", args.tree.display()))?;
     let (count, shown) = (series.patches.len(), tree.display());
     match apply::onto(&tree, &series, ctx.progress)? {
         Applied::Commits(commits) => {
@@ -32,7 +32,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
             println!("applied {count} patches to {shown}: {files} files changed");
         }
         Applied::Already => {
-            println!("{shown} contains the {count} patches already; nothing was changed");
+            println!("{shown} already contains the {count} patches; nothing was changed");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,108 +1,101 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make boot-test`: build, boot, run, compare.
+//! `make boot-test`: builds, boots, runs the tests and compares their output with snapshots.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
-use crate::cmd::pipeline::{self, Plan, Trial};
+use crate::cmd::exit;
+use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
 use crate::env::context::{Arch, Context, PLAIN};
 use crate::judge::console;
 use crate::judge::per_test;
-use crate::judge::snapshot::{Store, Unreferenced};
+use crate::judge::snapshot::{Snapshots, Unreferenced};
 use crate::judge::verdict::Verdict;
 use crate::report::run_report::{self, Report};
 use crate::vm::machine;
 
-/// Lines of the console that are shown when a run has failed.
+/// Lines of the console that are printed for a failed run.
 const LAST_LINES: usize = 30;
 
-/// What `make boot-test` takes.
+/// Flags of `make boot-test`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Args {
     /// Run only the tests whose name matches this regular expression
-    #[arg(long, env = "TEST", value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX")]
     pub test: Option<String>,
-    /// How many seconds a stress test goes on [default: 1]
-    #[arg(long, env = "STRESS", value_name = "SECONDS")]
+    /// How many seconds each stress test runs [default: 1]
+    #[arg(long, value_name = "SECONDS")]
     pub stress: Option<u64>,
-    /// How many CPUs the guest has, at most 8 [default: 2]
-    #[arg(long, env = "CPUS", value_name = "NUMBER",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MOST_CPUS)))]
+    /// Number of CPUs of the guest, at most 8 [default: 2]
+    #[arg(long, value_name = "NUMBER",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MAX_CPUS)))]
     pub cpus: Option<u32>,
     /// Write the result as JSON to this file
-    #[arg(long, env = "JSON", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
-/// A run that has been judged, and has become the last one.
+/// A judged run, published as `last`.
 #[derive(Debug)]
 pub struct Judged {
-    /// What it amounts to.
+    /// The report.
     pub report: Report,
-    /// The end of what the console showed.
+    /// The last lines of the console.
     pub console: Vec<String>,
-    /// The folder of what it left.
+    /// The folder of the run.
     last: PathBuf,
 }
 
 impl Judged {
-    /// What failed, and what was shown last where something did.
+    /// The failures, with the end of the console.
     pub fn failures(&self, ctx: &Context) -> String {
         let end = &self.console[self.console.len().saturating_sub(LAST_LINES)..];
         self.report.failures(end, self.shown(ctx))
     }
 
-    /// The folder as it is named in what is printed.
+    /// The folder, relative to the clone.
     fn shown<'a>(&'a self, ctx: &Context) -> &'a Path {
         self.last.strip_prefix(&ctx.repo).unwrap_or(&self.last)
     }
 }
 
-/// Runs the task. It succeeds only if everything that was to be shown was shown.
+/// Runs the task. It passes if the run has no fault and every test passed or was skipped.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
-    let judged = carry_out(ctx, args)?;
+    let judged = run_and_judge(ctx, args)?;
     let report = &judged.report;
-    if let Some(json) = args
-        .json
-        .as_deref()
-        .filter(|path| !path.as_os_str().is_empty())
-    {
+    if let Some(json) = &args.json {
         write_json(json, report, &judged.console)?;
     }
     print!("{}{}", report.table(), judged.failures(ctx));
     println!("\n{}", report.verdict_line(judged.shown(ctx)));
-    Ok(if report.passed() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(report.passed()))
 }
 
-/// Runs what was chosen and judges it.
-pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
+/// Runs the selected tests and judges the run.
+pub fn run_and_judge(ctx: &Context, args: &Args) -> Result<Judged> {
     let begun = Instant::now();
-    let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let plan = Plan {
+    let filter = args.test.as_deref();
+    let plan = RunPlan {
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
-        ..Plan::selftests(ctx, filter)
+        ..RunPlan::selftests(ctx, filter)
     };
-    let trial = pipeline::run(ctx, &plan)?;
+    let run = pipeline::run(ctx, &plan)?;
     let store = store(ctx)?;
     let report = Report {
-        tests: per_test::all(&trial.verdict, &store),
-        unreferenced: unreferenced(&store, &trial.verdict, filter)?,
-        guest: trial.record.time,
+        tests: per_test::all(&run.verdict, &store),
+        unreferenced: unreferenced(&store, &run.verdict, filter)?,
+        guest: run.record.time,
         total: begun.elapsed(),
-        verdict: trial.verdict.clone(),
-        environment: trial.environment.clone(),
+        verdict: run.verdict.clone(),
+        environment: run.environment.clone(),
     };
-    let console = console::tail(&trial.record.console, run_report::CONSOLE_LINES);
-    let last = leave(trial, &report)?;
+    let console = console::tail(&run.record.console, run_report::CONSOLE_LINES);
+    let last = leave(run, &report)?;
     Ok(Judged {
         report,
         console,
@@ -110,10 +103,10 @@ pub fn carry_out(ctx: &Context, args: &Args) -> Result<Judged> {
     })
 }
 
-/// The snapshots that no test is held against. A run of a selection, or one that never told its
-/// tests, cannot know them.
+/// The snapshots that no test uses. They are unknown in a run of a selection, or one that announced no
+/// test.
 fn unreferenced(
-    store: &Store,
+    store: &Snapshots,
     verdict: &Verdict,
     filter: Option<&str>,
 ) -> Result<Vec<Unreferenced>> {
@@ -125,15 +118,10 @@ fn unreferenced(
         .with_context(|| format!("cannot read the snapshots in {}", store.dir.display()))
 }
 
-/// Writes what the run leaves and makes it the last one.
-fn leave(trial: Trial, report: &Report) -> Result<PathBuf> {
-    run_report::write_files(
-        trial.folder.path(),
-        &trial.lines(),
-        &trial.record.console,
-        report,
-    )?;
-    trial.folder.publish()
+/// Writes the files of the run and publishes it as `last`.
+fn leave(run: PipelineRun, report: &Report) -> Result<PathBuf> {
+    run_report::write_files(run.folder.path(), &run.lines(), &run.record.console, report)?;
+    run.folder.publish()
 }
 
 fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {
@@ -142,24 +130,23 @@ fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {
         .with_context(|| format!("cannot write the result to {} (JSON=)", path.display()))
 }
 
-/// The clone's snapshots, as a run of this architecture, configuration and base sees them.
-fn store(ctx: &Context) -> Result<Store> {
+/// The snapshots of the clone for a run of this architecture, configuration and base.
+fn store(ctx: &Context) -> Result<Snapshots> {
     let arches = Arch::ALL.iter().map(ToString::to_string);
     let configs = names(&ctx.repo.join("kernel-config"), ".config")?;
     let bases = names(&ctx.repo.join("patches"), "")?;
     let of_run = [ctx.arch.to_string(), ctx.config.clone(), ctx.base.clone()];
-    Ok(Store {
+    Ok(Snapshots {
         dir: ctx.repo.join("harness/host/tests/snapshots"),
         known: arches.chain(configs).chain(bases).collect(),
         of_run: of_run.into_iter().filter(|name| name != PLAIN).collect(),
+        write_pending: !ctx.ci,
     })
 }
 
-/// The entries of `dir` that end in `end`, without it.
+/// The entries of `dir` that end in `end`, without `end`.
 fn names(dir: &Path, end: &str) -> Result<Vec<String>> {
-    let entries = dir
-        .read_dir()
-        .with_context(|| format!("cannot read {}", dir.display()))?;
+    let entries = fs::read_dir(dir)?;
     let names = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned());

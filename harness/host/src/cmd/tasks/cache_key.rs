@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make cache-key`: the key under which a workflow keeps the cache of a cell.
+//! `make cache-key`: the cache key of the kernel, for workflows.
 
 use std::process::ExitCode;
 
@@ -8,11 +8,11 @@ use anyhow::Result;
 use crate::build::kernel;
 use crate::env::context::Context;
 
-/// What `make cache-key` takes.
+/// Flags of `make cache-key`.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// Runs the task. The key is that of the kernel, the only thing in the cache that takes minutes.
+/// Runs the task. The kernel is the only entry of the cache that takes minutes to build.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     println!("{}", kernel::key(ctx)?);
     Ok(ExitCode::SUCCESS)

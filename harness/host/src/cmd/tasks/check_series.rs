@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make check-series`: every patch applies, builds alone, says what it should; and others can take
-//! the whole.
+//! `make check-series`: checks that every patch applies, builds and can be sent.
 
 use std::process::ExitCode;
 
@@ -8,24 +7,25 @@ use anyhow::Result;
 use clap::builder::BoolishValueParser as Boolish;
 
 use crate::cmd::check::{self, Depth, Findings};
+use crate::cmd::exit;
 use crate::env::context::Context;
 use crate::queue::series::Series;
 
-/// What `make check-series` takes.
+/// Flags of `make check-series`.
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {
-    /// Only what `make test` asks for: of the builds, the end of the series and changed patches
-    #[arg(long, env = "QUICK", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
+    /// Only the checks of `make test`: builds the end of the series and changed patches
+    #[arg(long, value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
           num_args = 0..=1, default_missing_value = "1")]
     pub quick: bool,
-    /// Build and boot the kernel after every patch that changes it, too
-    #[arg(long, env = "BOOT", value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
+    /// Also build and boot the kernel after every patch that changes it
+    #[arg(long, value_name = "0|1", default_value = "0", value_parser = Boolish::new(),
           num_args = 0..=1, default_missing_value = "1")]
     pub boot: bool,
 }
 
 impl Args {
-    /// How much is asked for.
+    /// The selected depth.
     pub fn depth(&self) -> Depth {
         match (self.boot, self.quick) {
             (true, _) => Depth::Boots,
@@ -49,26 +49,22 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     }
     if !findings.points.is_empty() {
         println!(
-            "check-series: applies to the point releases {}, too",
+            "check-series: also applies to the point releases {}",
             findings.points.join(", ")
         );
     }
     if !findings.too_old.is_empty() {
         println!(
-            "check-series: does not apply to {}, which it is not for (applies_since in base.json)",
+            "check-series: does not apply to {}, which the series does not support (applies_since in base.json)",
             findings.too_old.join(", ")
         );
     }
     println!(
-        "check-series: {} patches, {} checks done, {} remembered, {} faults",
+        "check-series: {} patches, {} checks done, {} cached, {} faults",
         series.patches.len(),
         findings.done,
         findings.remembered,
         findings.wrong.len()
     );
-    Ok(if findings.wrong.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(findings.wrong.is_empty()))
 }

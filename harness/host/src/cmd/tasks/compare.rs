@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make compare`: ours beside mainline, selftest by selftest.
+//! `make compare`: compares the series with mainline, test by test.
 
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 
 use super::boot_test;
+use crate::cmd::exit;
 use crate::env::context::Context;
 use crate::queue::base::REFERENCE;
 use crate::report::mainline_diff;
 use crate::report::run_report::RunResult;
 
-/// What `make compare` takes.
+/// Flags of `make compare`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Compare only the tests whose name matches this regular expression, and show what differs
-    #[arg(long, env = "TEST", value_name = "REGEX")]
+    /// Compare only the tests whose name matches this regular expression, and show the differences
+    #[arg(long, value_name = "REGEX")]
     test: Option<String>,
 }
 
-/// Runs the task: the selftests in both kernels. It succeeds if both runs did and every difference has
-/// its reason.
+/// Runs the tests in both kernels. The task passes if both runs passed and every difference has a
+/// reason.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     ensure!(
         ctx.base != REFERENCE,
-        "BASE={REFERENCE} is what the others are compared with; name one of them"
+        "BASE={REFERENCE} cannot be compared with itself; set BASE to another base"
     );
     let mainline = Context {
         base: REFERENCE.to_owned(),
@@ -34,22 +35,18 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let (ours, theirs) = (result(ctx, args)?, result(&mainline, args)?);
     let rows = mainline_diff::rows(&ours, &theirs);
     print!("{}", mainline_diff::table(&rows));
-    if args.test.as_deref().is_some_and(|test| !test.is_empty()) {
+    if args.test.is_some() {
         print!("{}", mainline_diff::differences(&rows));
     }
     println!("\n{}\n{}", line(&ours), line(&theirs));
     println!("compare: {}", mainline_diff::counts(&rows));
-    let explained = !rows.iter().any(|row| row.standing.is_unexplained());
-    Ok(if explained && ours.passed && theirs.passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let explained = !rows.iter().any(|row| row.relation.is_unexplained());
+    Ok(exit::verdict(explained && ours.passed && theirs.passed))
 }
 
-/// What the selftests come to in the kernel of `ctx`; what failed is told.
+/// Runs the tests in the kernel of `ctx` and prints failures.
 fn result(ctx: &Context, args: &Args) -> Result<RunResult> {
-    let judged = boot_test::carry_out(
+    let judged = boot_test::run_and_judge(
         ctx,
         &boot_test::Args {
             test: args.test.clone(),
@@ -62,17 +59,17 @@ fn result(ctx: &Context, args: &Args) -> Result<RunResult> {
     Ok(judged.report.result(&judged.console))
 }
 
-/// What a run was, and how to have it anew.
+/// A summary of a run, with the command that repeats it.
 fn line(run: &RunResult) -> String {
     let on = &run.environment;
     format!(
-        "{}: {} selftests {} on {}, {}{}; again: {}",
+        "{}: {} tests {} on {}, {}{}; repeat: {}",
         on.base,
         run.counts(),
         if run.passed {
             "passed"
         } else {
-            "passed, the run FAILED"
+            "passed, but the run FAILED"
         },
         on.kernel,
         on.date,

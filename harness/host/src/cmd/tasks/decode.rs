@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A step of `make test`: the kernel's `scripts/decode_stacktrace.sh` understands the frames of a
-//! report that the last run has left.
+//! A step of `make test`: the kernel's `scripts/decode_stacktrace.sh` decodes the frames of a report of
+//! the last run.
 //!
-//! It is no part of boot-test: the script asks binutils about each frame anew, which takes two seconds
-//! in all, a quarter of a run; and it says something of the text's form, which no test can change alone.
+//! It is not part of boot-test, because the script starts binutils for each frame, which takes two
+//! seconds.
 
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
-use crate::build::kernel;
 use crate::env::arch::Arch;
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::Context;
+use crate::queue::gittree::is_kernel_tree;
 use crate::queue::series::Series;
 use crate::queue::source;
 
 /// A test whose report has frames of the exception handler, of programs and of a system call.
 const TEST: &str = "arena_frames__subprogram";
-/// What decodes.
+/// The script, relative to the kernel's tree.
 pub const SCRIPT: &str = "scripts/decode_stacktrace.sh";
 
-/// Has the script decode the report, and holds what it made of each frame.
+/// Decodes the report and checks each frame.
 pub fn run(ctx: &Context) -> Result<()> {
     let build = ctx.build_dir();
     let report = build.join(format!("last/streams/{TEST}.stderr"));
@@ -39,16 +39,11 @@ pub fn run(ctx: &Context) -> Result<()> {
     check(&text, &decoded)
 }
 
-/// The script, of the tree that the kernel was built from.
+/// The script of the tree that the kernel was built from.
 fn script_text(ctx: &Context) -> Result<String> {
-    if let Some(tree) = ctx
-        .kernel
-        .as_ref()
-        .filter(|path| kernel::is_kernel_tree(path))
-    {
+    if let Some(tree) = ctx.kernel.as_ref().filter(|path| is_kernel_tree(path)) {
         let path = tree.join(SCRIPT);
-        return fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()));
+        return Ok(fs::read_to_string(&path)?);
     }
     let source = source::find(ctx)?;
     let tree = source.hold_tree(ctx)?;
@@ -59,22 +54,20 @@ fn script_text(ctx: &Context) -> Result<String> {
 
 fn decode(arch: Arch, script: &Path, vmlinux: &Path, report: &str) -> Result<String> {
     let sh = shell_in("/")?;
-    let cross = match Arch::of_this_machine() {
-        Ok(own) if own == arch => "",
-        _ => arch.names().cross,
-    };
+    let cross = arch.cross_prefix();
     output(
         command(&sh, "bash")
             .arg(script)
             .arg(vmlinux)
-            // no folder is cut off the files' names; to find out which takes a frame more
+            // the base path `/` keeps file names whole; otherwise the script decodes one more frame to
+            // find it
             .arg("")
             .env("CROSS_COMPILE", cross)
             .stdin(report),
     )
 }
 
-/// Every frame of the kernel's has become `symbol (file:line)`; there is at least one.
+/// Checks that there is a kernel frame and that each has become `symbol (file:line)`.
 fn check(report: &str, decoded: &str) -> Result<()> {
     let frames: Vec<&str> = report.lines().filter_map(kernel_frame).collect();
     ensure!(
@@ -91,10 +84,10 @@ fn check(report: &str, decoded: &str) -> Result<()> {
     Ok(())
 }
 
-/// The symbol of a line that is a frame of the kernel's own.
+/// The symbol of a kernel frame.
 fn kernel_frame(line: &str) -> Option<&str> {
     let (symbol, _) = line.split_once("+0x")?;
-    // the kernel has functions that are called bpf_prog_…, too, but without the tag of 16 digits
+    // names of kernel functions may begin with bpf_prog_, too, but have no tag of 16 digits
     let tag = symbol
         .strip_prefix("bpf_prog_")
         .and_then(|rest| rest.get(..16));
@@ -107,7 +100,7 @@ fn is_decoded(line: &str, symbol: &str) -> bool {
         .strip_prefix(symbol)
         .and_then(|rest| rest.trim_end().strip_prefix(" ("))
         .and_then(|rest| rest.strip_suffix(')'));
-    // as many as there are inlined functions, the first is the innermost
+    // one per inlined function, the innermost first
     let first = place.and_then(|place| place.split(' ').next());
     first
         .and_then(|place| place.rsplit_once(':'))
@@ -136,7 +129,7 @@ bpf_prog_21041109d1c11bdd_f+0x18/0x25 \n\
 bpf_prog_test_run_syscall (../net/bpf/test_run.c:1599) \n";
 
     #[test]
-    fn every_frame_of_the_kernels_has_to_be_decoded() {
+    fn every_kernel_frame_must_be_decoded() {
         check(REPORT, DECODED).unwrap();
         for (symbol, place) in [
             ("ex_handler_bpf", "../arch/x86/net/bpf_jit_comp.c:1344 "),
@@ -154,7 +147,7 @@ bpf_prog_test_run_syscall (../net/bpf/test_run.c:1599) \n";
     }
 
     #[test]
-    fn a_report_without_frames_shows_nothing() {
+    fn a_report_without_frames_is_an_error() {
         check("", "").unwrap_err();
         check("text\n  a+0x1/0x2 @ b:1\n", "").unwrap_err();
     }

@@ -1,69 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make demo`: programs go wrong, and what the kernel says of that on their stderr is shown, as
-//! `bpftool prog tracelog` shows it in the guest.
+//! `make demo`: runs programs that go wrong and shows the kernel's reports, as printed by `bpftool prog
+//! tracelog` in the guest.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cmd::pipeline::{self, Plan, Trial};
+use crate::cmd::exit;
+use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
 use crate::env::context::Context;
 use crate::judge::console;
 use crate::judge::snapshot;
-use crate::vm::machine::Reader;
+use crate::vm::machine::StreamReader;
 
-/// What is run unless another test is named: a fault on an arena, the same in the callback of a timer,
-/// and a loop that does not end.
+/// The default tests: an arena fault, an arena fault in a timer callback, and an endless loop.
 const TEST: &str = "^(arena_frames__subprogram|arena_async__timer_callback|may_goto__subprogram)$";
 
-/// What `make demo` takes.
+/// Flags of `make demo`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Show the tests whose name matches this regular expression
-    #[arg(long, env = "TEST", value_name = "REGEX")]
+    #[arg(long, value_name = "REGEX")]
     test: Option<String>,
 }
 
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
-    let filter = args.test.as_deref().filter(|filter| !filter.is_empty());
-    let plan = Plan {
-        reader: Reader::Bpftool,
-        ..Plan::selftests(ctx, Some(filter.unwrap_or(TEST)))
+    let filter = args.test.as_deref();
+    let plan = RunPlan {
+        reader: StreamReader::Bpftool,
+        ..RunPlan::selftests(ctx, Some(filter.unwrap_or(TEST)))
     };
-    let trial = pipeline::run(ctx, &plan)?;
-    print!("{}", text(&trial));
-    Ok(if trial.verdict.faults.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let run = pipeline::run(ctx, &plan)?;
+    print!("{}", text(&run));
+    Ok(exit::verdict(run.verdict.faults.is_empty()))
 }
 
-/// What the programs printed, as it came; and what went wrong, if something did.
-fn text(trial: &Trial) -> String {
+/// The raw output of the programs, and the faults of the run.
+fn text(run: &PipelineRun) -> String {
     let mut out = String::new();
-    let kernel = trial
-        .verdict
-        .kernel
-        .as_deref()
-        .unwrap_or("a kernel that did not speak");
-    for report in &trial.verdict.reports {
-        let file = report
-            .test
-            .split_once("__")
-            .map_or(report.test.as_str(), |(file, _)| file);
+    let kernel = run.verdict.kernel.as_deref().unwrap_or("an unknown kernel");
+    for report in &run.verdict.reports {
+        let (file, _) = snapshot::split(&report.test);
         out.push_str(&format!(
             "{} (selftests/{file}.bpf.c) on {kernel}\n\n{}\n",
             report.test,
             snapshot::render_raw(report)
         ));
     }
-    for fault in &trial.verdict.faults {
+    for fault in &run.verdict.faults {
         out.push_str(&format!("the run failed: {fault}\n"));
     }
-    if !trial.verdict.faults.is_empty() {
-        console::tail(&trial.record.console, 30)
+    if !run.verdict.faults.is_empty() {
+        console::tail(&run.record.console, 30)
             .iter()
             .for_each(|line| out.push_str(&format!("    {line}\n")));
     }

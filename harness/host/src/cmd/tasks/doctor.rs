@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make doctor`: each tool, whether it works, and what set-up would do. Nothing is changed.
+//! `make doctor`: shows each tool, whether it works, and what set-up would do; changes nothing.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::cmd::exit;
 use crate::env::apt;
 use crate::env::context::{Arch, Context};
 use crate::env::setup;
-use crate::env::tools::{self, State, Tool};
+use crate::env::tools::{self, Purpose, Tool, ToolState};
 use crate::env::unpacked;
 use crate::vm::machine;
 
-/// What tasks need beyond a guest.
-const OF_TASKS: [&[Tool]; 5] = [
-    tools::FOR_SERIES,
-    tools::FOR_DOCUMENTATION,
-    tools::FOR_TREE_TESTS,
-    tools::FOR_MAINLINE,
-    tools::FOR_TESTS,
+/// Tools of tasks, in addition to those of a guest.
+const OF_TASKS: [Purpose; 5] = [
+    Purpose::Series,
+    Purpose::Documentation,
+    Purpose::TreeTests,
+    Purpose::Mainline,
+    Purpose::Tests,
 ];
 
-/// What `make doctor` takes.
+/// Flags of `make doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// Runs the task; it fails where a tool does not work.
+/// Runs the task; the exit status is 2 where a tool does not work.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let guests = Arch::buildable_here().into_iter().flat_map(tools::needed);
-    let tools = tools::distinct(guests.chain(OF_TASKS.into_iter().flatten()));
+    let tools = tools::distinct(guests.chain(tools::of(&OF_TASKS)));
     let mut wanting = Vec::new();
     for tool in tools {
         let state = tool.check().state;
@@ -44,37 +45,37 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         println!("unpacked into the cache: {}", unpacked.join(", "));
     }
     if wanting.is_empty() {
-        println!("\nevery tool is there and works");
+        println!("\nevery tool is installed and works");
         return Ok(ExitCode::SUCCESS);
     }
-    let wrong: Vec<(&Tool, State)> = wanting
+    let wrong: Vec<(&Tool, ToolState)> = wanting
         .iter()
-        .filter(|(_, state)| *state != State::Missing)
+        .filter(|(_, state)| *state != ToolState::Missing)
         .cloned()
         .collect();
     if !wrong.is_empty() {
-        println!("\nthere, and not good:{}", setup::described(&wrong));
+        println!("\ninstalled, but unusable:{}", setup::describe(&wrong));
     }
     advise(&wanting)?;
-    Ok(ExitCode::FAILURE)
+    Ok(exit::no_verdict())
 }
 
-/// Says how to get what is not good.
-fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
+/// Prints how to install the tools that do not work.
+fn advise(wanting: &[(&Tool, ToolState)]) -> Result<()> {
     let packages = setup::packages(wanting);
-    if !apt::is_here() {
+    if !apt::is_installed() {
         println!(
-            "\nthis machine has no apt-get; install them as your distribution does. The packages of \
-             Debian are called:\n  {}",
+            "\nthis machine has no apt-get; install the tools with your distribution's package manager. \
+             Debian's packages are:\n  {}",
             packages.join(" ")
         );
     } else if !apt::unknown(&packages)?.is_empty() {
         println!(
-            "\napt does not know all of their packages; set-up would begin with `apt-get update`, or:\n  {}",
+            "\napt does not know all packages; set-up would first run `apt-get update`, or:\n  {}",
             apt::line(&packages)
         );
     } else {
-        println!("\n`make setup` would do this (or any other target, for what it needs):");
+        println!("\n`make setup` would do this (any other target would, for its own tools):");
         for line in setup::propose(wanting).lines() {
             println!("  {line}");
         }
@@ -82,18 +83,18 @@ fn advise(wanting: &[(&Tool, State)]) -> Result<()> {
     Ok(())
 }
 
-fn row(tool: &Tool, state: &State) -> String {
+fn row(tool: &Tool, state: &ToolState) -> String {
     let (mark, found) = match state {
-        State::Good(Some(version)) => ("good", version.to_string()),
-        State::Good(None) => ("good", "any".to_owned()),
-        State::TooOld(_, version) => ("too old", version.to_string()),
-        State::Missing => ("missing", "-".to_owned()),
-        State::Broken(_) => ("broken", "-".to_owned()),
+        ToolState::Good(Some(version)) => ("good", version.to_string()),
+        ToolState::Good(None) => ("good", "any".to_owned()),
+        ToolState::TooOld(_, version) => ("too old", version.to_string()),
+        ToolState::Missing => ("missing", "-".to_owned()),
+        ToolState::Broken(_) => ("broken", "-".to_owned()),
     };
     let needed = tool.minimum.map_or("any".to_owned(), |v| format!(">= {v}"));
     format!(
         "{mark:<8} {:<24} {found:>6} {needed:>8}  {:<26} {}",
-        setup::called(tool),
+        setup::display_name(tool),
         tool.package,
         tool.why
     )
@@ -105,10 +106,13 @@ mod tests {
     use crate::env::tools::Version;
 
     #[test]
-    fn a_row_says_what_there_is_and_what_is_needed() {
+    fn a_row_has_the_found_and_the_required_version() {
         let all = tools::every();
         let pahole = all.iter().find(|tool| tool.name == "pahole").unwrap();
-        let row = row(pahole, &State::TooOld("/opt/pahole".into(), Version(1, 20)));
+        let row = row(
+            pahole,
+            &ToolState::TooOld("/opt/pahole".into(), Version(1, 20)),
+        );
         let words: Vec<&str> = row.split_whitespace().take(8).collect();
         assert_eq!(
             words,

@@ -10,22 +10,18 @@ use crate::env::context::Context;
 use crate::queue::export;
 use crate::queue::series::Series;
 
-/// What `make export` takes.
+/// Flags of `make export`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where to write to [default: build/export]
-    #[arg(long, env = "OUT", value_name = "DIR")]
+    /// The output folder [default: build/export]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
 /// Runs the task.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let series = Series::load(&ctx.patches())?;
-    let asked = args
-        .out
-        .as_ref()
-        .filter(|path| !path.as_os_str().is_empty());
-    let out = match asked {
+    let out = match &args.out {
         Some(path) => path.clone(),
         None => ctx.repo.join("build/export"),
     };
@@ -40,7 +36,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         shown(&exported.quilt),
     );
     println!("{} patches for {}:", series.patches.len(), ctx.base);
-    println!("  {mails}/  a cover letter and its replies: git send-email {mails}/*.patch");
+    println!("  {mails}/  cover letter and patches as replies: git send-email {mails}/*.patch");
     println!("  {mbox}  without the cover letter: git am {mbox}");
     println!("  {quilt}/  patches and series: QUILT_PATCHES={quilt} quilt push -a");
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make review`: cargo insta over the snapshots that changed.
+//! `make review`: reviews changed snapshots with cargo-insta.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -8,25 +8,25 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::env::context::Context;
 
-/// The version of insta that this harness is built with; a test holds it against Cargo.lock.
+/// The version of cargo-insta; a test compares it with that of the crate insta in Cargo.lock.
 const INSTA: &str = "1.49.0";
 
-/// What `make review` takes.
+/// Flags of `make review`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// What to do with the texts that wait, instead of asking for each
+    /// Handle all pending texts at once, without asking for each
     #[arg(long, value_enum)]
     all: Option<All>,
 }
 
-/// One answer for every text that waits.
+/// What to do with every pending text.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum All {
-    /// Make every new text the snapshot
+    /// Accept every pending text
     Accept,
-    /// Throw every new text away
+    /// Reject every pending text
     Reject,
-    /// Show the files
+    /// List the files
     List,
 }
 
@@ -44,14 +44,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
         .arg(ctx.repo.join("harness"))
         .status()
         .with_context(|| format!("cannot run {}", tool.display()))?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    ensure!(
+        status.success(),
+        "`cargo insta {command}` failed ({status}); see its output above"
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
-/// cargo-insta, installed into the cache when it is not there yet.
+/// The path of cargo-insta; installs it into the cache if it is missing.
 fn cargo_insta(ctx: &Context) -> Result<PathBuf> {
     let root = ctx.cache_dir(format!("cargo-insta-{INSTA}"))?;
     let tool = root.join("bin").join("cargo-insta");
@@ -71,14 +71,14 @@ fn cargo_insta(ctx: &Context) -> Result<PathBuf> {
             "--root",
         ])
         .arg(&root)
-        // Not into the clone's own target folder, whatever the environment says.
+        // Not into the target folder of the clone.
         .env_remove("CARGO_TARGET_DIR")
         .stdin(Stdio::null())
         .output()
-        .context("cannot run cargo, which came with Rust (https://rustup.rs)")?;
+        .context("cannot run cargo; install Rust (https://rustup.rs)")?;
     ensure!(
         output.status.success(),
-        "`cargo install cargo-insta` failed ({}); it needs the network, or a registry's mirror in cargo's configuration:\n{}",
+        "`cargo install cargo-insta` failed ({}); it needs network access, or a mirror in cargo's configuration:\n{}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tool_is_of_the_librarys_version() {
+    fn the_tool_has_the_version_of_the_crate() {
         let lock = include_str!("../../../../Cargo.lock");
         assert!(
             lock.contains(&format!("name = \"insta\"\nversion = \"{INSTA}\"\n")),

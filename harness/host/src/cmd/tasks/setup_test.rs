@@ -5,57 +5,52 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 
-use crate::cmd::setup_test::{self, SetupRecord, TESTS, Test};
+use crate::cmd::exit;
+use crate::cmd::setup_roots::{self, ROOTS, Root};
 use crate::env::context::Context;
 use crate::env::progress::seconds;
 use crate::report::nightly::Folder;
+use crate::report::setup_record::SetupRecord;
 
-/// What `make setup-test` takes.
+/// Flags of `make setup-test`.
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {
     /// Only the root of this name, for example debian-13
-    #[arg(long, env = "SUITE", value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub suite: Option<String>,
 }
 
-/// Runs the task. A root that fails does not keep the others from being tried.
+/// Runs the task. A root that fails does not stop the others.
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
-    let wanted = args.suite.as_deref().filter(|name| !name.is_empty());
-    let chosen: Vec<&Test> = TESTS
+    let wanted = args.suite.as_deref();
+    let chosen: Vec<&Root> = ROOTS
         .iter()
-        .filter(|test| wanted.is_none_or(|name| name == test.name))
+        .filter(|root| wanted.is_none_or(|name| name == root.name))
         .collect();
+    let names: Vec<&str> = ROOTS.iter().map(|root| root.name).collect();
     ensure!(
         !chosen.is_empty(),
-        "there is no root `{}` (SUITE); there are {}",
+        "unknown root `{}` (SUITE=); the roots are {}",
         wanted.unwrap_or_default(),
-        TESTS
-            .iter()
-            .map(|test| test.name)
-            .collect::<Vec<_>>()
-            .join(", ")
+        names.join(", ")
     );
     let report = Folder::of(&ctx.repo)?;
     let mut passed = true;
-    for test in chosen {
-        let record = carry_out(ctx, test);
+    for root in chosen {
+        let record = record(ctx, root);
         for line in &record.output {
             println!("{line}");
         }
         passed &= record.passed;
-        // a report of cells from several machines has what this one came to
+        // `make report` on another machine may include the record
         report.keep_setup(&record)?;
     }
-    Ok(if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(exit::verdict(passed))
 }
 
-/// Carries a test out, and says what came of it; an error is a failure.
-pub fn carry_out(ctx: &Context, test: &Test) -> SetupRecord {
-    let record = setup_test::run(ctx, test, &ctx.repo.join("build/setup-test"));
+/// Runs the set-up in one root; an error is a failure of that root.
+pub fn record(ctx: &Context, root: &Root) -> SetupRecord {
+    let record = setup_roots::run(ctx, root, &ctx.repo.join("build/setup-test"));
     let verdict = if record.passed { "passed" } else { "FAILED" };
     let time = seconds(record.time());
     ctx.progress

@@ -11,11 +11,11 @@ use crate::build::kernel;
 use crate::env::context::Context;
 use crate::vm::machine::{self, Tools};
 
-/// What `make shell` takes.
+/// Flags of `make shell`.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
-/// Runs the task. How the shell ended is no verdict, so it always succeeds once the guest ran.
+/// Runs the task. The exit status of the shell is no verdict: the task succeeds if the guest ran.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make snapshots-changed`: what a reviewer of a branch reads first.
+//! `make snapshots-changed`: the changed snapshots of a branch, for its review.
 
 use std::process::ExitCode;
 
@@ -8,16 +8,11 @@ use anyhow::Result;
 use crate::env::context::Context;
 use crate::report::snapshot_diff;
 
-/// What `make snapshots-changed` takes.
+/// Flags of `make snapshots-changed`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The branch or commit that this one is to go into
-    #[arg(
-        long,
-        env = "SINCE",
-        value_name = "COMMIT",
-        default_value = "origin/main"
-    )]
+    /// The branch or commit that this branch will be merged into
+    #[arg(long, value_name = "COMMIT", default_value = "origin/main")]
     pub since: String,
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make tree`: a git tree of the base with the series as commits, to work in.
+//! `make tree`: creates a git tree of the base with the series as commits, to work in.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
 use crate::env::context::Context;
 use crate::env::disk;
@@ -13,14 +13,14 @@ use crate::queue::gittree::{GitTree, is_git_tree};
 use crate::queue::series::Series;
 use crate::queue::source;
 
-/// What the harness wrote to the tree last: where the branch is still there, nothing of the user's
-/// is lost when it moves.
+/// The commit that the harness wrote last. While the branch is at this commit, moving it loses no work
+/// of the user.
 pub const WRITTEN: &str = "refs/streams/written";
 
-/// What a tree takes: its work files, and an index. The objects are shared with the cache's.
+/// Disk space of a tree: its files and an index. The objects are shared with the cache.
 const TREE_NEEDS: u64 = 2 << 30;
 
-/// What `make tree` takes.
+/// Flags of `make tree`.
 #[derive(clap::Args, Debug)]
 pub struct Args {}
 
@@ -43,8 +43,8 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let shown = dir.strip_prefix(&ctx.repo).unwrap_or(&dir).display();
     println!(
         "{shown}: {} with {} patches as commits, on the branch `series`\n  \
-         work there and commit; `make boot-test KERNEL={shown}` builds and tests it as it is;\n  \
-         `make refresh` writes the commits back to patches/{}",
+         commit there; `make boot-test KERNEL={shown}` builds and tests the tree;\n  \
+         `make refresh` writes the commits to patches/{}",
         source.package.version,
         series.patches.len(),
         ctx.base
@@ -52,10 +52,10 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the tree; it gets its name when all of it is there.
+/// Creates the tree under a temporary name and renames it when it is complete.
 fn create(ctx: &Context, dir: &Path, cached: &Path, from: &str) -> Result<()> {
     let parent = dir.parent().unwrap_or(&ctx.repo);
-    fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    fs::create_dir_all(parent)?;
     disk::ensure_free(parent, TREE_NEEDS, "a kernel tree")?;
     let stage = ctx.progress.stage("tree", "checking out the series");
     let new = tempfile::Builder::new()
@@ -65,20 +65,20 @@ fn create(ctx: &Context, dir: &Path, cached: &Path, from: &str) -> Result<()> {
     let tree = GitTree::copy(cached, new.path())?;
     tree.fetch(cached, from, WRITTEN)?;
     tree.run(["checkout", "--quiet", "-B", "series", WRITTEN])?;
-    fs::rename(new.keep(), dir).with_context(|| format!("cannot write {}", dir.display()))?;
+    fs::rename(new.keep(), dir)?;
     stage.done("checked out the series");
     Ok(())
 }
 
-/// Moves the branch of a tree that is there, if nothing of the user's gets lost.
+/// Moves the branch of an existing tree, if this loses no work of the user.
 fn move_branch(tree: &GitTree, cached: &Path, from: &str) -> Result<()> {
     let head = tree.commit_of("HEAD")?;
     let written = tree.commit_of(WRITTEN)?;
     let changes = tree.changes()?;
     ensure!(
         head == written && changes.is_empty(),
-        "{} holds work that is not in the patches; `make refresh` writes its commits there, or \
-         remove the folder to start anew{}",
+        "{} has work that is not in the patches; write its commits to the patches with `make refresh`, \
+         or remove the folder to start again{}",
         tree.dir().display(),
         if changes.is_empty() {
             String::new()

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `make tree-tests`: the selftests that the series adds to the kernel's tree pass in a guest, run by
-//! the tree's own `test_progs`.
+//! `make tree-tests`: runs the selftests that the series adds to the kernel's tree in a guest, with the
+//! tree's own `test_progs`.
 //!
-//! They hold their expectations themselves, so nothing is compared with snapshots here.
+//! These tests check themselves; there are no snapshots.
 
-use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 use regex::Regex;
 use wire::{Outcome, TestReport};
 
@@ -15,22 +15,22 @@ use crate::build::agent;
 use crate::build::bpftool;
 use crate::build::kernel;
 use crate::build::selftests::in_tree::{self, InTree};
-use crate::cmd::pipeline;
+use crate::cmd::{exit, pipeline};
 use crate::env::context::Context;
 use crate::judge::console;
 use crate::judge::verdict::{Expected, Verdict};
 use crate::report::matrix::Matrix;
 use crate::report::run_report::RunFolder;
-use crate::vm::machine::{self, Reader, RunSpec, Timeouts, Tools};
+use crate::vm::machine::{self, RunSpec, StreamReader, Timeouts, Tools};
 
-/// Lines of the console that are shown when a run has failed.
+/// Lines of the console that are printed for a failed run.
 const LAST_LINES: usize = 30;
 
-/// What `make tree-tests` takes.
+/// Flags of `make tree-tests`.
 #[derive(clap::Args, Debug, Default)]
 pub struct Args {}
 
-/// Runs the task. It succeeds only if every test of the series has run and nothing was left out.
+/// Runs the task. It passes only if every test of the series ran and none was skipped.
 pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
@@ -66,13 +66,13 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
             "PASSED  {tests} tests of the series in the tree on {}",
             ctx.arch
         );
-        return Ok(ExitCode::SUCCESS);
+        return Ok(exit::verdict(true));
     }
     println!(
         "FAILED  the tree's own selftests of the series on {}",
         ctx.arch
     );
-    Ok(ExitCode::FAILURE)
+    Ok(exit::verdict(false))
 }
 
 fn spec(
@@ -81,9 +81,9 @@ fn spec(
     in_tree: &InTree,
     folder: &RunFolder,
 ) -> Result<RunSpec> {
-    let patience = Matrix::of(&ctx.repo)?.patience(&ctx.config);
+    let scale = Matrix::of(&ctx.repo)?.timeout_scale(&ctx.config);
     let objects = folder.path().join("objects");
-    fs::create_dir(&objects).with_context(|| format!("cannot create {}", objects.display()))?;
+    fs::create_dir(&objects)?;
     Ok(RunSpec {
         image: image.to_owned(),
         arch: ctx.arch,
@@ -95,15 +95,15 @@ fn spec(
         run_dir: folder.path().to_owned(),
         cpus: machine::CPUS,
         icount: false,
-        timeouts: Timeouts::of(patience, machine::STRESS),
-        patience,
+        timeouts: Timeouts::of(scale, machine::STRESS),
+        timeout_scale: scale,
         stress: machine::STRESS,
-        reader: Reader::Agent,
+        reader: StreamReader::Agent,
         tools: Tools::find(ctx)?,
     })
 }
 
-/// A line a test.
+/// One line per test.
 fn table(verdict: &Verdict) -> String {
     verdict
         .reports
@@ -118,7 +118,7 @@ fn table(verdict: &Verdict) -> String {
         .collect()
 }
 
-/// What is wrong with the run, a text each.
+/// The failures of the run.
 fn wrong(tests: &[String], verdict: &Verdict) -> Vec<String> {
     let mut wrong: Vec<String> = verdict.faults.iter().map(|f| format!("{f}")).collect();
     let mut announced = verdict.announced.clone();
@@ -135,7 +135,7 @@ fn wrong(tests: &[String], verdict: &Verdict) -> Vec<String> {
     wrong
 }
 
-/// How many subtests of a test have passed; an error is what it said where not all have.
+/// The number of passed subtests; the output as an error where not all passed.
 fn passed(report: &TestReport) -> Result<u32, String> {
     let stdout = String::from_utf8_lossy(&report.stdout.0);
     let failed = || {
@@ -152,7 +152,7 @@ fn passed(report: &TestReport) -> Result<u32, String> {
     subtests(&stdout).ok_or_else(failed)
 }
 
-/// The number in `Summary: 1/25 PASSED, 0 SKIPPED, 0 FAILED`; none where any was not run.
+/// The number in `Summary: 1/25 PASSED, 0 SKIPPED, 0 FAILED`; none where a subtest did not run.
 fn subtests(stdout: &str) -> Option<u32> {
     let summary = Regex::new(r"(?m)^Summary: 1/([1-9][0-9]*) PASSED, 0 SKIPPED, 0 FAILED$").ok()?;
     summary.captures(stdout)?[1].parse().ok()
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_passes_if_all_of_it_was_run_and_passed() {
+    fn a_test_passes_if_every_subtest_ran_and_passed() {
         assert!(wrongs(&["stream"], &verdict(0, GOOD)).is_empty());
         for (retval, stdout) in [
             (1, GOOD),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_of_the_series_that_test_progs_does_not_have_is_missed() {
+    fn a_test_that_test_progs_lacks_is_a_failure() {
         let wrong = wrongs(&["res_spin_lock", "stream"], &verdict(0, GOOD));
         assert_eq!(wrong.len(), 1);
         assert!(wrong[0].contains("res_spin_lock, stream"), "{wrong:?}");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What an installation would do to the machine, read from `apt-get --simulate`, and which packages can
-//! be installed without taking anything away.
+//! What an installation would do to the machine, according to `apt-get --simulate`, and which packages
+//! can be installed without removing or downgrading others.
 
 use anyhow::Result;
 
@@ -18,25 +18,25 @@ pub struct Plan {
 /// A package that would be installed or upgraded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Its name.
+    /// Name of the package.
     pub package: String,
-    /// The version that is installed now.
+    /// The installed version.
     pub old: Option<String>,
-    /// The version that would be.
+    /// The version after the installation.
     pub new: String,
 }
 
 impl Plan {
-    /// Reads the lines of `apt-get --simulate`:
+    /// Parses the output of `apt-get --simulate`:
     ///
     /// ```text
     /// Inst package (new Origin:suite [arch])
     /// Inst package [old] (new Origin:suite [arch])
     /// Remv package [old]
     /// ```
-    pub fn parse(said: &str, is_older: impl Fn(&str, &str) -> Result<bool>) -> Result<Plan> {
+    pub fn parse(simulation: &str, is_older: impl Fn(&str, &str) -> Result<bool>) -> Result<Plan> {
         let mut plan = Plan::default();
-        for line in said.lines() {
+        for line in simulation.lines() {
             let mut words = line.split_whitespace();
             let (Some(verb), Some(package)) = (words.next(), words.next()) else {
                 continue;
@@ -65,9 +65,9 @@ impl Plan {
         Ok(plan)
     }
 
-    /// What it would take from the user, for people; none where that is nothing.
+    /// Describes what would be removed and downgraded; `None` if nothing would.
     #[must_use]
-    pub fn takes(&self) -> Option<String> {
+    pub fn losses(&self) -> Option<String> {
         let part = |verb: &str, packages: &[String]| {
             (!packages.is_empty()).then(|| format!("{verb} {}", packages.join(", ")))
         };
@@ -81,7 +81,7 @@ impl Plan {
         (!parts.is_empty()).then(|| parts.join(" and "))
     }
 
-    /// The change of `package`, where there is one.
+    /// The change of `package`, if it changes.
     #[must_use]
     pub fn change(&self, package: &str) -> Option<&Change> {
         self.changes.iter().find(|change| change.package == package)
@@ -91,16 +91,16 @@ impl Plan {
 /// Which packages can be installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
-    /// Those that can, all at once.
+    /// Packages that can be installed together.
     pub installable: Vec<String>,
-    /// What their installation does.
+    /// What the installation of those does.
     pub plan: Plan,
-    /// Those that cannot, each with the reason.
+    /// Packages that cannot be installed, each with the reason.
     pub others: Vec<(String, String)>,
 }
 
-/// Splits `packages` into those that can be installed together, without removing or downgrading
-/// anything, and the rest.
+/// Splits `packages` into those that can be installed together without removing or downgrading
+/// others, and the rest.
 pub fn split(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Split {
     let others = refused(packages, false, simulate);
     let accepted: Vec<&str> = packages
@@ -114,49 +114,49 @@ pub fn split(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> S
             ..Split::default()
         };
     }
-    let mut split = match judge(&accepted, simulate) {
+    let mut split = match try_install(&accepted, simulate) {
         Ok(plan) => Split {
             installable: accepted.iter().map(|name| (*name).to_owned()).collect(),
             plan,
             others: Vec::new(),
         },
-        // each installs, and they exclude each other
+        // each one alone can be installed, but they conflict
         Err(_) => one_by_one(&accepted, simulate),
     };
     split.others.splice(0..0, others);
     split
 }
 
-/// Those of `packages` that cannot be installed on their own. They are few, so they are found by
-/// halving: a simulation takes a second. `is_bad` says that they are known not to install together.
+/// The `packages` that cannot be installed alone, found by bisection: a simulation takes a second, and
+/// most packages can be installed. `is_bad` means that `packages` are known not to install together.
 fn refused(
     packages: &[&str],
     is_bad: bool,
     simulate: &dyn Fn(&[&str]) -> Result<Plan>,
 ) -> Vec<(String, String)> {
     let [package] = packages else {
-        if packages.is_empty() || (!is_bad && judge(packages, simulate).is_ok()) {
+        if packages.is_empty() || (!is_bad && try_install(packages, simulate).is_ok()) {
             return Vec::new();
         }
         let (first, second) = packages.split_at(packages.len() / 2);
         let mut all = refused(first, false, simulate);
-        // what is wrong with the whole and not with the first half is in the second
+        // if the whole fails and the first half does not, the second half fails
         all.extend(refused(second, all.is_empty(), simulate));
         return all;
     };
-    match judge(packages, simulate) {
+    match try_install(packages, simulate) {
         Ok(_) => Vec::new(),
         Err(reason) => vec![((*package).to_owned(), reason)],
     }
 }
 
-/// The same, each package with those before it.
+/// Like [`split`], adding one package after the other.
 fn one_by_one(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Split {
     let mut split = Split::default();
     let mut accepted = Vec::new();
     for package in packages {
         accepted.push(*package);
-        match judge(&accepted, simulate) {
+        match try_install(&accepted, simulate) {
             Ok(plan) => split.plan = plan,
             Err(reason) => {
                 accepted.pop();
@@ -168,20 +168,25 @@ fn one_by_one(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> 
     split
 }
 
-/// The plan, if it takes nothing away; else why not.
-fn judge(packages: &[&str], simulate: &dyn Fn(&[&str]) -> Result<Plan>) -> Result<Plan, String> {
+/// The plan, if nothing is removed or downgraded; else the reason.
+fn try_install(
+    packages: &[&str],
+    simulate: &dyn Fn(&[&str]) -> Result<Plan>,
+) -> Result<Plan, String> {
     match simulate(packages) {
-        Ok(plan) => match plan.takes() {
+        Ok(plan) => match plan.losses() {
             None => Ok(plan),
-            Some(takes) => Err(format!("installing would {takes}")),
+            Some(losses) => Err(format!("installing would {losses}")),
         },
-        Err(error) => Err(why(&format!("{error:#}"))),
+        Err(error) => Err(reason(&format!("{error:#}"))),
     }
 }
 
-/// The part of apt's message that says what does not fit.
-fn why(said: &str) -> String {
-    let mut lines = said.lines().map(|line| line.trim_start_matches([' ', '|']));
+/// The line of apt's message with the reason.
+fn reason(message: &str) -> String {
+    let mut lines = message
+        .lines()
+        .map(|line| line.trim_start_matches([' ', '|']));
     let dependency = lines.clone().find(|line| {
         ["Depends:", "Conflicts:", "Breaks:"]
             .iter()
@@ -199,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    const SAID: &str = "Reading package lists...\n\
+    const SIMULATION: &str = "Reading package lists...\n\
         Remv qemu-utils [1:10.0.2+ds-2]\n\
         Inst seabios (1.16.2-1 Debian:12.15/oldstable [all])\n\
         Inst libc6 [2.36-9] (2.36-10 Debian:12.15/oldstable [amd64]) []\n\
@@ -211,12 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn a_simulation_says_what_is_installed_removed_and_downgraded() {
-        let plan = Plan::parse(SAID, is_older).unwrap();
+    fn installed_removed_and_downgraded_packages_are_parsed() {
+        let plan = Plan::parse(SIMULATION, is_older).unwrap();
         assert_eq!(plan.removed, ["qemu-utils"]);
         assert_eq!(plan.downgraded, ["pahole"]);
         assert_eq!(
-            plan.takes().as_deref(),
+            plan.losses().as_deref(),
             Some("remove qemu-utils and downgrade pahole")
         );
         let libc = plan.change("libc6").unwrap();
@@ -225,11 +230,11 @@ mod tests {
             (Some("2.36-9"), "2.36-10")
         );
         assert_eq!(plan.change("seabios").unwrap().old, None);
-        assert_eq!(Plan::default().takes(), None);
+        assert_eq!(Plan::default().losses(), None);
     }
 
-    /// A machine on which `qemu` replaces `utils`, `held` does not install, and `one` and `two`
-    /// exclude each other.
+    /// A machine on which `qemu` replaces `utils`, `held` cannot be installed, and `one` and `two`
+    /// conflict.
     fn machine(packages: &[&str]) -> Result<Plan> {
         if packages.contains(&"held") {
             bail!("`apt-get` failed\n  | held : Depends: other (>= 2)\n  | E: broken packages");
@@ -253,17 +258,17 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_something_away_is_not_installed() {
+    fn a_package_that_would_remove_another_is_not_installed() {
         let split = split(&["bc", "qemu", "xz"], &machine);
         assert_eq!(split.installable, ["bc", "xz"]);
         assert_eq!(split.plan.changes.len(), 2);
-        assert_eq!(split.plan.takes(), None);
+        assert_eq!(split.plan.losses(), None);
         let reason = "installing would remove utils".to_owned();
         assert_eq!(split.others, [("qemu".to_owned(), reason)]);
     }
 
     #[test]
-    fn what_does_not_install_is_told_with_apts_reason() {
+    fn the_reason_is_taken_from_apts_message() {
         let split = split(&["held"], &machine);
         assert!(split.installable.is_empty());
         let reason = "apt cannot install it: held : Depends: other (>= 2)".to_owned();
@@ -271,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_exclude_each_other_the_first_is_installed() {
+    fn of_two_conflicting_packages_the_first_is_installed() {
         let split = split(&["one", "two", "bc"], &machine);
         assert_eq!(split.installable, ["one", "bc"]);
         assert_eq!(split.others.len(), 1);
@@ -279,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn few_simulations_find_a_package_that_does_not_install() {
+    fn few_simulations_find_packages_that_cannot_be_installed() {
         let names: Vec<String> = (0..36).map(|number| format!("p{number}")).collect();
         let mut packages: Vec<&str> = names.iter().map(String::as_str).collect();
         packages.extend(["held", "qemu"]);
@@ -294,8 +299,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_install_asks_nothing() {
-        let never = |_: &[&str]| -> Result<Plan> { panic!("apt is not asked") };
+    fn without_packages_there_is_no_simulation() {
+        let never = |_: &[&str]| -> Result<Plan> { panic!("apt is simulated") };
         assert_eq!(super::split(&[], &never), Split::default());
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What set-up says before it changes anything, and of what it cannot get.
+//! What set-up prints before it changes anything, and what it reports about tools it cannot install.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
+
+use fs_err as fs;
 
 use super::*;
 use crate::env::apt::{Change, Plan};
@@ -28,10 +29,10 @@ fn change(package: &str, old: Option<&str>) -> Change {
 }
 
 fn proposal(packages: &[&str], split: Split) -> Proposal<'static> {
-    let mut tools: BTreeMap<&'static str, Wanting<'static>> = BTreeMap::new();
+    let mut tools: BTreeMap<&'static str, BadTools<'static>> = BTreeMap::new();
     for package in packages {
         let tool = tool(package);
-        tools.insert(tool.package, vec![(tool, State::Missing)]);
+        tools.insert(tool.package.as_str(), vec![(tool, ToolState::Missing)]);
     }
     Proposal { tools, split }
 }
@@ -70,7 +71,7 @@ fn each_package_is_listed_with_its_reason() {
 }
 
 #[test]
-fn a_package_that_is_installed_already_is_not_listed() {
+fn an_installed_package_is_not_listed() {
     let split = Split {
         installable: vec!["bc".to_owned(), "libelf-dev".to_owned()],
         plan: Plan {
@@ -104,18 +105,21 @@ fn a_library_is_not_unpacked() {
 }
 
 #[test]
-fn what_is_wrong_with_a_tool_is_described_with_its_path_and_reason() {
+fn a_bad_tool_is_described_with_its_path_and_fault() {
     let old = Tool {
         minimum: Some(Version(1, 22)),
-        ..*tool("dwarves")
+        ..tool("dwarves").clone()
     };
-    let broken = State::Broken("/usr/bin/python3: no module named git".to_owned());
-    let wanting = [
-        (&old, State::TooOld("/opt/pahole".into(), Version(1, 20))),
+    let broken = ToolState::Broken("/usr/bin/python3: no module named git".to_owned());
+    let bad_tools = [
+        (
+            &old,
+            ToolState::TooOld("/opt/pahole".into(), Version(1, 20)),
+        ),
         (tool("python3-git"), broken),
-        (tool("bc"), State::Missing),
+        (tool("bc"), ToolState::Missing),
     ];
-    let text = described(&wanting);
+    let text = describe(&bad_tools);
     for part in [
         "pahole: /opt/pahole is 1.20, expected 1.22 or newer (writes the kernel's BTF)",
         "Python module git: /usr/bin/python3: no module named git (",
@@ -128,10 +132,10 @@ fn what_is_wrong_with_a_tool_is_described_with_its_path_and_reason() {
 #[test]
 fn packages_are_named_once() {
     let tools = needed_for(Arch::X86_64, Origin::Series);
-    let twice: Wanting<'_> = tools
+    let twice: BadTools<'_> = tools
         .iter()
         .chain(&tools)
-        .map(|tool| (*tool, State::Missing))
+        .map(|tool| (*tool, ToolState::Missing))
         .collect();
     assert_eq!(
         packages(&twice).len(),
@@ -140,7 +144,7 @@ fn packages_are_named_once() {
 }
 
 #[test]
-fn a_program_that_cannot_be_installed_is_no_reason_to_give_up() {
+fn a_program_that_cannot_be_installed_is_unpacked() {
     let reason = "installing would remove qemu-utils".to_owned();
     let split = Split {
         others: vec![("qemu-system-x86".to_owned(), reason)],
@@ -151,7 +155,7 @@ fn a_program_that_cannot_be_installed_is_no_reason_to_give_up() {
         .unwrap();
 }
 
-/// A machine with a cache and nothing else.
+/// A context with an empty cache.
 fn context(dir: &std::path::Path) -> Context {
     Context {
         repo: dir.to_owned(),
@@ -167,45 +171,45 @@ fn context(dir: &std::path::Path) -> Context {
     }
 }
 
-/// A program that was unpacked into the cache and prints 42.
+/// Writes an unpacked program that prints 42 into the cache.
 fn unpack(ctx: &Context, name: &str) -> PathBuf {
     let programs = unpacked::programs(&ctx.cache);
     fs::create_dir_all(&programs).unwrap();
     let file = programs.join(name);
     fs::write(&file, "#!/bin/sh\necho 42\n").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     file
 }
 
 #[test]
-fn an_unpacked_program_stands_in_for_one_that_the_machine_lacks() {
+fn an_unpacked_program_replaces_a_missing_one() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path());
     let missing = Tool {
-        name: "no-such-program-here",
-        ..*tool("rsync")
+        name: "no-such-program-here".to_owned(),
+        ..tool("rsync").clone()
     };
-    let (wanting, _) = check(&ctx, &[&missing]).unwrap();
-    assert_eq!(wanting.len(), 1);
-    let file = unpack(&ctx, missing.name);
-    let (wanting, files) = check(&ctx, &[&missing]).unwrap();
-    assert!(wanting.is_empty(), "{wanting:?}");
-    // the answer ends when the program or the package that it is from goes
+    let (bad_tools, _) = check(&ctx, &[&missing]).unwrap();
+    assert_eq!(bad_tools.len(), 1);
+    let file = unpack(&ctx, &missing.name);
+    let (bad_tools, files) = check(&ctx, &[&missing]).unwrap();
+    assert!(bad_tools.is_empty(), "{bad_tools:?}");
+    // the result depends on the program and on the package's stamp
     assert!(files.contains(&file));
-    assert!(files.contains(&unpacked::stamp(&ctx.cache, missing.package)));
+    assert!(files.contains(&unpacked::stamp(&ctx.cache, &missing.package)));
 }
 
 #[test]
-fn a_program_of_the_machine_that_works_is_used_as_it_is() {
+fn the_machines_own_program_is_preferred() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path());
     let machines = Tool {
-        name: "true",
-        ..*tool("rsync")
+        name: "true".to_owned(),
+        ..tool("rsync").clone()
     };
-    let file = unpack(&ctx, machines.name);
-    let (wanting, files) = check(&ctx, &[&machines]).unwrap();
-    assert!(wanting.is_empty() && !files.contains(&file));
+    let file = unpack(&ctx, &machines.name);
+    let (bad_tools, files) = check(&ctx, &[&machines]).unwrap();
+    assert!(bad_tools.is_empty() && !files.contains(&file));
     assert!(
         !file.exists(),
         "the unpacked program would hide the machine's"
@@ -213,13 +217,13 @@ fn a_program_of_the_machine_that_works_is_used_as_it_is() {
 }
 
 #[test]
-fn tools_that_are_good_are_not_asked_again() {
+fn good_tools_are_not_checked_again() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path());
     let good = Tool {
-        name: "true",
-        ..*tool("rsync")
+        name: "true".to_owned(),
+        ..tool("rsync").clone()
     };
     ensure(&ctx, &[&good]).unwrap();
-    assert!(Memory::new(&ctx, &[&good]).unwrap().holds());
+    assert!(CheckedTools::new(&ctx, &[&good]).unwrap().is_valid());
 }

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Which Python interpreters the harness runs.
+//! The Python interpreters that the harness runs.
 //!
-//! `python3` on `PATH` may be pyenv's or conda's, which does not see the modules that Debian packages.
+//! `python3` on `PATH` may be pyenv's or conda's, which cannot import the modules that Debian packages.
 //! The kernel's scripts begin with `#!/usr/bin/env python3`, so the order of `PATH` decides which
 //! interpreter they get; the harness runs those that import packaged modules with [`scripts_path`].
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::env::command::{self, capture, command, shell_in};
+use serde::Deserialize;
 
-/// Which interpreter imports a module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use crate::env::command::{self, capture, cmd, shell_in};
+
+/// The interpreter that imports a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Importer {
-    /// The one that runs the kernel's scripts.
+    /// Runs the kernel's scripts.
     Scripts,
-    /// The one that creates virtme-ng's venv.
+    /// Creates virtme-ng's venv.
     Venv,
 }
 
@@ -37,33 +40,29 @@ pub fn of_scripts() -> Option<PathBuf> {
     which::which_in("python3", Some(scripts_path()), "/").ok()
 }
 
-/// The interpreter that creates virtme-ng's venv: the distribution's own, else the one on `PATH`,
-/// whichever can.
+/// The interpreter that creates virtme-ng's venv: the distribution's own, or `python3` on `PATH` where
+/// the distribution's cannot.
 #[must_use]
 pub fn for_venv() -> Option<PathBuf> {
     [of_scripts(), command::find("python3")]
         .into_iter()
         .flatten()
-        .find(|python| runs(python, CREATES_VENV).is_ok())
+        .find(|python| run(python, CREATES_VENV).is_ok())
 }
 
-/// The file that `python` imports `module` from, or what it said instead.
+/// The file from which `python` imports `module`, or an error message.
 pub fn file_of(python: &Path, module: &str) -> Result<PathBuf, String> {
     let code = format!("import {module}; print({module}.__file__)");
-    runs(python, &code).map(|said| PathBuf::from(said.trim()))
+    run(python, &code).map(|printed| PathBuf::from(printed.trim()))
 }
 
-/// What `python` prints when it runs `code`, or the last line of what it complained of.
-fn runs(python: &Path, code: &str) -> Result<String, String> {
-    let said = shell_in("/").and_then(|sh| {
-        capture(
-            command(&sh, &python.to_string_lossy())
-                // GitPython looks for git when it is imported
-                .env("PATH", scripts_path())
-                .args(["-c", code]),
-        )
+/// Runs `code`. Returns its standard output, or the last line of its standard error.
+fn run(python: &Path, code: &str) -> Result<String, String> {
+    let result = shell_in("/").and_then(|sh| {
+        // GitPython searches git when it is imported
+        capture(cmd!(sh, "{python} -c {code}").env("PATH", scripts_path()))
     });
-    match said {
+    match result {
         Ok(out) if out.status.success() => Ok(String::from_utf8_lossy(&out.stdout).into_owned()),
         Ok(out) => {
             let text = String::from_utf8_lossy(&out.stderr);
@@ -85,14 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_that_lacks_a_module_is_named_with_what_it_said() {
+    fn the_error_for_a_missing_module_names_interpreter_and_module() {
         let python = of_scripts().unwrap();
         assert!(file_of(&python, "os").unwrap().ends_with("os.py"));
-        let said = file_of(&python, "no_such_module").unwrap_err();
+        let error = file_of(&python, "no_such_module").unwrap_err();
         assert!(
-            said.starts_with(&format!("{}: ", python.display())),
-            "{said}"
+            error.starts_with(&format!("{}: ", python.display())),
+            "{error}"
         );
-        assert!(said.contains("no_such_module"), "{said}");
+        assert!(error.contains("no_such_module"), "{error}");
     }
 }

@@ -1,29 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Tools that are there, are not, are too old, or do not do what they are needed for.
+//! Tools that work, are missing, are too old, or do not do what the harness uses them for.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
+use fs_err as fs;
+
+use super::check::{absolute_paths, parse_version};
 use super::*;
 use crate::env::arch::Arch;
+use crate::env::command;
 
-fn program(name: &'static str, minimum: Option<Version>) -> Tool {
-    Tool::program(name, minimum, "p", "for a test")
+fn tool(name: &str, proof: Proof) -> Tool {
+    Tool {
+        name: name.to_owned(),
+        purposes: Vec::new(),
+        minimum: None,
+        is_static: false,
+        proof,
+        package: "p".to_owned(),
+        why: "for a test".to_owned(),
+    }
 }
 
-/// A folder with a program of that name which does what `script` says.
+fn program(name: &str, minimum: Option<Version>) -> Tool {
+    Tool {
+        minimum,
+        ..tool(name, Proof::default())
+    }
+}
+
+fn library(source: &str, args: &[&str]) -> Tool {
+    let proof = Proof::Link {
+        source: source.to_owned(),
+        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+    };
+    tool("x", proof)
+}
+
+/// A folder with a program `name` that runs `script`.
 fn folder_with(name: &str, script: &str) -> (tempfile::TempDir, OsString) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join(name);
     fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
     let path = command::in_front(&[dir.path()], &command::search_path());
     (dir, path)
 }
 
 #[test]
-fn a_version_is_found_in_what_each_tool_says() {
+fn the_version_is_parsed_from_the_output_of_each_tool() {
     for (text, version) in [
         ("git version 2.47.3", Version(2, 47)),
         (
@@ -53,35 +81,57 @@ fn versions_are_compared_as_numbers() {
 
 #[test]
 fn no_two_entries_of_the_table_hide_each_other() {
-    let mut packages: HashMap<_, HashSet<&str>> = HashMap::new();
+    let mut seen = HashSet::new();
     for tool in every() {
-        let same = packages.entry(tool.identity()).or_default();
-        same.insert(tool.package);
+        assert!(
+            seen.insert(tool.identity()),
+            "{tool:?} is in the table twice"
+        );
     }
-    // an identity stands for one tool of one package
-    for (identity, packages) in &packages {
-        assert_eq!(packages.len(), 1, "{identity:?} is in {packages:?}");
-    }
-    // and every package of the table is still there when each identity is taken once
-    let all: HashSet<&str> = every().iter().map(|tool| tool.package).collect();
-    let kept: HashSet<&str> = distinct(every()).iter().map(|tool| tool.package).collect();
-    assert_eq!(all, kept);
+    assert_eq!(distinct(every()).len(), every().len());
 }
 
 #[test]
 fn the_program_git_does_not_hide_the_python_module_git() {
-    let packages: Vec<&str> = distinct(needed(Arch::X86_64).into_iter().chain(FOR_SERIES))
+    let tools = needed(Arch::X86_64)
+        .into_iter()
+        .chain(of(&[Purpose::Series]));
+    let packages: Vec<&str> = distinct(tools)
         .iter()
         .filter(|tool| tool.name == "git")
-        .map(|tool| tool.package)
+        .map(|tool| tool.package.as_str())
         .collect();
     assert_eq!(packages, ["git", "python3-git"]);
 }
 
 #[test]
-fn every_tool_has_a_package_and_a_reason() {
+fn every_tool_has_a_purpose_a_package_and_a_reason() {
     for tool in every() {
         assert!(!tool.package.is_empty() && !tool.why.is_empty(), "{tool:?}");
+        assert!(!tool.purposes.is_empty(), "{tool:?}");
+        assert!(!tool.is_static || tool.is_program(), "{tool:?}");
+    }
+}
+
+#[test]
+fn every_purpose_has_a_tool() {
+    for purpose in [
+        Purpose::Patches,
+        Purpose::Source,
+        Purpose::Kernel,
+        Purpose::Run,
+        Purpose::X86_64Guest,
+        Purpose::Arm64Guest,
+        Purpose::Arm64Cross,
+        Purpose::Arm64Native,
+        Purpose::Series,
+        Purpose::Documentation,
+        Purpose::TreeTests,
+        Purpose::Mainline,
+        Purpose::Tests,
+        Purpose::SetupTest,
+    ] {
+        assert!(!of(&[purpose]).is_empty(), "{purpose:?}");
     }
 }
 
@@ -89,7 +139,7 @@ fn every_tool_has_a_package_and_a_reason() {
 fn a_kernel_that_the_user_built_needs_fewer_tools() {
     let names = |origin| -> Vec<&str> {
         let tools = needed_for(Arch::X86_64, origin);
-        tools.iter().map(|tool| tool.name).collect()
+        tools.iter().map(|tool| tool.name.as_str()).collect()
     };
     assert!(names(Origin::Series).contains(&"pahole") && names(Origin::Series).contains(&"xz"));
     assert!(names(Origin::Tree).contains(&"pahole") && !names(Origin::Tree).contains(&"xz"));
@@ -100,13 +150,13 @@ fn a_kernel_that_the_user_built_needs_fewer_tools() {
 }
 
 #[test]
-fn a_tool_is_missing_too_old_or_good() {
+fn a_tool_is_missing_or_too_old_or_good() {
     let state = |name, minimum| program(name, minimum).check().state;
-    assert_eq!(state("no-such-program", None), State::Missing);
-    assert_eq!(state("true", None), State::Good(None));
+    assert_eq!(state("no-such-program", None), ToolState::Missing);
+    assert_eq!(state("true", None), ToolState::Good(None));
     assert!(matches!(
         state("git", Some(Version(999, 0))),
-        State::TooOld(path, _) if path.ends_with("git")
+        ToolState::TooOld(path, _) if path.ends_with("git")
     ));
 }
 
@@ -114,81 +164,88 @@ fn a_tool_is_missing_too_old_or_good() {
 fn a_program_that_does_not_run_is_broken_with_or_without_a_minimum() {
     let (_dir, path) = folder_with("tool", "echo it is broken >&2; exit 3");
     for minimum in [None, Some(Version(1, 0))] {
-        let State::Broken(said) = program("tool", minimum).check_in(&path).state else {
+        let ToolState::Broken(message) = program("tool", minimum).check_in(&path).state else {
             panic!("a program that fails is good");
         };
-        assert!(said.contains("it is broken"), "{said}");
+        assert!(message.contains("it is broken"), "{message}");
     }
 }
 
 #[test]
-fn a_program_that_does_another_thing_than_it_is_used_for_is_broken() {
+fn a_program_that_prints_a_wrong_result_is_broken() {
     let (_dir, path) = folder_with("tool", "cat >/dev/null; echo 43");
-    let tool = program("tool", None).proven_by(&["-q"], "6*7\n", "42");
-    let State::Broken(said) = tool.check_in(&path).state else {
+    let proof = Proof::Run {
+        args: vec!["-q".to_owned()],
+        input: "6*7\n".to_owned(),
+        output: "42".to_owned(),
+    };
+    let tool = tool("tool", proof);
+    let ToolState::Broken(message) = tool.check_in(&path).state else {
         panic!("a wrong result is good");
     };
-    assert!(said.contains("\"43\", expected \"42\""), "{said}");
+    assert!(message.contains("\"43\", expected \"42\""), "{message}");
 }
 
 #[test]
-fn a_dynamic_busybox_is_no_static_program() {
-    let tool = Tool::static_program("sh", "p", "for a test");
-    let State::Broken(said) = tool.check().state else {
+fn a_dynamic_program_is_not_a_static_one() {
+    let tool = Tool {
+        is_static: true,
+        ..program("sh", None)
+    };
+    let ToolState::Broken(message) = tool.check().state else {
         panic!("the machine's sh is static");
     };
-    assert!(said.ends_with("sh is not static"), "{said}");
+    assert!(message.ends_with("sh is not static"), "{message}");
 }
 
 #[test]
 fn a_library_is_linked_by_the_compiler() {
     let source = "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
-    let good = Tool::library("libc", source, &[], "p", "for a test").check();
-    assert_eq!(good.state, State::Good(None));
+    let good = library(source, &[]).check();
+    assert_eq!(good.state, ToolState::Good(None));
     let has = |end: &str| good.files.iter().any(|file| file.ends_with(end));
     assert!(has("stdio.h") && has("gcc"), "{:?}", good.files);
 
     let header = "#include <no_such_header.h>\nint main(void) { return 0; }\n";
-    let State::Broken(said) = Tool::library("x", header, &[], "p", "w").check().state else {
+    let ToolState::Broken(message) = library(header, &[]).check().state else {
         panic!("a missing header is found");
     };
-    assert!(said.contains("no_such_header.h"), "{said}");
+    assert!(message.contains("no_such_header.h"), "{message}");
 
     let main = "int main(void) { return 0; }\n";
-    let library = Tool::library("x", main, &["-lno_such_library"], "p", "w");
-    let State::Broken(said) = library.check().state else {
+    let ToolState::Broken(message) = library(main, &["-lno_such_library"]).check().state else {
         panic!("a missing library is found");
     };
-    assert!(said.contains("no_such_library"), "{said}");
+    assert!(message.contains("no_such_library"), "{message}");
 }
 
 #[test]
-fn a_compiler_that_is_not_there_leaves_a_library_missing() {
-    let tool = Tool::library("x", "int main(void) { return 0; }\n", &[], "p", "w");
+fn without_a_compiler_a_library_is_missing() {
+    let tool = library("int main(void) { return 0; }\n", &[]);
     let checked = tool.check_in(OsStr::new("/nowhere"));
-    assert_eq!(checked.state, State::Missing);
+    assert_eq!(checked.state, ToolState::Missing);
 }
 
 #[test]
 fn a_module_is_imported_by_its_interpreter() {
-    let module = |name| Tool::python_module(name, Importer::Scripts, "p", "for a test").check();
+    let module = |name| tool(name, Proof::Import(Importer::Scripts)).check();
     let good = module("json");
-    assert_eq!(good.state, State::Good(None));
+    assert_eq!(good.state, ToolState::Good(None));
     assert!(
         good.files
             .iter()
             .any(|file| file.ends_with("json/__init__.py"))
     );
-    let State::Broken(said) = module("no_such_module").state else {
+    let ToolState::Broken(message) = module("no_such_module").state else {
         panic!("a missing module is imported");
     };
-    assert!(said.contains("no_such_module"), "{said}");
+    assert!(message.contains("no_such_module"), "{message}");
 }
 
 #[test]
-fn paths_are_taken_from_what_compiler_and_linker_print() {
+fn paths_are_parsed_from_the_output_of_compiler_and_linker() {
     let own = std::env::current_exe().unwrap();
     let own = own.to_string_lossy();
-    let said = format!(".. {own}\n({own})member.o\nMultiple include guards\n/no/such/file\n");
-    assert_eq!(absolute_paths(&said), [PathBuf::from(&*own)]);
+    let printed = format!(".. {own}\n({own})member.o\nMultiple include guards\n/no/such/file\n");
+    assert_eq!(absolute_paths(&printed), [PathBuf::from(&*own)]);
 }

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Folds the kernel's frames in a stack dump.
+//! Folds kernel frames in a stack dump.
 //!
-//! Which kernel functions lie between a program and its caller differs by architecture, compiler
-//! and base; that they are there, and that each of them is a symbol, does not. So a run of lines
-//! `symbol+0x<off>/0x<size>` becomes one line. A frame that is no symbol (a bare address, a
-//! question mark) is not folded and so shows in the snapshot.
+//! The kernel functions between a program and its caller differ by architecture, compiler and base, so
+//! a run of lines `symbol+0x<off>/0x<size>` becomes one line. A frame without a symbol (a bare address,
+//! a question mark) is not folded and shows in the snapshot.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The line that begins a stack dump; an empty line ends it.
+/// The first line of a stack dump; an empty line ends the dump.
 const HEAD: &str = "Call trace:";
 const FOLDED: &str = "<kernel frames>";
 
-/// A kernel symbol with offset and size, of a module or not.
+/// A kernel symbol with offset and size, with or without a module.
 static SYMBOL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^[A-Za-z_][\w.$]*\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?$"));
 
 /// A program's frame: never folded.
 static PROGRAM: LazyLock<Regex> = LazyLock::new(|| pattern(r"^bpf_prog_[0-9a-f]{16}(?:_|\+)"));
 
-/// `text` with each run of kernel frames inside a stack dump folded into one line.
+/// `text` with each run of kernel frames in a stack dump folded into one line.
 pub(super) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut in_dump = false;
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_symbol_stays() {
+    fn a_frame_without_a_symbol_stays() {
         for odd in [
             "0xffffffff81000000",
             "? a+0x1/0x2",

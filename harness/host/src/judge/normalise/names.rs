@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Names that stand for varying values and keep which of them are the same.
+//! Placeholders for varying values: equal values have equal placeholders.
 
 use std::collections::HashMap;
 
-/// The names given so far, counted for each kind from 1 in order of appearance.
+/// The placeholders of a test, numbered per kind from 1 in order of appearance.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct Placeholders {
     numbers: HashMap<(String, String), usize>,
     given: HashMap<String, usize>,
 }
 
-impl Names {
-    /// The name of `value` among values of its `kind`: `<addr1>` for the first address, and again
-    /// for the same address.
+impl Placeholders {
+    /// The placeholder of `value` among values of its `kind`: `<addr1>` for the first address and every
+    /// equal one.
     pub(super) fn name(&mut self, kind: &str, value: &str) -> String {
         let number = self
             .numbers
@@ -31,8 +31,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_value_keeps_its_name_and_kinds_count_apart() {
-        let mut names = Names::default();
+    fn equal_values_share_a_placeholder_and_kinds_are_numbered_separately() {
+        let mut names = Placeholders::default();
         assert_eq!(names.name("addr", "a"), "<addr1>");
         assert_eq!(names.name("addr", "b"), "<addr2>");
         assert_eq!(names.name("pid", "a"), "<pid1>");

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The table of what varies.
+//! The table of normalisation rules.
 
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::names::Names;
+use super::names::Placeholders;
 
-/// One thing that varies. Each named group of `pattern` is replaced by a name of that kind; what
-/// the pattern matches around the groups stays.
+/// One kind of varying text. Each named group of `pattern` is replaced by a placeholder of that kind;
+/// the rest of the match stays.
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "reasons and examples are for readers and tests")
@@ -16,16 +16,16 @@ use super::names::Names;
 pub(super) struct Rule {
     name: &'static str,
     why: &'static str,
-    /// In the `regex` crate's syntax, with `m` and `x` set: `^` and `$` are a line's, blanks are
-    /// written `\x20`.
+    /// In the syntax of the `regex` crate, with the flags `m` and `x`: `^` and `$` match at lines,
+    /// blanks are written `\x20`.
     pattern: &'static str,
-    /// What the rule makes of a text on its own; at least one a rule.
+    /// Texts before and after this rule alone; at least one per rule.
     changes: &'static [(&'static str, &'static str)],
-    /// What the rule must not touch; at least one a rule.
+    /// Texts that the rule must not change; at least one per rule.
     leaves: &'static [&'static str],
 }
 
-/// Applied from the first to the last, each to what the one before has left.
+/// The rules, applied in this order, each to the result of the previous one.
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "lock addresses",
@@ -212,7 +212,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// `text` after all rules.
-pub(super) fn apply(text: &str, names: &mut Names) -> String {
+pub(super) fn apply(text: &str, names: &mut Placeholders) -> String {
     COMPILED
         .iter()
         .fold(text.to_owned(), |text, rule| rule.replace(&text, names))
@@ -241,25 +241,25 @@ impl Compiled {
         Self { pattern, kinds }
     }
 
-    fn replace(&self, text: &str, names: &mut Names) -> String {
+    fn replace(&self, text: &str, names: &mut Placeholders) -> String {
         self.pattern
             .replace_all(text, |found: &Captures| self.name_groups(found, names))
             .into_owned()
     }
 
-    /// The text of one match with each group replaced by its name.
-    fn name_groups(&self, found: &Captures, names: &mut Names) -> String {
+    /// One match with each group replaced by its placeholder.
+    fn name_groups(&self, found: &Captures, names: &mut Placeholders) -> String {
         let whole = found.get_match();
         let mut out = whole.as_str().to_owned();
-        // From the last group to the first, so that the offsets of those before stay true; but
-        // names are given in reading order.
+        // Groups are replaced from the last to the first, so that earlier offsets stay valid;
+        // placeholders are numbered in reading order.
         let groups = self
             .kinds
             .iter()
             .filter_map(|kind| Some((kind, found.name(kind)?)));
         let named: Vec<_> = groups
             .map(|(kind, group)| {
-                // An offset says something only within its symbol.
+                // An offset identifies a place only together with its symbol.
                 let value = if kind == "off" {
                     whole.as_str()
                 } else {
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_rule_does_what_its_table_says() {
+    fn each_rule_changes_its_examples_as_stated() {
         for rule in RULES {
             assert!(
                 !rule.changes.is_empty() && !rule.leaves.is_empty() && !rule.why.is_empty(),
@@ -293,7 +293,7 @@ mod tests {
             let compiled = Compiled::new(rule);
             for (text, want) in rule.changes {
                 assert_eq!(
-                    &compiled.replace(text, &mut Names::default()),
+                    &compiled.replace(text, &mut Placeholders::default()),
                     want,
                     "{}",
                     rule.name
@@ -301,7 +301,7 @@ mod tests {
             }
             for text in rule.leaves {
                 assert_eq!(
-                    &compiled.replace(text, &mut Names::default()),
+                    &compiled.replace(text, &mut Placeholders::default()),
                     text,
                     "{}",
                     rule.name
@@ -314,14 +314,19 @@ mod tests {
     fn the_whole_table_agrees_with_each_rule() {
         for rule in RULES {
             for (text, want) in rule.changes {
-                assert_eq!(&apply(text, &mut Names::default()), want, "{}", rule.name);
+                assert_eq!(
+                    &apply(text, &mut Placeholders::default()),
+                    want,
+                    "{}",
+                    rule.name
+                );
             }
         }
     }
 
     #[test]
     fn applying_the_table_again_changes_nothing() {
-        let mut names = Names::default();
+        let mut names = Placeholders::default();
         for (text, _) in RULES.iter().flat_map(|rule| rule.changes) {
             let once = apply(text, &mut names);
             assert_eq!(apply(&once, &mut names), once);

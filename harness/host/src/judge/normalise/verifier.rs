@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Cuts a verifier's log down to the verifier's words.
+//! Reduces a verifier log to its message.
 //!
-//! A log is mostly the trace of the instructions that were walked, with registers' states between
-//! them. A reviewer wants to know at which line of the source the program was refused, and why:
-//! the last source line of the trace, and the lines that follow the trace.
+//! Most of a log is the trace of verified instructions and register states. The reduced log has the
+//! last source line of the trace and the lines after the trace: where the program was rejected, and
+//! why.
 
 use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-/// Lines of the trace, with an example each. The message begins after the last of them.
+/// Patterns of trace lines, each with an example. The message follows the last trace line.
 const TRACE: &[(&str, &str)] = &[
     (
         r"^\d+: \([0-9a-f]{2}\) ",
@@ -47,7 +47,7 @@ const TRACE: &[(&str, &str)] = &[
     (r"^propagating r\d", "propagating r6"),
 ];
 
-/// Lines that say how the verifier did, not what it found.
+/// Lines with statistics of the verifier.
 const NOISE: &[(&str, &str)] = &[
     (
         r"^processed \d+ insns ",
@@ -62,14 +62,14 @@ const NOISE: &[(&str, &str)] = &[
     (r"^\s*$", ""),
 ];
 
-/// What 7.3 says behind its message: where in the source it is, what led there and what to do. 6.12
-/// says none of it.
+/// The explanation that 7.3 prints after a message: source location, path and suggestion. 6.12 has
+/// none.
 const EXPLANATION: &str = "Verification failed: ";
 
-/// Where no line tells the message from the trace, this many lines of the end are taken.
+/// Lines of the end that are kept where the whole log is trace.
 const FALLBACK: usize = 5;
 
-/// The source line at which the log ends, and its message.
+/// The last source line of the log, and the message.
 pub(super) fn words(log: &str) -> String {
     let lines: Vec<&str> = log
         .lines()
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_mainline_explains_behind_its_message_is_left_out() {
+    fn the_explanation_after_a_message_of_mainline_is_removed() {
         let log = "0: (bf) r1 = r9\nR9 !read_ok\n\nVerification failed: Register Type Safety\n\n\
                    Reason:\n  R9 has never been initialized\nprocessed 1 insns (limit 1000000)\n";
         assert_eq!(words(log), "R9 !read_ok\n");
@@ -159,7 +159,7 @@ stack depth 0
     }
 
     #[test]
-    fn a_log_that_is_all_trace_keeps_its_end() {
+    fn a_log_without_a_message_keeps_its_end() {
         let log: String = (0..9).map(|i| format!("{i}: (b7) r1 = 0\n")).collect();
         assert_eq!(words(&log).lines().count(), FALLBACK);
         assert!(words(&log).ends_with("8: (b7) r1 = 0\n"));

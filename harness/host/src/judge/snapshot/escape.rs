@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Bytes of a stream as text that loses nothing.
+//! Lossless text for the bytes of a stream.
 //!
-//! A stream need not be UTF-8. Text goes through the rules that take out what varies before it is
-//! escaped, so it passes two steps: [`decode`] keeps a byte that is no UTF-8 as a private
-//! character, [`escape`] writes it as `\xNN`. A backslash is doubled, so what is written with one
-//! cannot have come from the program.
+//! A stream need not be UTF-8. The normalisation rules run between two steps: [`decode`] maps a byte
+//! that is not UTF-8 to a private-use character, [`escape`] writes that character as `\xNN`. A
+//! backslash of the program is doubled, so an escape sequence never comes from the program.
 
 use std::fmt::Write;
 
-/// A byte that is no UTF-8 is kept as this character plus its value.
+/// A byte that is not UTF-8 becomes the character with this code plus the byte.
 const STAND_IN: u32 = 0xF_0000;
 
-/// A run of one character that is longer is written as its length.
+/// A longer run of one character is written as its length.
 const LONGEST_RUN: usize = 64;
 
-/// A blank where it could not be seen.
+/// A blank at a position where it is invisible.
 const BLANK: &str = "\\x20";
 
-/// `bytes` as a string; what is not UTF-8, and what looks like a stand-in, byte by byte as
-/// stand-ins.
+/// `bytes` as a string; bytes that are not UTF-8, and characters in the range of the stand-ins, become
+/// stand-ins byte by byte.
 pub(super) fn decode(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -36,7 +35,7 @@ pub(super) fn decode(bytes: &[u8]) -> String {
     out
 }
 
-/// One line without its newline, as it stands in a snapshot.
+/// One line without its newline, as written to a snapshot.
 pub(super) fn escape(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line.chars().peekable();
@@ -73,7 +72,7 @@ fn escape_char(letter: char) -> String {
     }
 }
 
-/// Characters beyond ASCII that a reader does not see, or that change how the rest is shown.
+/// Characters beyond ASCII that are invisible or change the direction of text.
 fn invisible(letter: char) -> bool {
     letter.is_control()
         || (letter.is_whitespace() && letter != ' ')
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_shown_byte_by_byte() {
+    fn bytes_that_are_not_text_are_escaped() {
         let table: &[(&[u8], &str)] = &[
             (b"plain", "plain"),
             ("größe".as_bytes(), "größe"),

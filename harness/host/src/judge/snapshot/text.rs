@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a reviewer reads of a test.
+//! The text of a test that a reviewer approves.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use super::escape;
 use crate::env::errno;
 use crate::judge::normalise::Normaliser;
 
-/// A stream that takes more bytes to show is nothing that a reviewer reads.
+/// Largest text of a stream in a snapshot, in bytes.
 pub const MOST_SHOWN: usize = 16 * 1024;
 
-/// More equal lines in a row than this are written as their number.
+/// A longer run of equal lines is written as its length.
 const LONGEST_REPEAT: usize = 3;
 
-/// A stream of which a test printed more than a snapshot should hold.
+/// A stream that is too large for a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "its {stream} of {read} bytes takes {shown} to show, where a snapshot holds at most {MOST_SHOWN}; \
@@ -27,11 +27,11 @@ pub struct TooLarge {
     shown: usize,
 }
 
-/// The text that is held against the snapshot of a test.
+/// The text that is compared with the snapshot of a test.
 ///
 /// # Errors
 ///
-/// Where a stream is larger than anybody would review.
+/// Where a stream is larger than [`MOST_SHOWN`].
 pub fn render(report: &TestReport) -> Result<String, TooLarge> {
     let text = layout(report, &mut Normaliser::default());
     for (stream, read) in [("stdout", &report.stdout), ("stderr", &report.stderr)] {
@@ -51,13 +51,13 @@ pub fn render(report: &TestReport) -> Result<String, TooLarge> {
     Ok(text.to_string())
 }
 
-/// The same with nothing replaced and nothing left out, for who looks into a failure.
+/// The text with nothing replaced or omitted, for the analysis of a failure.
 #[must_use]
 pub fn render_raw(report: &TestReport) -> String {
     layout(report, &mut AsItIs).to_string()
 }
 
-/// What becomes of the texts of a test on their way to the reader.
+/// How the texts of a test are rewritten.
 trait Rewrite {
     fn text(&mut self, text: &str) -> String;
     fn verifier_log(&mut self, log: &str) -> String;
@@ -83,7 +83,7 @@ impl Rewrite for AsItIs {
     }
 }
 
-/// How the test ended, in a line, and the texts that belong to it.
+/// The outcome of a test in one line, and its texts.
 struct Text {
     outcome: String,
     sections: Vec<Section>,
@@ -103,7 +103,7 @@ impl fmt::Display for Text {
     }
 }
 
-/// The texts are rewritten in the order in which they are read, so that names count up.
+/// The texts are rewritten in reading order, so that placeholders are numbered in that order.
 fn layout(report: &TestReport, rewrite: &mut impl Rewrite) -> Text {
     let mut sections = Vec::new();
     let mut add = |heading, text: String| {
@@ -119,7 +119,7 @@ fn layout(report: &TestReport, rewrite: &mut impl Rewrite) -> Text {
         );
     }
     for (heading, bytes) in [("stdout", &report.stdout.0), ("stderr", &report.stderr.0)] {
-        // A program that was refused has printed nothing; if it had, that would be worth seeing.
+        // A rejected program printed nothing; if it did, the snapshot must show it.
         if !bytes.is_empty() || matches!(report.outcome, Outcome::Ran { .. }) {
             add(heading, rewrite.text(&escape::decode(bytes)));
         }
@@ -147,14 +147,14 @@ fn outcome(outcome: &Outcome) -> String {
         Outcome::Rejected { errno, .. } => {
             format!("rejected: {}", errno::describe(-i64::from(*errno)))
         }
-        // Never compared: what was not run has nothing to be held against.
-        Outcome::Skipped { feature } => format!("not run: there is no {feature} here"),
-        // Never compared: such a test has failed whatever its snapshot says.
+        // Never compared: the test did not run.
+        Outcome::Skipped { feature } => format!("skipped: the guest has no {feature}"),
+        // Never compared: the test has failed whatever its snapshot holds.
         Outcome::Failed { error } => format!("failed: {error}"),
     }
 }
 
-/// A heading and the lines of `text` under it, each behind a bar.
+/// A heading and the lines of `text` below it, each after a bar.
 fn section(heading: &str, text: &str) -> String {
     if text.is_empty() {
         return format!("{heading}: empty\n");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_shows_the_verifiers_words() {
+    fn a_rejection_shows_the_verifiers_message() {
         let mut report = ran(None, b"", b"", &[]);
         report.outcome = Outcome::Rejected {
             errno: 22,
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_larger_than_a_snapshot_is_refused() {
+    fn a_stream_larger_than_a_snapshot_is_an_error() {
         let lines: String = (0..2000).map(|i| format!("line {i}\n")).collect();
         let error = render(&ran(None, b"", lines.as_bytes(), &[]))
             .unwrap_err()
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn both_streams_share_the_names_of_what_varies() {
+    fn both_streams_share_placeholders() {
         let report = ran(
             None,
             b"ffff888103a1c008\n",

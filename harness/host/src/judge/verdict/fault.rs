@@ -1,257 +1,162 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What can be wrong with a run as a whole, and what to say about it.
+//! What can be wrong with a run as a whole. The message of each fault is next to its variant: what was
+//! seen, what was expected, and what to do next.
 
-use std::fmt;
-
+use thiserror::Error;
 use wire::PROTOCOL;
 
 use crate::judge::console::Splat;
 
-/// What is wrong with a run as a whole. Shown, each says what was seen, what was expected, and
-/// what to do next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the message of each variant says what its fields are"
-)]
+/// What to do about a line of the agent that neither a kernel nor a program can cause.
+const AGENT: &str = "the agent (harness/guest) or its channel is broken; last/events.jsonl holds the lines as received";
+/// What to do about a guest that stopped sending.
+const CONSOLE: &str = "see last/console.log for the kernel's last messages";
+
+/// What is wrong with a run as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the message of each variant names its fields")]
 pub enum Fault {
+    #[error(
+        "the kernel complained on the console ({}){}: {}{}\n  {}",
+        .splat.names.join(", "), within(.during.as_deref()), .splat.reason, excerpt(.splat),
+        after_splat(.during.as_deref())
+    )]
     Splat {
         splat: Splat,
         during: Option<String>,
     },
-    Stopped {
-        how: String,
-        during: Option<String>,
-    },
+    #[error("the guest did not power off: {how}{}\n  {CONSOLE}", within(.during.as_deref()))]
+    Stopped { how: String, during: Option<String> },
+    #[error("the agent sent nothing; expected its start line on the channel\n  {CONSOLE}")]
     NoStart,
-    BeforeStart {
-        number: usize,
-        text: String,
-    },
-    SecondStart {
-        number: usize,
-    },
-    Protocol {
-        guest: u32,
-    },
-    Kernel {
-        expected: String,
-        seen: String,
-    },
-    Machine {
-        expected: String,
-        seen: String,
-    },
-    EmptyObject {
-        object: String,
-    },
-    NoCases {
-        filter: Option<String>,
-    },
-    AnnouncedTwice {
-        test: String,
-    },
+    #[error("line {number} came before the start line: {text}\n  {AGENT}")]
+    BeforeStart { number: usize, text: String },
+    #[error("line {number} is a second start line; expected exactly one\n  {AGENT}")]
+    SecondStart { number: usize },
+    #[error(
+        "the agent uses version {guest} of the protocol, this harness version {PROTOCOL}\n  \
+         agent and harness are from different builds; rebuild both (cargo clean --manifest-path harness/Cargo.toml)"
+    )]
+    Protocol { guest: u32 },
+    #[error(
+        "the guest ran kernel {seen}; expected {expected}, the one that was built\n  \
+         check KERNEL=, ARCH= and build/<base>/<arch>/image"
+    )]
+    Kernel { expected: String, seen: String },
+    #[error(
+        "the guest is a {seen}; expected a {expected}\n  \
+         check KERNEL=, ARCH= and build/<base>/<arch>/image"
+    )]
+    Machine { expected: String, seen: String },
+    #[error(
+        "{object} holds no program; expected at least one SEC(...) function\n  \
+         add a program to its source in selftests/, or remove the file"
+    )]
+    EmptyObject { object: String },
+    #[error("{}", no_tests(.filter.as_deref()))]
+    NoTests { filter: Option<String> },
+    #[error(
+        "the start line lists {test} twice; expected every name once\n  \
+         two programs of one object have the same name; rename one"
+    )]
+    AnnouncedTwice { test: String },
+    #[error("line {number} of the channel is unknown to this harness ({error}): {text}\n  {AGENT}")]
     Garbage {
         number: usize,
         text: String,
         error: String,
     },
-    Cut {
-        number: usize,
-        text: String,
-    },
-    Interleaved {
-        open: String,
-        next: String,
-    },
-    RequestOutsideTest {
-        number: usize,
-    },
-    NotBegun {
-        test: String,
-        begun: Option<String>,
-    },
-    NotAnnounced {
-        test: String,
-    },
-    ReportedTwice {
-        test: String,
-    },
+    #[error(
+        "line {number} of the channel is cut before its end: {text}\n  \
+         the guest or QEMU died while the agent wrote; {CONSOLE}"
+    )]
+    Cut { number: usize, text: String },
+    #[error("{next} began before {open} was reported; expected one test at a time\n  {AGENT}")]
+    Interleaved { open: String, next: String },
+    #[error("line {number} is a request while no test was running\n  {AGENT}")]
+    RequestOutsideTest { number: usize },
+    #[error("{test} was reported {}\n  {AGENT}", without_begin(.begun.as_deref()))]
+    NotBegun { test: String, begun: Option<String> },
+    #[error("{test} was reported, but the start line does not list it\n  {AGENT}")]
+    NotAnnounced { test: String },
+    #[error("{test} was reported twice; expected every test exactly once\n  {AGENT}")]
+    ReportedTwice { test: String },
+    #[error("{}", never_reported(.tests, .died_in.as_deref()))]
     NeverReported {
         tests: Vec<String>,
         died_in: Option<String>,
     },
-    Count {
-        said: usize,
-        seen: usize,
-    },
-    AfterEnd {
-        number: usize,
-        text: String,
-    },
+    #[error("the end line counts {said} tests, but {seen} were reported\n  {AGENT}")]
+    Count { said: usize, seen: usize },
+    #[error("line {number} came after the end line: {text}\n  {AGENT}")]
+    AfterEnd { number: usize, text: String },
+    #[error("the end line is missing; the run was cut short\n  {CONSOLE}")]
     NoEnd,
-    FeatureMissing {
-        test: String,
-        feature: String,
-    },
-    Leak {
-        listed: String,
-    },
+    #[error(
+        "{test} was skipped because the guest has no `{feature}`, but the kernel was built with it\n  \
+         the guest probes in harness/guest/src/feature.rs, harness/host/src/judge/feature.rs lists what \
+         a kernel must have; is debugfs mounted?"
+    )]
+    FeatureMissing { test: String, feature: String },
+    #[error(
+        "kmemleak found unreferenced memory:{}\n  \
+         the stacks are those of the allocations; run single tests with TEST= to find the one that leaks",
+        indented(.listed, LEAKS_SHOWN)
+    )]
+    Leak { listed: String },
+    #[error(
+        "the kernel was built with kmemleak, but the agent did not find it; leaks would go unnoticed\n  \
+         search last/console.log for kmemleak: it disables itself when it runs out of memory for its records"
+    )]
     NotScanned,
 }
 
-/// What to do about a fault in the agent's lines, which no kernel and no program can cause.
-const AGENT: &str = "the agent (harness/guest) or what carries its lines is at fault; last/events.jsonl holds them as they came";
-/// What to do about a guest that fell silent.
-const CONSOLE: &str = "look at last/console.log for what the kernel said before";
+fn excerpt(splat: &Splat) -> String {
+    let lines = splat.excerpt.iter();
+    lines.map(|line| format!("\n    {line}")).collect()
+}
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n  {}", self.what(), self.next())
+fn after_splat(during: Option<&str>) -> String {
+    match during {
+        Some(test) => format!("{}; the whole console is last/console.log", alone(test)),
+        None => {
+            "the whole console is last/console.log; a wrong pattern is corrected in ci/splats.toml"
+                .to_owned()
+        }
     }
 }
 
-impl Fault {
-    /// What was seen, and what was expected.
-    #[must_use]
-    pub fn what(&self) -> String {
-        match self {
-            Fault::Splat { splat, during } => {
-                let excerpt: String = splat
-                    .excerpt
-                    .iter()
-                    .map(|line| format!("\n    {line}"))
-                    .collect();
-                format!(
-                    "the kernel complained on the console ({}){}: {}{excerpt}",
-                    splat.names.join(", "),
-                    within(during.as_deref()),
-                    splat.reason
-                )
-            }
-            Fault::Stopped { how, during } => format!(
-                "the guest did not end by itself: {how}{}",
-                within(during.as_deref())
-            ),
-            Fault::NoStart => {
-                "the agent never said a word; expected its start line on the channel".to_owned()
-            }
-            Fault::BeforeStart { number, text } => {
-                format!("line {number} came before the start line: {text}")
-            }
-            Fault::SecondStart { number } => {
-                format!("line {number} is a second start line; expected exactly one")
-            }
-            Fault::Protocol { guest } => format!(
-                "the agent speaks version {guest} of the protocol, this harness version {PROTOCOL}"
-            ),
-            Fault::Kernel { expected, seen } => {
-                format!("the guest ran kernel {seen}; expected {expected}, the one that was built")
-            }
-            Fault::Machine { expected, seen } => {
-                format!("the guest is a {seen}; expected a {expected}")
-            }
-            Fault::EmptyObject { object } => {
-                format!("{object} holds no program; expected at least one SEC(...) function")
-            }
-            Fault::NoCases {
-                filter: Some(filter),
-            } => format!("no test has a name that matches TEST={filter}; nothing was tested"),
-            Fault::NoCases { filter: None } => {
-                "the agent found no test; nothing was tested".to_owned()
-            }
-            Fault::AnnouncedTwice { test } => {
-                format!("the start line lists {test} twice; expected every name once")
-            }
-            Fault::Garbage {
-                number,
-                text,
-                error,
-            } => format!(
-                "line {number} of the channel is none that this harness knows ({error}): {text}"
-            ),
-            Fault::Cut { number, text } => {
-                format!("line {number} of the channel was cut before its end: {text}")
-            }
-            Fault::Interleaved { open, next } => format!(
-                "{next} began while {open} had not been reported; expected one test at a time"
-            ),
-            Fault::RequestOutsideTest { number } => {
-                format!("line {number} is a request while no test was running")
-            }
-            Fault::NotBegun { test, begun: None } => {
-                format!("{test} was reported without having begun")
-            }
-            Fault::NotBegun {
-                test,
-                begun: Some(begun),
-            } => format!("{test} was reported while {begun} was running"),
-            Fault::NotAnnounced { test } => {
-                format!("{test} was reported, but the start line does not list it")
-            }
-            Fault::ReportedTwice { test } => {
-                format!("{test} was reported twice; expected every test exactly once")
-            }
-            Fault::NeverReported {
-                tests,
-                died_in: Some(test),
-            } => {
-                format!("the guest died in {test}; not reported: {}", list(tests))
-            }
-            Fault::NeverReported {
-                tests,
-                died_in: None,
-            } => format!("announced, but never reported: {}", list(tests)),
-            Fault::Count { said, seen } => {
-                format!("the end line speaks of {said} tests, but {seen} were reported")
-            }
-            Fault::AfterEnd { number, text } => {
-                format!("line {number} came after the end line: {text}")
-            }
-            Fault::NoEnd => "the end line is missing; the run was cut short".to_owned(),
-            Fault::FeatureMissing { test, feature } => format!(
-                "{test} was left out because the guest has no `{feature}`; expected it, as the kernel was built to have it"
-            ),
-            Fault::Leak { listed } => format!(
-                "kmemleak found memory that nothing refers to:{}",
-                indented(listed, LEAKS_SHOWN)
-            ),
-            Fault::NotScanned => {
-                "the kernel was built with kmemleak, but the agent did not find it; leaks would go unseen".to_owned()
-            }
-        }
-    }
+fn alone(test: &str) -> String {
+    format!("run it alone: make boot-test TEST='^{test}$'")
+}
 
-    /// What to do next.
-    #[must_use]
-    pub fn next(&self) -> String {
-        match self {
-            Fault::Splat { during: Some(test), .. } => format!("run it alone: make boot-test TEST='^{test}$'; the whole console is last/console.log"),
-            Fault::Splat { during: None, .. } => "the whole console is last/console.log; a pattern that is wrong stands in ci/splats.toml".to_owned(),
-            Fault::NeverReported { died_in: Some(test), .. } => format!("run it alone: make boot-test TEST='^{test}$'"),
-            Fault::Stopped { .. } | Fault::NoStart | Fault::NoEnd => CONSOLE.to_owned(),
-            Fault::Protocol { .. } => "agent and harness are of different builds: build both anew (cargo clean --manifest-path harness/Cargo.toml)".to_owned(),
-            Fault::Kernel { .. } | Fault::Machine { .. } => "check what KERNEL= and ARCH= say, and build/<base>/<arch>/image".to_owned(),
-            Fault::EmptyObject { .. } => "add a program to its source in selftests/, or remove the file".to_owned(),
-            Fault::NoCases { filter: Some(_) } => "TEST is a regular expression on <file>__<program>; a run without it lists them all".to_owned(),
-            Fault::NoCases { filter: None } => "selftests/*.bpf.c should hold programs; see last/console.log".to_owned(),
-            Fault::FeatureMissing { .. } => "its probe stands in harness/guest/src/feature.rs, what the kernel must have in harness/host/src/feature.rs; is debugfs mounted?".to_owned(),
-            Fault::Leak { .. } => "the stacks are those of the allocations; run single tests with TEST= to find the one that leaks".to_owned(),
-            Fault::NotScanned => "see what last/console.log says of kmemleak: it switches itself off when it runs out of memory for its records".to_owned(),
-            Fault::Cut { .. } => format!("the guest or QEMU died while the agent wrote; {CONSOLE}"),
-            Fault::AnnouncedTwice { .. } => "two programs of one object have the same name; rename one".to_owned(),
-            Fault::BeforeStart { .. }
-            | Fault::SecondStart { .. }
-            | Fault::Garbage { .. }
-            | Fault::Interleaved { .. }
-            | Fault::RequestOutsideTest { .. }
-            | Fault::NotBegun { .. }
-            | Fault::NotAnnounced { .. }
-            | Fault::ReportedTwice { .. }
-            | Fault::NeverReported { died_in: None, .. }
-            | Fault::Count { .. }
-            | Fault::AfterEnd { .. } => AGENT.to_owned(),
-        }
+fn no_tests(filter: Option<&str>) -> String {
+    match filter {
+        Some(filter) => format!(
+            "no test has a name that matches TEST={filter}; nothing was tested\n  \
+             TEST is a regular expression on <file>__<program>; a run without TEST lists all names"
+        ),
+        None => "the agent found no test; nothing was tested\n  \
+                 selftests/*.bpf.c should hold programs; see last/console.log"
+            .to_owned(),
+    }
+}
+
+fn without_begin(begun: Option<&str>) -> String {
+    match begun {
+        None => "without having begun".to_owned(),
+        Some(begun) => format!("while {begun} was running"),
+    }
+}
+
+fn never_reported(tests: &[String], died_in: Option<&str>) -> String {
+    let tests = list(tests);
+    match died_in {
+        Some(test) => format!(
+            "the guest died in {test}; not reported: {tests}\n  {}",
+            alone(test)
+        ),
+        None => format!("announced, but never reported: {tests}\n  {AGENT}"),
     }
 }
 
@@ -260,10 +165,10 @@ fn within(test: Option<&str>) -> String {
         .unwrap_or_default()
 }
 
-/// Lines of kmemleak's list that a message shows: several objects with their stacks.
+/// Lines of kmemleak's report in a message: several objects with their stacks.
 const LEAKS_SHOWN: usize = 60;
 
-/// The first lines of a text, each on a line of its own under the message.
+/// The first lines of a text, indented below the message.
 fn indented(text: &str, most: usize) -> String {
     let mut out: String = text
         .lines()
@@ -277,7 +182,7 @@ fn indented(text: &str, most: usize) -> String {
     out
 }
 
-/// The first few names, and how many more there are.
+/// The first names, and the number of further ones.
 fn list(tests: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = tests

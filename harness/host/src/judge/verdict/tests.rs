@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A good run passes, and each way in which it can be spoiled gives a fault of its own.
+//! A good run has no fault; each defect gives its own fault.
 
 use wire::{Bytes, Outcome, Request};
 
@@ -89,7 +89,7 @@ fn good() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A console that nothing is wrong with.
+/// A console without splats.
 const FINE: &[u8] = b"[    1.000000] fine\n";
 
 fn judged(lines: &[Vec<u8>]) -> Verdict {
@@ -111,13 +111,15 @@ fn judged_with(
     judge(&evidence, expected)
 }
 
-/// The faults of a good run that was changed at one place.
+/// The faults of a good run after one change.
 fn faults(spoil: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<Fault> {
     let mut lines = good();
     spoil(&mut lines);
     let faults = judged(&lines).faults;
     for fault in &faults {
-        assert!(!fault.what().is_empty() && !fault.next().is_empty());
+        let shown = fault.to_string();
+        let next = shown.split_once("\n  ").map(|(_, next)| next);
+        assert!(next.is_some_and(|next| !next.is_empty()), "{shown}");
     }
     faults
 }

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Git trees: the series becomes commits next to the branch, which is then moved to the last one in
-//! one step of git's. Around that step a journal in the git folder names the commits before and
-//! after it.
+//! Git trees: makes commits of the series outside of the branch, then moves the branch to the last one
+//! with one `git merge --ff-only`. During that step a journal in the git folder names the commits before
+//! and after it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Fit, TreeLock, fault, fit, writable};
+use super::crash_point::crash_point;
+use super::{Applied, TreeLock, Trial, try_series, writable};
+use crate::env::atomic;
 use crate::env::command::{self, capture};
 use crate::env::progress::Progress;
 use crate::queue::gittree::{Committer, GitTree};
 use crate::queue::series::Series;
 
-/// Files and folders of git's that say that a command of the user's is not at its end.
-const UNDER_WAY: [(&str, &str); 6] = [
+/// Files and folders of git that exist during a command of the user.
+const IN_PROGRESS: [(&str, &str); 6] = [
     ("index.lock", "another git command"),
     ("rebase-apply", "a `git am` or a rebase"),
     ("rebase-merge", "a rebase"),
@@ -27,18 +29,18 @@ const UNDER_WAY: [(&str, &str); 6] = [
     ("REVERT_HEAD", "a revert"),
 ];
 
-/// What git leaves locked when it is killed while it moves a branch.
+/// Lock files that git leaves if it is killed while it moves a branch.
 const LOCKS: [&str; 3] = ["index.lock", "HEAD.lock", "ORIG_HEAD.lock"];
 
-/// Where the branch was and where it is moved to.
+/// The commits of the branch before and after the move.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Move {
+struct BranchMove {
     before: String,
     after: String,
 }
 
-/// Makes the commits.
+/// Commits `series` to `tree`.
 pub fn make(
     tree: &GitTree,
     lock: &TreeLock,
@@ -46,91 +48,88 @@ pub fn make(
     progress: Progress,
 ) -> Result<Applied> {
     let journal = git_path(tree, "bpf-streams-apply")?;
-    take_back_interrupted(tree, &journal, progress)?;
+    undo_interrupted(tree, &journal, progress)?;
     ensure_idle(tree)?;
     let before = tree.run(["rev-parse", "HEAD"])?;
-    let commits = match fit(tree, &before, series, Committer::User, tree.dir())? {
-        Fit::Already => return Ok(Applied::Already),
-        Fit::Commits(commits) => commits,
+    let commits = match try_series(tree, &before, series, Committer::User, tree.dir())? {
+        Trial::Already => return Ok(Applied::Already),
+        Trial::Commits(commits) => commits,
     };
     let Some(after) = commits.last() else {
         return Ok(Applied::Commits(0));
     };
-    let step = Move {
+    let step = BranchMove {
         before,
         after: after.clone(),
     };
     step.ensure_possible(tree)?;
     write(&journal, &step)?;
-    fault::point();
+    crash_point();
     if let Err(error) = lock.with_children(|| step.carry_out(tree)) {
-        step.take_back(tree).with_context(|| {
+        step.undo(tree).with_context(|| {
             format!(
-                "{error:#}; going back failed, too: run `make apply` again when the cause is gone, \
-                 it begins with that"
+                "{error:#}; undoing that failed as well: fix the cause and run `make apply` again, \
+                 which first undoes it"
             )
         })?;
         remove(&journal)?;
         return Err(error.context(format!(
-            "{} could not be changed, and is back at {}",
+            "cannot change {}; it was reset to {}",
             tree.dir().display(),
             step.before
         )));
     }
-    fault::point();
+    crash_point();
     remove(&journal)?;
     Ok(Applied::Commits(commits.len()))
 }
 
-/// Fails where the tree is not in a state that the series can be put onto.
+/// Fails if the tree has changes or is in the middle of a git command.
 fn ensure_idle(tree: &GitTree) -> Result<()> {
     let dir = tree.dir().display();
     let changes = tree.changes()?;
     ensure!(
         changes.is_empty(),
-        "{dir} has changes that are not committed; commit or stash them first, so that nothing of \
-         yours gets mixed with the series:\n{changes}"
+        "{dir} has changes that are not committed; commit or stash them first:\n{changes}"
     );
-    for (name, what) in UNDER_WAY {
+    for (name, what) in IN_PROGRESS {
         ensure!(
             !git_path(tree, name)?.exists(),
-            "{dir} is in the middle of {what}; end or abort that first"
+            "{dir} is in the middle of {what}; finish or abort that first"
         );
     }
     Ok(())
 }
 
-/// Goes back to where an earlier run began, where that run was killed on its way.
-fn take_back_interrupted(tree: &GitTree, journal: &Path, progress: Progress) -> Result<()> {
+/// Undoes the changes of a run that was killed.
+fn undo_interrupted(tree: &GitTree, journal: &Path, progress: Progress) -> Result<()> {
     let text = match fs::read(journal) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", journal.display()));
-        }
+        Err(error) => return Err(error.into()),
     };
-    let step: Move = serde_json::from_slice(&text).with_context(|| {
+    let step: BranchMove = serde_json::from_slice(&text).with_context(|| {
         format!(
-            "{} is no journal of `make apply`; see `git status`, and remove it",
+            "{} is not a journal of `make apply`; check `git status`, and remove that file",
             journal.display()
         )
     })?;
     remove_locks(tree)?;
     let (dir, head) = (tree.dir().display(), tree.run(["rev-parse", "HEAD"])?);
     progress.note(if head == step.before {
-        step.take_back(tree)?;
-        format!("an earlier `make apply` was interrupted in {dir}; it is back at {head}")
+        step.undo(tree)?;
+        format!("an earlier `make apply` was interrupted in {dir}; reset it to {head}")
     } else if head == step.after {
         format!("an earlier `make apply` was interrupted in {dir} after its last commit")
     } else {
-        // nothing is known of files that somebody else has moved since
+        // the user has moved HEAD since; do not change the files
         format!("an earlier `make apply` was interrupted in {dir}, and HEAD was moved since")
     });
     remove(journal)
 }
 
-impl Move {
-    /// Fails where git would fail half-way: it removes and creates files.
+impl BranchMove {
+    /// Fails if git would fail after it has changed some files.
     fn ensure_possible(&self, tree: &GitTree) -> Result<()> {
         let changed = self.changed(tree, "--diff-filter=ADMT")?;
         let names: Vec<&str> = changed.iter().map(String::as_str).collect();
@@ -138,8 +137,8 @@ impl Move {
         for name in self.changed(tree, "--diff-filter=A")? {
             ensure!(
                 fs::symlink_metadata(tree.dir().join(&name)).is_err(),
-                "{} is there and not under git, and the series adds a file of that name; nothing \
-                 was changed: move yours away first",
+                "{} exists and is not under git, and the series adds a file of that name; nothing was \
+                 changed: move your file away first",
                 tree.dir().join(&name).display()
             );
         }
@@ -148,19 +147,18 @@ impl Move {
 
     fn carry_out(&self, tree: &GitTree) -> Result<()> {
         let merge = ["merge", "--quiet", "--ff-only", "--no-verify-signatures"];
-        // a daemon of git's would keep the lock that its parent has
+        // git's file system monitor would inherit the lock and keep it
         let cmd = tree.git(["-c", "core.fsmonitor=false"]).args(merge);
         let cmd = cmd.args(["--no-autostash", &self.after]);
         command::output(cmd.env("GIT_REFLOG_ACTION", "make apply")).map(drop)
     }
 
-    /// Makes files and index what they were. Fails before the first one is touched where one was
-    /// changed by somebody else.
-    fn take_back(&self, tree: &GitTree) -> Result<()> {
+    /// Restores files and index. Fails before the first change if the user has changed a file.
+    fn undo(&self, tree: &GitTree) -> Result<()> {
         let added = self.changed(tree, "--diff-filter=A")?;
         let others = self.changed(tree, "--diff-filter=DMT")?;
         for name in added.iter().chain(&others) {
-            self.ensure_ours(tree, name)?;
+            self.ensure_unmodified(tree, name)?;
         }
         let forget = ["rm", "--quiet", "--cached", "--force", "--ignore-unmatch"];
         on_paths(tree, forget, &added)?;
@@ -174,16 +172,14 @@ impl Move {
         )
     }
 
-    /// git writes a file piece by piece: one of ours holds what it was, or the beginning of what it
-    /// was to be, or is gone.
-    fn ensure_ours(&self, tree: &GitTree, name: &str) -> Result<()> {
+    /// Fails if the user has changed `name`. A killed git leaves the old contents, a beginning of the new
+    /// contents, or no file.
+    fn ensure_unmodified(&self, tree: &GitTree, name: &str) -> Result<()> {
         let path = tree.dir().join(name);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
-            }
+            Err(error) => return Err(error.into()),
         };
         let before = blob(tree, &self.before, name)?;
         let after = blob(tree, &self.after, name)?;
@@ -193,15 +189,14 @@ impl Move {
             return Ok(());
         }
         bail!(
-            "{} was changed after an interrupted `make apply`, so that its changes cannot be taken \
-             back without losing yours; keep a copy of yours, `git reset --hard {}`, and run \
-             `make apply` again",
+            "{} was changed after an interrupted `make apply`, so that undoing it would lose your \
+             changes; copy your file, run `git reset --hard {}`, and run `make apply` again",
             path.display(),
             self.before
         )
     }
 
-    /// The files that differ between before and after in the way that `filter` says.
+    /// The files that differ between before and after; `filter` is `--diff-filter`.
     fn changed(&self, tree: &GitTree, filter: &str) -> Result<BTreeSet<String>> {
         let diff = ["diff", "--name-only", "--no-renames", "-z", filter];
         let names = command::output(tree.git(diff).args([&self.before, &self.after]))?;
@@ -210,7 +205,7 @@ impl Move {
     }
 }
 
-/// Runs a git command on these files, if there are any.
+/// Runs a git command on `names`, unless there are none.
 fn on_paths<const N: usize>(
     tree: &GitTree,
     cmd: [&str; N],
@@ -223,13 +218,13 @@ fn on_paths<const N: usize>(
     command::output(cmd.args(names)).map(drop)
 }
 
-/// What `name` holds in `commit`; none where it is not there.
+/// The contents of `name` in `commit`; `None` if it does not exist.
 fn blob(tree: &GitTree, commit: &str, name: &str) -> Result<Option<Vec<u8>>> {
     let out = capture(tree.git(["cat-file", "blob", &format!("{commit}:{name}")]))?;
     Ok(out.status.success().then_some(out.stdout))
 }
 
-/// Removes the locks that a killed git has left. The lock of this tree is ours, and its journal says
+/// Removes the lock files of a killed git. This run holds the lock of the tree, and the journal shows
 /// that the git of an earlier run was killed.
 fn remove_locks(tree: &GitTree) -> Result<()> {
     let branch = capture(tree.git(["symbolic-ref", "--quiet", "HEAD"]))?;
@@ -248,20 +243,13 @@ fn git_path(tree: &GitTree, name: &str) -> Result<PathBuf> {
     Ok(tree.dir().join(path))
 }
 
-fn write(path: &Path, step: &Move) -> Result<()> {
-    let new = path.with_extension("new");
-    let text = serde_json::to_vec_pretty(step)?;
-    fs::write(&new, text)
-        .and_then(|()| fs::File::open(&new)?.sync_all())
-        .and_then(|()| fs::rename(&new, path))
-        .with_context(|| format!("cannot write {}", path.display()))
+fn write(path: &Path, step: &BranchMove) -> Result<()> {
+    atomic::write_synced(path, serde_json::to_vec_pretty(step)?)
 }
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", path.display()))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }

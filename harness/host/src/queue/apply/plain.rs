@@ -1,33 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Trees without git: the series is applied to copies first, and only then are files replaced.
+//! Trees without git: applies the series to copies of the files, then replaces the files.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 use super::journal::Journal;
-use super::{Applied, Fit, fit, writable};
+use super::{Applied, Trial, try_series, writable};
 use crate::env::progress::Progress;
 use crate::queue::gittree::{Committer, GitTree};
 use crate::queue::series::Series;
 
-/// Changes the files of the tree at `dir`.
+/// Applies `series` to the tree at `dir`.
 pub fn change(dir: &Path, series: &Series, progress: Progress) -> Result<Applied> {
     if let Some(journal) = Journal::find(dir)? {
-        let files = journal.take_back()?;
+        let files = journal.undo()?;
         progress.note(format!(
-            "an earlier `make apply` was interrupted in {}; its changes to {files} files are taken \
-             back",
+            "an earlier `make apply` was interrupted in {}; undid its changes to {files} files",
             dir.display()
         ));
     }
-    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
     let copies = copies(dir, series, scratch.path())?;
-    let commits = match fit(&copies, "base", series, Committer::Harness, dir)? {
-        Fit::Already => return Ok(Applied::Already),
-        Fit::Commits(commits) => commits,
+    let commits = match try_series(&copies, "base", series, Committer::Harness, dir)? {
+        Trial::Already => return Ok(Applied::Already),
+        Trial::Commits(commits) => commits,
     };
     let Some(last) = commits.last() else {
         return Ok(Applied::Files(0));
@@ -41,45 +40,41 @@ pub fn change(dir: &Path, series: &Series, progress: Progress) -> Result<Applied
     let Err(error) = journal.carry_out() else {
         return Ok(Applied::Files(changed.len()));
     };
-    let back = journal.take_back();
-    back.with_context(|| {
+    journal.undo().with_context(|| {
         format!(
-            "{error:#}; taking back what was changed failed, too: run `make apply` again when the \
-             cause is gone, it begins with that"
+            "{error:#}; undoing the changes failed as well: fix the cause and run `make apply` \
+             again, which first undoes them"
         )
     })?;
     Err(error.context(format!(
-        "{} could not be changed; what was changed is taken back",
+        "cannot change {}; all changes were undone",
         dir.display()
     )))
 }
 
-/// The files that the series touches, as a git tree of their own in `scratch`.
+/// Copies the files that the series changes to `scratch`, as a git tree.
 fn copies(dir: &Path, series: &Series, scratch: &Path) -> Result<GitTree> {
     for name in &touched(series) {
         let (from, to) = (dir.join(name), scratch.join(name));
         if !from.exists() {
             continue;
         }
-        let parent = to.parent().unwrap_or(scratch);
-        fs::create_dir_all(parent)
-            .and_then(|()| fs::copy(&from, &to))
-            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+        fs::create_dir_all(to.parent().unwrap_or(scratch))?;
+        fs::copy(&from, &to)?;
     }
-    // git has nothing to commit in an empty folder
-    fs::write(scratch.join(".bpf-streams"), "")
-        .with_context(|| format!("cannot write to {}", scratch.display()))?;
+    // an empty folder cannot be committed
+    fs::write(scratch.join(".bpf-streams"), "")?;
     GitTree::import(scratch, "the files that the series changes")
 }
 
-/// The files that the patches name, old and new ones.
+/// The names of old and new files in the patches.
 fn touched(series: &Series) -> BTreeSet<String> {
     const HEADS: [&str; 4] = ["--- a/", "+++ b/", "rename from ", "rename to "];
     let mut names = BTreeSet::new();
     for patch in &series.patches {
         for line in String::from_utf8_lossy(&patch.text).lines() {
             let name = HEADS.iter().find_map(|head| line.strip_prefix(head));
-            // git quotes and escapes strange names, and refuses those that lead out of the tree
+            // git quotes unusual names, and rejects those outside of the tree
             names.extend(name.filter(|name| !name.contains("..")).map(str::to_owned));
         }
     }

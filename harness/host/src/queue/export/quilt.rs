@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The series as quilt and `dpkg-source` read it: a folder of patches with a file `series`.
+//! The series in the format of quilt and `dpkg-source`: a folder of patches with a file `series`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
+use fs_err as fs;
 
 use crate::queue::series::Series;
 
-/// Heads of changes that only git knows. `patch` would leave them out without a word.
+/// Headers of changes that only git supports; `patch` ignores them silently.
 const ONLY_GIT: &[&str] = &[
     "rename from ",
     "copy from ",
@@ -20,22 +20,21 @@ const ONLY_GIT: &[&str] = &[
 
 /// Writes the patches and their list to `dir`.
 pub fn write(series: &Series, dir: &Path) -> Result<()> {
-    fs::create_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    fs::create_dir(dir)?;
     for patch in &series.patches {
         let text = String::from_utf8_lossy(&patch.text);
-        let foreign = ONLY_GIT
+        let unsupported = ONLY_GIT
             .iter()
             .find(|head| text.lines().any(|line| line.starts_with(*head)));
         ensure!(
-            foreign.is_none(),
-            "{} has `{}`, which only git understands; quilt and dpkg-source would drop it",
+            unsupported.is_none(),
+            "{} has `{}`, which only git supports; quilt and dpkg-source would ignore it",
             patch.path.display(),
-            foreign.unwrap_or(&"").trim_end()
+            unsupported.unwrap_or(&"").trim_end()
         );
-        super::write_file(&dir.join(&patch.name), &patch.text)?;
+        fs::write(dir.join(&patch.name), &patch.text)?;
     }
     let list = series.dir.join("series");
-    let list =
-        fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
-    super::write_file(&dir.join("series"), list)
+    let list = fs::read_to_string(&list)?;
+    Ok(fs::write(dir.join("series"), list)?)
 }

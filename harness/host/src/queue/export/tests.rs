@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! On series of two patches.
+//! Exports of two patches.
 
 use super::*;
 use crate::queue::gittree::tests::{patch, series};
@@ -48,7 +48,7 @@ fn the_patches_reply_to_the_cover_letter() {
         assert_eq!(values(&mail, "In-Reply-To"), [id.as_str()]);
         assert_eq!(values(&mail, "References"), [id.as_str()]);
         ids.extend(values(&mail, "Message-ID"));
-        // beside the fields it is the patch
+        // without these fields the mail is the patch
         let fields = ["Message-ID: ", "In-Reply-To: ", "References: "];
         let rest: String = mail
             .split_inclusive('\n')
@@ -62,7 +62,7 @@ fn the_patches_reply_to_the_cover_letter() {
 }
 
 #[test]
-fn an_export_is_the_same_for_the_same_series_only() {
+fn exports_are_equal_only_for_equal_series() {
     let root = tempfile::tempdir().unwrap();
     let mut exports = Vec::new();
     for (at, patches) in [two(), two(), vec![two()[0].clone()]].iter().enumerate() {
@@ -75,7 +75,7 @@ fn an_export_is_the_same_for_the_same_series_only() {
 }
 
 #[test]
-fn an_export_replaces_an_older_one_and_nothing_else() {
+fn an_export_replaces_an_older_one_and_no_other_file() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("out");
     let both = sent(&root.path().join("p"), &two());
@@ -91,9 +91,9 @@ fn an_export_replaces_an_older_one_and_nothing_else() {
 }
 
 #[test]
-fn what_would_be_lost_on_the_way_is_refused() {
+fn patches_that_a_format_cannot_express_are_rejected() {
     let root = tempfile::tempdir().unwrap();
-    let told = |patch: String| {
+    let error = |patch: String| {
         let series = sent(&root.path().join("p"), &[patch]);
         format!(
             "{:#}",
@@ -101,19 +101,19 @@ fn what_would_be_lost_on_the_way_is_refused() {
         )
     };
     let patch = patch("a.c", "one", "two");
-    let split = told(patch.replace("Because.", "Because.\nFrom here on."));
+    let split = error(patch.replace("Because.", "Because.\nFrom here on."));
     assert!(
         split.contains("0001-p.patch") && split.contains("From here on."),
         "{split}"
     );
-    let rename = told(patch.replace("--- a/a.c", "rename from x\nrename to a.c\n--- a/a.c"));
+    let rename = error(patch.replace("--- a/a.c", "rename from x\nrename to a.c\n--- a/a.c"));
     assert!(rename.contains("rename from"), "{rename}");
-    assert!(told("no mail".to_owned()).contains("is no mail"));
+    assert!(error("no mail".to_owned()).contains("is not a mail"));
     assert!(!root.path().join("o/quilt").exists());
 }
 
 #[test]
-fn a_series_without_a_cover_letter_is_not_sent() {
+fn an_export_needs_a_cover_letter() {
     let root = tempfile::tempdir().unwrap();
     let series = series(&root.path().join("p"), &two());
     let error = write(&series, "v6.12", &root.path().join("o")).unwrap_err();

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Why a patch does not fit: which file, which hunk.
+//! Describes why a patch does not apply: the file and the hunk.
 
 use crate::queue::series::Patch;
 
-/// Says which hunk of `patch` does not fit, out of what git said.
-pub fn describe(patch: &Patch, said: &str) -> String {
+/// The error for a patch that does not apply, from the messages of git.
+pub fn describe(patch: &Patch, stderr: &str) -> String {
     let text = String::from_utf8_lossy(&patch.text);
-    let mut told = format!("{} does not apply", patch.path.display());
-    for line in said.lines() {
-        let Some(place) = line.strip_prefix("error: patch failed: ") else {
+    let mut error = format!("{} does not apply", patch.path.display());
+    for line in stderr.lines() {
+        let Some(position) = line.strip_prefix("error: patch failed: ") else {
             continue;
         };
-        told.push_str(&format!("\n  at {place}"));
-        if let Some((file, at)) = place.rsplit_once(':')
+        error.push_str(&format!("\n  at {position}"));
+        if let Some((file, at)) = position.rsplit_once(':')
             && let Some(hunk) = hunk(&text, file, at)
         {
-            told.push_str(&format!(", hunk {hunk}"));
+            error.push_str(&format!(", hunk {hunk}"));
         }
     }
-    for line in said.lines().filter(|line| line.starts_with("error: ")) {
-        told.push_str(&format!("\n  | {line}"));
+    for line in stderr.lines().filter(|line| line.starts_with("error: ")) {
+        error.push_str(&format!("\n  | {line}"));
     }
-    told
+    error
 }
 
-/// The head of the hunk of `file` that begins at line `at` of the old file.
+/// The header of the hunk of `file` that begins at line `at` of the old file.
 fn hunk<'a>(patch: &'a str, file: &str, at: &str) -> Option<&'a str> {
     let begins = format!("@@ -{at}");
     patch
@@ -52,12 +52,12 @@ mod tests {
                 .to_vec(),
             prefix_key: String::new(),
         };
-        let told = describe(
+        let error = describe(
             &patch,
             "error: patch failed: y.c:10\nerror: y.c: patch does not apply\nhint: more\n",
         );
         assert_eq!(
-            told,
+            error,
             "patches/0001-a.patch does not apply\n  at y.c:10, hunk @@ -10,3 +10,4 @@ int y\n  \
              | error: patch failed: y.c:10\n  | error: y.c: patch does not apply"
         );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Patches become commits in an index of their own: work files and the tree's index stay as they are.
+//! Commits patches with a separate index: work files and the tree's index do not change.
 
 use anyhow::{Context as _, Result, bail};
 use xshell::Cmd;
@@ -8,23 +8,23 @@ use super::{GitTree, apply_error, message};
 use crate::env::command::{self, capture};
 use crate::queue::series::{Patch, Series};
 
-/// The committer of the commits that patches become; their author is that of the patch.
+/// The committer of patches; the author is the author of the patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committer {
-    /// The harness, at the date of the patch: the same patches give the same commits everywhere.
+    /// The harness, at the date of the patch: equal patches have equal commits on every machine.
     Harness,
-    /// The user, now; the harness where git knows no name of the user.
+    /// The user, now; or the harness, if git has no name of the user.
     User,
 }
 
 impl GitTree {
-    /// The commits of `series` on top of `commit`, which is not the base. Nothing is remembered of
-    /// them, and work files stay as they are.
+    /// The commits of `series` on top of `commit`. No ref is made for them, and work files do not
+    /// change.
     pub fn commits_on(&self, commit: &str, series: &Series) -> Result<Vec<String>> {
         self.commits_as(Committer::Harness, commit, series)
     }
 
-    /// The same, with a committer of choice.
+    /// Like [`GitTree::commits_on`], with a committer.
     pub fn commits_as(
         &self,
         committer: Committer,
@@ -41,24 +41,24 @@ impl GitTree {
         Ok(commits)
     }
 
-    /// How many patches of `series`, counted from the first, `commit` already contains: the longest
-    /// such run of patches that can be taken back from it, the last one first.
+    /// How many patches at the beginning of `series` the tree of `commit` contains: the most that can be
+    /// reverted, the last one first.
     pub fn contains(&self, commit: &str, series: &Series) -> Result<usize> {
         let index = Index::new(self, commit, Committer::Harness)?;
         for count in (1..=series.patches.len()).rev() {
             let patches = &series.patches[..count];
-            // most candidates fail here, at the cost of one git process
-            if index.can_take_back(&patches[count - 1])? && self.can_take_back(commit, patches)? {
+            // most counts fail this check, which needs one git process
+            if index.can_revert(&patches[count - 1])? && self.can_revert(commit, patches)? {
                 return Ok(count);
             }
         }
         Ok(0)
     }
 
-    fn can_take_back(&self, commit: &str, patches: &[Patch]) -> Result<bool> {
+    fn can_revert(&self, commit: &str, patches: &[Patch]) -> Result<bool> {
         let index = Index::new(self, commit, Committer::Harness)?;
         for patch in patches.iter().rev() {
-            if !index.take_back(patch)? {
+            if !index.revert(patch)? {
                 return Ok(false);
             }
         }
@@ -66,7 +66,7 @@ impl GitTree {
     }
 }
 
-/// An index next to the tree's own.
+/// A separate index of a tree.
 pub(super) struct Index<'a> {
     tree: &'a GitTree,
     committer: Committer,
@@ -76,10 +76,10 @@ pub(super) struct Index<'a> {
 impl<'a> Index<'a> {
     pub(super) fn new(tree: &'a GitTree, commit: &str, committer: Committer) -> Result<Index<'a>> {
         let committer = match committer {
-            Committer::User if !tree.knows_user()? => Committer::Harness,
+            Committer::User if !tree.has_user()? => Committer::Harness,
             known => known,
         };
-        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let scratch = tempfile::tempdir().context("cannot create a temporary folder")?;
         let index = Index {
             tree,
             committer,
@@ -97,8 +97,8 @@ impl<'a> Index<'a> {
         cmd.env("GIT_INDEX_FILE", self.scratch.path().join("index"))
     }
 
-    /// Commits `patch` on top of `parent`. git applies a patch where its context is found word by
-    /// word, at another line if need be, but never with fuzz.
+    /// Commits `patch` on top of `parent`. git applies a patch whose context is at another line, but
+    /// never with fuzz.
     pub(super) fn commit(&self, patch: &Patch, parent: &str) -> Result<String> {
         let message = message::read(self.tree, patch, self.scratch.path())?;
         let apply = self.git(["apply", "--cached", "--whitespace=nowarn"]);
@@ -116,20 +116,20 @@ impl<'a> Index<'a> {
             .env("GIT_AUTHOR_EMAIL", &message.email)
             .env("GIT_AUTHOR_DATE", &message.date);
         if self.committer == Committer::Harness {
-            // the same patches give the same commits, whenever they are applied
+            // equal patches have equal commits
             cmd = cmd.env("GIT_COMMITTER_DATE", &message.date);
         }
         command::output(cmd.stdin(&message.text))
     }
 
-    /// Whether `patch` can be taken back from what the index holds.
-    fn can_take_back(&self, patch: &Patch) -> Result<bool> {
+    /// Whether `patch` can be reverted in the index.
+    fn can_revert(&self, patch: &Patch) -> Result<bool> {
         let cmd = self.git(["apply", "--cached", "--reverse", "--check"]);
         Ok(capture(cmd.arg(&patch.path))?.status.success())
     }
 
-    /// Takes `patch` back, where it can be.
-    fn take_back(&self, patch: &Patch) -> Result<bool> {
+    /// Reverts `patch` in the index; returns whether that succeeded.
+    fn revert(&self, patch: &Patch) -> Result<bool> {
         let cmd = self.git(["apply", "--cached", "--reverse", "--whitespace=nowarn"]);
         Ok(capture(cmd.arg(&patch.path))?.status.success())
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The author and the message of a patch, as `git am` would read them.
+//! The author and the message of a patch, as `git am` reads them.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 
 use super::GitTree;
 use crate::env::command;
@@ -17,13 +17,13 @@ pub struct Message {
     pub author: String,
     /// Mail address of the author.
     pub email: String,
-    /// When it was written.
+    /// Date of the patch.
     pub date: String,
     /// Subject, an empty line, and the text.
     pub text: String,
 }
 
-/// Reads the message of `patch`; `scratch` is a folder for files that nobody needs later.
+/// Reads the message of `patch`; `scratch` is a folder for temporary files.
 pub fn read(tree: &GitTree, patch: &Patch, scratch: &Path) -> Result<Message> {
     let body = scratch.join("message");
     let diff = scratch.join("diff");
@@ -33,18 +33,23 @@ pub fn read(tree: &GitTree, patch: &Patch, scratch: &Path) -> Result<Message> {
             .arg(&diff)
             .stdin(&patch.text),
     )
-    .with_context(|| format!("{} is no patch that git understands", patch.path.display()))?;
+    .with_context(|| {
+        format!(
+            "{} is not a patch in the format of git",
+            patch.path.display()
+        )
+    })?;
     let field = |name: &str| {
         let value = head.lines().find_map(|line| line.strip_prefix(name));
         let value = value.unwrap_or_default().trim().to_owned();
         ensure!(
             !value.is_empty(),
-            "{} has no `{name}` in its head; write it with `git format-patch`",
+            "{} has no header `{name}`; write it with `git format-patch`",
             patch.path.display()
         );
         Ok(value)
     };
-    let text = fs::read(&body).with_context(|| format!("cannot read {}", body.display()))?;
+    let text = fs::read(&body)?;
     let text = String::from_utf8_lossy(&text);
     Ok(Message {
         author: field("Author: ")?,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! On small trees, with the machine's git.
+//! Small trees, with the machine's git.
 
 use std::time::SystemTime;
 
 use super::*;
 
-/// A patch that makes the line `from` of a file `to`.
+/// A patch that replaces the line `from` of `file` by `to`.
 pub fn patch(file: &str, from: &str, to: &str) -> String {
     format!(
         "From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001\n\
@@ -35,12 +35,12 @@ pub fn series(dir: &Path, patches: &[String]) -> Series {
     Series::load(dir).unwrap()
 }
 
-struct Place {
+struct TestTree {
     root: tempfile::TempDir,
     tree: GitTree,
 }
 
-fn place() -> Place {
+fn test_tree() -> TestTree {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("tree");
     fs::create_dir(&dir).unwrap();
@@ -49,10 +49,10 @@ fn place() -> Place {
     }
     fs::write(dir.join(".gitignore"), ".*\n").unwrap();
     let tree = GitTree::import(&dir, "linux 6.12.117").unwrap();
-    Place { root, tree }
+    TestTree { root, tree }
 }
 
-impl Place {
+impl TestTree {
     fn series(&self, patches: &[String]) -> Series {
         series(&self.root.path().join("patches"), patches)
     }
@@ -75,7 +75,7 @@ impl Place {
 
 #[test]
 fn a_series_becomes_commits_with_author_and_message() {
-    let place = place();
+    let place = test_tree();
     let series = place.series(&[patch("a.c", "one", "two"), patch("a.c", "two", "three")]);
     let commits = place.tree.commits(&series).unwrap();
     assert_eq!(commits.len(), 2);
@@ -99,7 +99,7 @@ fn a_series_becomes_commits_with_author_and_message() {
 
 #[test]
 fn the_same_series_gives_the_same_commits_in_every_tree() {
-    let (one, other) = (place(), place());
+    let (one, other) = (test_tree(), test_tree());
     let patches = [patch("a.c", "one", "two")];
     let commits = one.tree.commits(&one.series(&patches)).unwrap();
     assert_eq!(commits, one.tree.commits(&one.series(&patches)).unwrap());
@@ -111,7 +111,7 @@ fn the_same_series_gives_the_same_commits_in_every_tree() {
 
 #[test]
 fn a_changed_tail_is_applied_on_what_is_known() {
-    let place = place();
+    let place = test_tree();
     let first = patch("a.c", "one", "two");
     let old = place.series(&[first.clone(), patch("a.c", "two", "three")]);
     let old = place.tree.commits(&old).unwrap();
@@ -129,7 +129,7 @@ fn a_changed_tail_is_applied_on_what_is_known() {
 
 #[test]
 fn files_that_no_patch_changed_keep_their_times() {
-    let place = place();
+    let place = test_tree();
     let a = patch("a.c", "one", "two");
     place.check_out(&place.series(&[a.clone(), patch("b.c", "one", "two")]));
     let before = ["a.c", "b.c", "c.c"].map(|file| place.changed_at(file));
@@ -142,8 +142,8 @@ fn files_that_no_patch_changed_keep_their_times() {
 }
 
 #[test]
-fn what_an_interrupted_run_left_is_put_right() {
-    let place = place();
+fn a_checkout_repairs_the_tree_of_an_interrupted_run() {
+    let place = test_tree();
     fs::write(place.tree.dir().join(".git/index.lock"), "").unwrap();
     fs::write(place.tree.dir().join("c.c"), "half").unwrap();
     fs::write(place.tree.dir().join("new.c"), "of another series").unwrap();
@@ -155,8 +155,8 @@ fn what_an_interrupted_run_left_is_put_right() {
 }
 
 #[test]
-fn a_patch_that_does_not_fit_is_named_with_file_and_line() {
-    let place = place();
+fn the_error_of_a_patch_names_file_and_line() {
+    let place = test_tree();
     let series = place.series(&[patch("a.c", "one", "two"), patch("b.c", "zero", "two")]);
     let error = place.tree.commits(&series).unwrap_err().to_string();
     assert!(error.contains("0002-p.patch does not apply"), "{error}");
@@ -164,16 +164,16 @@ fn a_patch_that_does_not_fit_is_named_with_file_and_line() {
 }
 
 #[test]
-fn a_patch_with_fuzz_does_not_fit() {
-    let place = place();
+fn a_patch_with_fuzz_does_not_apply() {
+    let place = test_tree();
     let fuzzy = patch("a.c", "one", "two").replace(" tail", " other tail");
     let error = place.tree.commits(&place.series(&[fuzzy])).unwrap_err();
     assert!(error.to_string().contains("does not apply"), "{error}");
 }
 
 #[test]
-fn what_is_no_patch_is_named() {
-    let place = place();
+fn a_file_that_is_not_a_patch_is_an_error() {
+    let place = test_tree();
     let error = place
         .tree
         .commits(&place.series(&["hello\n".into()]))
@@ -182,15 +182,18 @@ fn what_is_no_patch_is_named() {
 }
 
 #[test]
-fn other_files_are_taken_in_as_a_commit_that_a_series_goes_onto() {
-    let place = place();
+fn a_series_applies_to_an_imported_folder() {
+    let place = test_tree();
     let point = place.root.path().join("point");
     fs::create_dir(&point).unwrap();
     fs::write(point.join("a.c"), "head\none\ntail\nmore\n").unwrap();
-    place.tree.take_in(&point, "refs/points/6.12.95").unwrap();
+    place
+        .tree
+        .import_folder(&point, "refs/points/6.12.95")
+        .unwrap();
     let files = ["ls-tree", "--name-only", "refs/points/6.12.95"];
     assert_eq!(place.tree.run(files).unwrap(), "a.c");
-    // nothing of it shows in the tree that took it
+    // the work files of the tree are unchanged
     assert_eq!(place.tree.changes().unwrap(), "");
     assert!(!point.join(".git").exists());
 

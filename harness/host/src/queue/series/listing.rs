@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The file `series`: names of patches, in groups that comments explain.
+//! The file `series`: names of patches, in groups with comments.
 //!
 //! ```text
-//! # what the series is
+//! # description of the series
 //!
-//! # --- a group, and what later kernels have of it
+//! # --- description of a group
 //! 0001-first.patch
 //! 0002-second.patch
 //! ```
@@ -27,7 +27,7 @@ struct Group {
 }
 
 impl Listing {
-    /// Reads the file.
+    /// Parses the file.
     pub fn parse(text: &str) -> Result<Listing> {
         let mut groups = vec![Group::default()];
         for (at, line) in text.lines().enumerate() {
@@ -45,7 +45,7 @@ impl Listing {
             }
             ensure!(
                 !line.contains(char::is_whitespace) && !line.contains('/'),
-                "line {}: `{line}` is no name of a patch beside it",
+                "line {}: `{line}` is not the name of a patch in this folder",
                 at + 1
             );
             group.names.push(line.to_owned());
@@ -60,13 +60,13 @@ impl Listing {
             .flat_map(|group| group.names.iter().map(String::as_str))
     }
 
-    /// The same groups with other patches. A patch that was there stays in its group, known by its
-    /// name without the number; a new one joins the group of the patch before it.
+    /// The same groups with the patches `names`. A known patch, identified by its name without the
+    /// number, stays in its group; a new one joins the group of the patch before it.
     pub fn with_names(&self, names: &[String]) -> Listing {
-        let mut home: HashMap<&str, usize> = HashMap::new();
+        let mut group_of: HashMap<&str, usize> = HashMap::new();
         for (index, group) in self.groups.iter().enumerate() {
             for name in &group.names {
-                home.insert(without_number(name), index);
+                group_of.insert(without_number(name), index);
             }
         }
         let first = self.groups.iter().position(|group| !group.names.is_empty());
@@ -74,8 +74,8 @@ impl Listing {
         groups.iter_mut().for_each(|group| group.names.clear());
         let mut current = first.unwrap_or(groups.len().saturating_sub(1));
         for name in names {
-            // never back to an earlier group: the order of the patches is what counts
-            if let Some(&index) = home.get(without_number(name)) {
+            // never an earlier group: the order of the patches is fixed
+            if let Some(&index) = group_of.get(without_number(name)) {
                 current = current.max(index);
             }
             if let Some(group) = groups.get_mut(current) {
@@ -85,7 +85,7 @@ impl Listing {
         Listing { groups }
     }
 
-    /// The file's text.
+    /// The contents of the file.
     pub fn text(&self) -> String {
         let lines = self
             .groups
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_is_written_as_it_was_read() {
+    fn a_listing_is_written_unchanged() {
         for text in [
             TEXT,
             "",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn patches_stay_in_their_groups_and_new_ones_join_the_one_before() {
+    fn known_patches_keep_their_group_and_new_ones_join_the_previous_patch() {
         let listing = Listing::parse(TEXT).unwrap();
         let new = names(&[
             "0001-new.patch",
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_the_patches_wins_over_the_groups() {
+    fn the_order_of_the_patches_takes_precedence_over_groups() {
         let listing = Listing::parse(TEXT).unwrap();
         let new = names(&["0001-c.patch", "0002-a.patch"]);
         let got = listing.with_names(&new);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_listing_takes_its_first_patches() {
+    fn patches_are_added_to_an_empty_listing() {
         let listing = Listing::parse("# empty so far\n").unwrap();
         let got = listing.with_names(&names(&["0001-a.patch"]));
         assert_eq!(got.text(), "# empty so far\n0001-a.patch\n");

@@ -1,89 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Every version of a base's package that the machine's mirrors offer, in other suites of Debian, too.
+//! Every version of a base's package on the machine's mirrors, including those of other suites of Debian.
 //!
-//! apt is asked with a list of sources and lists of packages of our own, so that what the machine
-//! would install stays what it is.
+//! apt runs with its own sources.list and package lists in the cache; the machine's are unchanged.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::lists::Own;
-use crate::env::command::{self, command, shell_in};
+use super::lists::CachedLists;
+use crate::env::command::{self, cmd, shell_in};
 use crate::env::context::Context;
 use crate::queue::base::{self, Base};
 
-/// The places that this machine takes Debian's packages from, a line each.
-const PLACE: &str = "$(REPO_URI) $(RELEASE)";
+/// Prints the repositories of this machine, one per line.
+const REPOSITORY: &str = "$(REPO_URI) $(RELEASE)";
 
-/// Debian's suites, as far as a base is concerned.
+/// The versions of a base's package in all suites.
 #[derive(Debug)]
 pub struct Archive {
-    lists: Own,
+    lists: CachedLists,
     package: String,
 }
 
 impl Archive {
-    /// The archive as the mirrors have it, which are asked once a day.
+    /// Updates the package lists if they are older than a day.
     pub fn open(ctx: &Context, base: &Base) -> Result<Archive> {
         let sh = shell_in("/")?;
-        let places = command::output(command(&sh, "apt-get").args([
-            "indextargets",
-            "--format",
-            PLACE,
-            "Created-By: Packages",
-            "Origin: Debian",
-        ]))?;
-        let sources = sources(&places, base);
+        let filter = ["Created-By: Packages", "Origin: Debian"];
+        let repositories = command::output(cmd!(
+            sh,
+            "apt-get indextargets --format {REPOSITORY} {filter...}"
+        ))?;
+        let sources = sources(&repositories, base);
         ensure!(
             !sources.is_empty(),
-            "apt knows no source of Debian's packages; `apt-get update`, or look at /etc/apt"
+            "apt has no repository of Debian; run `apt-get update`, or check /etc/apt"
         );
         let package = base.package.clone();
-        let lists = Own::open(ctx, &package, "the mirrors' suites".to_owned())?;
-        if !(lists.are_of_today() && lists.are_of(&sources))
+        let lists = CachedLists::open(ctx, &package, "all suites".to_owned())?;
+        if !(lists.are_fresh() && lists.are_of(&sources))
             && let Err(error) = lists.update(&sources)
         {
-            // a machine without a network still has the lists of an earlier day, and a mirror need not
-            // have every suite
+            // without a network the older lists are used, and a mirror may lack a suite
             ctx.progress.note(format!(
-                "the mirrors do not answer for every suite; what is known of them is taken: {error:#}"
+                "cannot update the package lists of every suite; using those in the cache: {error:#}"
             ));
         }
         Ok(Archive { lists, package })
     }
 
-    /// A version of each release, the newest first.
+    /// One version of each kernel release, the newest first.
     pub fn versions(&self) -> Result<Vec<String>> {
         let sh = shell_in("/")?;
-        let said = command::output(
-            self.lists
-                .command(&sh, "apt-cache")
-                .args(["madison", &self.package]),
-        )?;
-        Ok(one_a_release(&said))
+        let apt_cache = self.lists.command(&sh, "apt-cache");
+        let madison = command::output(apt_cache.args(["madison", &self.package]))?;
+        Ok(one_per_release(&madison))
     }
 
     /// Downloads a version of the package into `dir`.
     pub fn download(&self, dir: &Path, version: &str) -> Result<PathBuf> {
         let sh = shell_in(dir)?;
-        let cmd = self
-            .lists
-            .command(&sh, "apt-get")
-            .args(["--quiet", "download"]);
-        command::output(cmd.arg(format!("{}={version}", self.package)))
+        let apt_get = self.lists.command(&sh, "apt-get");
+        let package = format!("{}={version}", self.package);
+        command::output(apt_get.args(["--quiet", "download", &package]))
             .with_context(|| format!("cannot download {} {version}", self.package))?;
         super::package::only_deb(dir)
     }
 }
 
-/// Lines of apt's configuration: the suites of this machine, and those that the base names for the
-/// same archives.
-fn sources(places: &str, base: &Base) -> String {
+/// A sources.list with the suites of this machine, and those of [`Base::other_suites`] in the same
+/// archives.
+fn sources(repositories: &str, base: &Base) -> String {
     let mut lines = BTreeSet::new();
-    for place in places.lines() {
-        let Some((uri, suite)) = place.split_once(' ') else {
+    for repository in repositories.lines() {
+        let Some((uri, suite)) = repository.split_once(' ') else {
             continue;
         };
         let archive = uri.trim_end_matches('/').rsplit('/').next();
@@ -96,8 +87,8 @@ fn sources(places: &str, base: &Base) -> String {
     lines.into_iter().collect()
 }
 
-/// The versions in what `apt-cache madison` says, the newest of each release.
-fn one_a_release(madison: &str) -> Vec<String> {
+/// The newest version of each kernel release in the output of `apt-cache madison`.
+fn one_per_release(madison: &str) -> Vec<String> {
     let mut releases = BTreeSet::new();
     let mut versions = Vec::new();
     for line in madison.lines().filter(|line| line.ends_with("Packages")) {
@@ -114,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_suites_of_the_machine_are_joined_by_those_that_the_base_names() {
+    fn sources_have_the_suites_of_the_machine_and_of_the_base() {
         let base = Base {
             other_suites: [(
                 "debian-security".to_owned(),
@@ -123,10 +114,10 @@ mod tests {
             .into(),
             ..Base::default()
         };
-        let places = "http://m/debian/ bookworm\nhttp://m/debian/ bookworm\n\
+        let repositories = "http://m/debian/ bookworm\nhttp://m/debian/ bookworm\n\
                       http://m/debian-security/ bookworm-security\n";
         assert_eq!(
-            sources(places, &base),
+            sources(repositories, &base),
             "deb http://m/debian-security/ bookworm-security main\n\
              deb http://m/debian-security/ trixie-security main\n\
              deb http://m/debian/ bookworm main\n"
@@ -135,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_taken_once() {
-        let said = "p | 6.12.117-1 | http://m trixie-security/main amd64 Packages\n\
+    fn one_version_of_each_release_is_used() {
+        let madison = "p | 6.12.117-1 | http://m trixie-security/main amd64 Packages\n\
                     p | 6.12.117-1 | http://m trixie-security/main arm64 Packages\n\
                     p | 6.12.115-2 | http://m trixie-security/main amd64 Packages\n\
                     p | 6.12.115-1 | http://m trixie-security/main amd64 Packages\n\
                     linux | 6.12.90-1 | http://m trixie/main Sources\n";
-        assert_eq!(one_a_release(said), ["6.12.117-1", "6.12.115-2"]);
-        assert!(one_a_release("").is_empty());
+        assert_eq!(one_per_release(madison), ["6.12.117-1", "6.12.115-2"]);
+        assert!(one_per_release("").is_empty());
     }
 }

@@ -1,52 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Which lists of packages apt is asked with: the machine's own, or, for a suite that the machine is
-//! not set to, lists in the cache. The mirror is the machine's in both tests, and what the machine is
-//! set to is never changed.
+//! The package lists that apt uses: the machine's own, or, for a suite that is not in the machine's
+//! sources, lists in the cache. Both use the machine's mirror; apt's configuration is never changed.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use xshell::{Cmd, Shell};
 
 use crate::env::apt;
-use crate::env::command::{self, command, shell_in};
+use crate::env::atomic;
+use crate::env::command::{self, cmd, command, shell_in};
 use crate::env::context::Context;
 use crate::env::lock::{self, Lock};
 
-/// Where apt keeps what it knows of the machine's mirrors; it changes with `apt-get update` and only
-/// then.
-const MACHINES: &str = "/var/lib/apt/lists";
+/// The machine's package lists; only `apt-get update` changes this folder.
+const MACHINE_LISTS: &str = "/var/lib/apt/lists";
 
-/// Lists of ours are asked for anew after this long: a suite moves on once a day at most.
-const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+/// Lists in the cache are updated after this time: a suite changes at most once a day.
+const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Lists of packages: the machine's, or those of a suite.
+/// Package lists: the machine's, or those of a suite.
 #[derive(Debug)]
-pub struct Lists(Option<(String, Own)>);
+pub struct Lists(Option<(String, CachedLists)>);
 
-/// Lists in a folder of the cache, held while they are in use: apt does not share them.
+/// Package lists in a folder of the cache, locked while in use: two apt processes cannot share them.
 #[derive(Debug)]
-pub struct Own {
-    /// What they are of, for people.
+pub struct CachedLists {
+    /// Name of their source for messages.
     what: String,
     dir: PathBuf,
     _lock: Lock,
 }
 
 impl Lists {
-    /// Those that have `suite`; the machine's where there is none to name.
+    /// The lists of `suite`, or the machine's.
     pub fn of(ctx: &Context, suite: Option<&str>) -> Result<Lists> {
         let Some(suite) = suite else {
             return Ok(Lists(None));
         };
-        let own = Own::open(ctx, suite, format!("Debian's suite {suite}"))?;
-        if !own.are_of_today() {
+        let own = CachedLists::open(ctx, suite, format!("Debian's suite {suite}"))?;
+        if !own.are_fresh() {
             match own.update(&line(suite)?) {
-                // without a network, those of yesterday will do
+                // without a network the older lists are used
                 Err(error) if own.age().is_some() => ctx.progress.note(format!(
-                    "the lists of {} are old and cannot be had anew: {error:#}",
+                    "cannot update the package lists of {}; using older ones: {error:#}",
                     own.what
                 )),
                 result => result?,
@@ -55,7 +54,7 @@ impl Lists {
         Ok(Lists(Some((suite.to_owned(), own))))
     }
 
-    /// `program`, one of apt's, with these lists.
+    /// A program of apt that uses these lists.
     pub fn command<'a>(&self, sh: &'a Shell, program: &str) -> Cmd<'a> {
         match &self.0 {
             Some((_, own)) => own.command(sh, program),
@@ -63,18 +62,18 @@ impl Lists {
         }
     }
 
-    /// When they changed last; the same number for the same lists.
+    /// Time of the last update; identifies the contents.
     pub fn stamp(&self) -> u128 {
         let file = self
             .0
             .as_ref()
-            .map_or_else(|| MACHINES.into(), |(_, own)| own.updated());
+            .map_or_else(|| MACHINE_LISTS.into(), |(_, own)| own.updated());
         let changed = fs::metadata(file).and_then(|meta| meta.modified());
         let since = changed.map(|time| time.duration_since(UNIX_EPOCH).unwrap_or_default());
         since.unwrap_or_default().as_nanos()
     }
 
-    /// Gets them anew where we may; whether that was so.
+    /// Updates the lists if this process has the right to; returns whether it has.
     pub fn update(&self) -> Result<bool> {
         match &self.0 {
             Some((suite, own)) => own.update(&line(suite)?).map(|()| true),
@@ -83,45 +82,45 @@ impl Lists {
         }
     }
 
-    /// What a user does where they do not hold what they should.
+    /// Advice for a package that the lists lack.
     pub fn advice(&self) -> String {
         match &self.0 {
             Some((_, own)) => format!(
-                "see that there still is {} (`suite` in the base's base.json)",
+                "check that {} still exists (`suite` in the base's base.json)",
                 own.what
             ),
             None => {
-                "run `apt-get update`, and see that its sources hold a Debian suite that has it \
-                     (12 and its updates do)"
+                "run `apt-get update`, and check that apt's sources contain a Debian suite with that \
+                     package (Debian 12 and its updates have it)"
                     .to_owned()
             }
         }
     }
 }
 
-impl Own {
-    /// Those in the folder `name`, as they are.
-    pub fn open(ctx: &Context, name: &str, what: String) -> Result<Own> {
+impl CachedLists {
+    /// The lists in the folder `name`.
+    pub fn open(ctx: &Context, name: &str, what: String) -> Result<CachedLists> {
         let apt = ctx.cache_dir("apt")?;
         let lock = lock::take(&apt.join(format!("{name}.lock")), ctx.progress)?;
-        Ok(Own {
+        Ok(CachedLists {
             what,
             dir: apt.join(name),
             _lock: lock,
         })
     }
 
-    /// `program`, one of apt's, with these lists.
+    /// A program of apt that uses these lists.
     pub fn command<'a>(&self, sh: &'a Shell, program: &str) -> Cmd<'a> {
         command(sh, program).args(options(&self.dir))
     }
 
-    /// Whether they were got so lately that they need not be got anew.
-    pub fn are_of_today(&self) -> bool {
-        self.age().is_some_and(|age| age < FRESH)
+    /// Whether the last update is newer than [`MAX_AGE`].
+    pub fn are_fresh(&self) -> bool {
+        self.age().is_some_and(|age| age < MAX_AGE)
     }
 
-    /// Whether they are of these sources, lines of apt's configuration.
+    /// Whether the lists are those of `sources`, a sources.list.
     pub fn are_of(&self, sources: &str) -> bool {
         fs::read_to_string(self.sources_file()).is_ok_and(|old| old == sources)
     }
@@ -130,7 +129,7 @@ impl Own {
         self.dir.join("sources.list")
     }
 
-    /// Touched by every update.
+    /// Its modification time is the time of the last update.
     fn updated(&self) -> PathBuf {
         self.dir.join("updated")
     }
@@ -140,31 +139,26 @@ impl Own {
         SystemTime::now().duration_since(changed).ok()
     }
 
-    /// Gets those of these sources.
+    /// Updates the lists from `sources`, a sources.list.
     pub fn update(&self, sources: &str) -> Result<()> {
         for folder in ["lists/partial", "cache/archives/partial"] {
             let folder = self.dir.join(folder);
-            fs::create_dir_all(&folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
+            fs::create_dir_all(&folder)?;
         }
         if !self.are_of(sources) {
-            // those that are there are of others; that there are none is no harm
+            // the lists in the folder are those of other sources
             let _ = fs::remove_file(self.updated());
         }
-        let file = self.sources_file();
-        fs::write(&file, sources).with_context(|| format!("cannot write {}", file.display()))?;
+        atomic::write(&self.sources_file(), sources)?;
         let sh = shell_in("/")?;
         let cmd = self.command(&sh, "apt-get");
         command::output(cmd.args(["--quiet", "--error-on=any", "update"]))
-            .with_context(|| format!("cannot get the lists of {}", self.what))?;
-        let updated = self.updated();
-        File::create(&updated)
-            .and_then(|file| file.set_modified(SystemTime::now()))
-            .with_context(|| format!("cannot write {}", updated.display()))
+            .with_context(|| format!("cannot update the package lists of {}", self.what))?;
+        Ok(fs::File::create(self.updated())?.set_modified(SystemTime::now())?)
     }
 }
 
-/// What makes apt read the lists in `dir` and nothing of the machine's.
+/// Options with which apt uses the lists in `dir` and not the machine's.
 fn options(dir: &Path) -> Vec<String> {
     let dir = dir.display();
     [
@@ -179,26 +173,30 @@ fn options(dir: &Path) -> Vec<String> {
     .collect()
 }
 
-/// The one source of a suite's lists.
+/// The sources.list of a suite.
 fn line(suite: &str) -> Result<String> {
     Ok(format!("deb {} {suite} main\n", mirror()?))
 }
 
-/// Where the machine gets Debian from.
+/// The machine's mirror of Debian.
 fn mirror() -> Result<String> {
     let sh = shell_in("/")?;
-    let ask = || {
-        let cmd = command(&sh, "apt-get").args(["indextargets", "--format", "$(REPO_URI)"]);
-        command::output(cmd.args(["Origin: Debian", "Label: Debian", "Created-By: Packages"]))
+    let list = || {
+        let format = "$(REPO_URI)";
+        let filter = ["Origin: Debian", "Label: Debian", "Created-By: Packages"];
+        command::output(cmd!(
+            sh,
+            "apt-get indextargets --format {format} {filter...}"
+        ))
     };
-    let mut said = ask()?;
-    // on a new machine apt has not read yet whose its sources are
-    if said.trim().is_empty() && apt::can_install() {
+    let mut mirrors = list()?;
+    // without package lists apt does not know the origin of its sources
+    if mirrors.trim().is_empty() && apt::can_install() {
         apt::update()?;
-        said = ask()?;
+        mirrors = list()?;
     }
-    first_line(&said).context(
-        "apt knows no mirror of Debian; run `apt-get update`, and see that its sources hold one",
+    first_line(&mirrors).context(
+        "apt has no mirror of Debian; run `apt-get update`, and check that its sources contain one",
     )
 }
 
@@ -212,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_ones_own_leave_the_machines_alone() {
+    fn cached_lists_do_not_use_the_machines() {
         let options = options(Path::new("/x/apt/s"));
         assert!(options.contains(&"Dir::Etc::SourceParts=/dev/null".to_owned()));
         let paths = options
@@ -222,9 +220,9 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_of_today_and_of_the_sources_that_they_were_got_for() {
+    fn lists_are_fresh_for_a_day_and_belong_to_their_sources() {
         let dir = tempfile::tempdir().unwrap();
-        let own = Own {
+        let own = CachedLists {
             what: String::new(),
             dir: dir.path().to_owned(),
             _lock: lock::take(
@@ -233,22 +231,22 @@ mod tests {
             )
             .unwrap(),
         };
-        assert!(!own.are_of_today() && !own.are_of("deb a\n"));
+        assert!(!own.are_fresh() && !own.are_of("deb a\n"));
         fs::write(own.sources_file(), "deb a\n").unwrap();
         let touch = |ago: Duration| {
             let time = SystemTime::now() - ago;
-            File::create(own.updated())
+            fs::File::create(own.updated())
                 .and_then(|file| file.set_modified(time))
                 .unwrap();
         };
         touch(Duration::ZERO);
-        assert!(own.are_of_today() && own.are_of("deb a\n") && !own.are_of("deb b\n"));
-        touch(FRESH + Duration::from_secs(1));
-        assert!(!own.are_of_today());
+        assert!(own.are_fresh() && own.are_of("deb a\n") && !own.are_of("deb b\n"));
+        touch(MAX_AGE + Duration::from_secs(1));
+        assert!(!own.are_fresh());
     }
 
     #[test]
-    fn the_first_mirror_is_taken() {
+    fn the_first_mirror_is_used() {
         assert_eq!(
             first_line("http://a/\nhttp://a/\n").as_deref(),
             Some("http://a/")

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Debian's package of the source: which one and which version there is, and how to get it.
-//!
-//! Mirrors, proxies and keys are the machine's own: whatever its apt is set to.
+//! Debian's source package of a base: its name and version, and its download. Mirrors, proxies and keys are
+//! those of the machine's apt.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::lists::Lists;
+use crate::env::atomic;
 use crate::env::command::{self, shell_in};
 use crate::env::context::Context;
 use crate::queue::base::Base;
 
-/// A package, and the version of it that apt would install.
+/// A package and the version that apt would install.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
-    /// Its name, for example `linux-source-6.12`.
+    /// Name, for example `linux-source-6.12`.
     pub name: String,
-    /// For example `6.12.117-1~deb12u1`.
+    /// Version, for example `6.12.117-1~deb12u1`.
     pub version: String,
 }
 
@@ -30,39 +30,38 @@ impl fmt::Display for Package {
     }
 }
 
-/// The package that was found last, and what apt's lists looked like then. While they look the
-/// same, apt need not be asked: that takes most of a second.
+/// The package that was found last, valid while apt's lists have the same stamp: running apt takes most
+/// of a second.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Remembered {
+struct CachedPackage {
     package: Package,
     lists: u128,
 }
 
-/// The package of the base's source; where apt has forgotten it, the one that is in the cache.
+/// The source package of `base`; if apt no longer has it, the one that was found last.
 pub fn find(ctx: &Context, base: &Base) -> Result<Package> {
-    let memory = ctx
+    let file = ctx
         .cache_dir("sources")?
         .join(format!("{}.json", base.package.replace('*', "newest")));
     let lists = Lists::of(ctx, base.suite.as_deref())?;
-    let remembered: Option<Remembered> = fs::read(&memory)
+    let cached: Option<CachedPackage> = fs::read(&file)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
-    if let Some(known) = &remembered
+    if let Some(known) = &cached
         && known.lists == lists.stamp()
     {
         return Ok(known.package.clone());
     }
-    let package = match (newest_now(&lists, base)?, remembered) {
+    let package = match (newest_now(&lists, base)?, cached) {
         (Some(package), _) => package,
         (None, Some(known)) => return Ok(known.package),
-        (None, None) => bail!("apt knows no package {}; {}", base.package, lists.advice()),
+        (None, None) => bail!("apt has no package {}; {}", base.package, lists.advice()),
     };
-    let remembered = Remembered {
+    let cached = CachedPackage {
         package: package.clone(),
         lists: lists.stamp(),
     };
-    let text = serde_json::to_string(&remembered)?;
-    fs::write(&memory, text).with_context(|| format!("cannot write {}", memory.display()))?;
+    atomic::write(&file, serde_json::to_string(&cached)?)?;
     Ok(package)
 }
 
@@ -70,34 +69,32 @@ pub fn find(ctx: &Context, base: &Base) -> Result<Package> {
 pub fn download(ctx: &Context, dir: &Path, base: &Base, package: &Package) -> Result<PathBuf> {
     let lists = Lists::of(ctx, base.suite.as_deref())?;
     let sh = shell_in(dir)?;
+    let version = format!("{}={}", package.name, package.version);
     let get = || {
-        let cmd = lists.command(&sh, "apt-get").args(["--quiet", "download"]);
-        command::output(cmd.arg(format!("{}={}", package.name, package.version)))
+        let apt_get = lists.command(&sh, "apt-get");
+        command::output(apt_get.args(["--quiet", "download", &version]))
     };
-    // mirrors drop old versions, and then lists of yesterday name files that are gone
-    let mut got = get();
-    if got.is_err() && lists.update()? {
-        got = get();
+    // mirrors remove old versions, so that old package lists name missing files
+    let mut result = get();
+    if result.is_err() && lists.update()? {
+        result = get();
     }
-    got.with_context(|| {
-        format!("cannot download {package}; if apt's lists are old, `apt-get update`")
+    result.with_context(|| {
+        format!("cannot download {package}; if apt's lists are old, run `apt-get update`")
     })?;
     only_deb(dir)
 }
 
 /// The package that was downloaded into `dir`.
 pub fn only_deb(dir: &Path) -> Result<PathBuf> {
-    let entries = dir
-        .read_dir()
-        .with_context(|| format!("cannot read {}", dir.display()))?;
-    entries
+    fs::read_dir(dir)?
         .flatten()
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|end| end == "deb"))
-        .with_context(|| format!("apt-get download left no package in {}", dir.display()))
+        .with_context(|| format!("`apt-get download` wrote no package to {}", dir.display()))
 }
 
-/// The package; where apt knows none, its lists may be missing, as on a new machine.
+/// The newest package; updates the lists if they lack one, as on a new machine.
 fn newest_now(lists: &Lists, base: &Base) -> Result<Option<Package>> {
     let known = newest(lists, base)?;
     if known.is_some() || !lists.update()? {
@@ -106,7 +103,7 @@ fn newest_now(lists: &Lists, base: &Base) -> Result<Option<Package>> {
     newest(lists, base)
 }
 
-/// The newest package that the base's name stands for, at the version that apt would install.
+/// The newest package that matches [`Base::package`], at the version that apt would install.
 fn newest(lists: &Lists, base: &Base) -> Result<Option<Package>> {
     let sh = shell_in("/")?;
     let names = lists.command(&sh, "apt-cache").arg("pkgnames");
@@ -119,12 +116,12 @@ fn newest(lists: &Lists, base: &Base) -> Result<Option<Package>> {
     Ok(version.map(|version| Package { name, version }))
 }
 
-/// Of `names`, a line each, the one that the base means: that very name, or the one with the highest
-/// number in place of the `*`.
+/// The line of `names` that matches [`Base::package`]: the equal one, or the one with the highest number
+/// for the `*`.
 fn newest_name(names: &str, base: &Base) -> Option<String> {
     if !base.package.ends_with('*') {
-        let is_there = names.lines().any(|name| name == base.package);
-        return is_there.then(|| base.package.clone());
+        let exists = names.lines().any(|name| name == base.package);
+        return exists.then(|| base.package.clone());
     }
     names
         .lines()
@@ -150,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_candidate_is_what_apt_would_install() {
+    fn the_candidate_is_the_version_that_apt_would_install() {
         let policy = "linux-source-6.12:\n  Installed: (none)\n  Candidate: 6.12.117-1~deb12u1\n  \
                       Version table:\n     6.12.117-1~deb12u1 500\n";
         assert_eq!(
@@ -162,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_a_family_is_the_one_with_the_highest_number() {
+    fn the_newest_package_has_the_highest_number() {
         let base = |package: &str| Base {
             package: package.to_owned(),
             ..Base::default()

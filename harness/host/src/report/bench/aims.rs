@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What the figures are to be: `ci/bench.toml`.
+//! The limits of the figures: `ci/bench.toml`.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{Bench, Row, ratio};
+use super::{Bench, Measurement, ratio};
 
 /// `ci/bench.toml`.
 #[derive(Debug, Default, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Aims {
     flat: Vec<Flat>,
 }
 
-/// How much of mainline's a test may take at most.
+/// The largest ratio to mainline of the tests that match.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Aim {
@@ -31,7 +31,7 @@ struct Aim {
     reason: String,
 }
 
-/// A test that is over its aim on an architecture, by how much, and why.
+/// A known excess over an aim on one architecture, with the reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Over {
@@ -41,7 +41,7 @@ struct Over {
     reason: String,
 }
 
-/// A series no figure of which may be more than that many times one before it.
+/// A test none of whose figures may exceed an earlier one by more than this factor.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Flat {
@@ -56,26 +56,25 @@ fn regex<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Regex, D::Error> {
 }
 
 impl Aims {
-    /// Those of the clone `repo`.
+    /// The aims of the clone `repo`.
     ///
     /// # Errors
     ///
-    /// Where the file is missing or is not as expected.
+    /// Where the file is missing or invalid.
     pub fn of_repo(repo: &Path) -> Result<Aims> {
         let path = repo.join("ci/bench.toml");
-        let text =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        parse(&text).with_context(|| format!("{} is not as expected", path.display()))
+        let text = fs::read_to_string(&path)?;
+        parse(&text).with_context(|| format!("cannot parse {}", path.display()))
     }
 
-    /// How much of mainline's a test may take at most.
+    /// The largest ratio to mainline of the tests that match.
     #[must_use]
     pub fn of(&self, test: &str) -> Option<f64> {
         let aim = self.aim.iter().find(|aim| aim.tests.is_match(test));
         aim.map(|aim| aim.ratio)
     }
 
-    /// What does not hold, a line each, and what is over its aim for a known reason.
+    /// Compares the figures with the aims.
     #[must_use]
     pub fn judge(&self, bench: &Bench) -> Judgement {
         let mut judgement = Judgement::default();
@@ -91,7 +90,7 @@ impl Aims {
             }
         }
         for flat in &self.flat {
-            let rows: Vec<&Row> = bench
+            let rows: Vec<&Measurement> = bench
                 .ours
                 .rows
                 .iter()
@@ -121,15 +120,15 @@ fn parse(text: &str) -> Result<Aims> {
 }
 
 impl Flat {
-    /// What has grown along the series.
-    fn rises(&self, rows: &[&Row]) -> Option<String> {
-        let mut least: Option<&Row> = None;
+    /// The first figure that exceeds an earlier one too far.
+    fn rises(&self, rows: &[&Measurement]) -> Option<String> {
+        let mut least: Option<&Measurement> = None;
         for row in rows {
             if let Some(least) = least
                 && row.median() as f64 > least.median() as f64 * self.within
             {
                 return Some(format!(
-                    "{} is more than {} times {}: it was not to grow",
+                    "{} is more than {} times {}; expected no growth",
                     row.name(),
                     self.within,
                     least.name()
@@ -143,42 +142,42 @@ impl Flat {
     }
 }
 
-/// How the figures stand to the aims.
+/// The comparison of the figures with the aims.
 #[derive(Debug, Default)]
 pub struct Judgement {
-    /// How many have an aim.
+    /// Number of figures with an aim.
     pub judged: usize,
-    /// What does not hold.
+    /// Violated aims.
     pub wrong: Vec<String>,
-    /// What is over its aim, and why.
+    /// Known excesses, with the reason.
     pub explained: Vec<String>,
 }
 
 impl Judgement {
-    fn take(&mut self, row: &Row, ratio: f64, aim: f64, over: Option<&Over>) {
+    fn take(&mut self, row: &Measurement, ratio: f64, aim: f64, over: Option<&Over>) {
         let name = row.name();
         match over {
             Some(over) if ratio <= aim => self.wrong.push(format!(
-                "{name} is within {aim:.2} of mainline's on {} now; remove it from [[over]] in \
+                "{name} is now within {aim:.2} of mainline on {}; remove it from [[over]] in \
                  ci/bench.toml",
                 over.arch
             )),
             Some(over) if ratio <= over.ratio => {
                 let reason = over.reason.trim();
                 self.explained
-                    .push(format!("{name} is at {ratio:.2} of mainline's: {reason}"));
+                    .push(format!("{name} is at {ratio:.2} of mainline: {reason}"));
             }
             None if ratio <= aim => (),
             _ => {
                 let most = over.map_or(aim, |over| over.ratio);
                 self.wrong.push(format!(
-                    "{name} is at {ratio:.2} of mainline's, which is more than {most:.2}"
+                    "{name} is at {ratio:.2} of mainline; expected at most {most:.2}"
                 ));
             }
         }
     }
 
-    /// In a line.
+    /// The comparison in one line.
     #[must_use]
     pub fn line(&self) -> String {
         let over = self.explained.len();
@@ -188,7 +187,7 @@ impl Judgement {
                 self.judged
             ),
             some => format!(
-                "{} figures with an aim, {over} over it with a reason; {some} do not hold",
+                "{} figures with an aim, {over} over it with a reason; {some} aims violated",
                 self.judged
             ),
         }
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_that_is_over_its_aim_does_not_hold() {
+    fn a_ratio_over_its_aim_is_a_violation() {
         assert!(judged("prints__x", 500, 1000).wrong.is_empty());
         assert!(judged("prints__x", 504, 1000).wrong.is_empty());
         let over = judged("prints__x", 506, 1000);
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_reason_holds_up_to_its_ratio_and_as_long_as_it_is_needed() {
+    fn a_known_excess_is_valid_up_to_its_ratio_and_while_it_is_needed() {
         let known = judged("prints__known", 700, 1000);
         assert!(known.wrong.is_empty() && known.explained[0].ends_with("the copy"));
         assert_eq!(judged("prints__known", 706, 1000).wrong.len(), 1);
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_grows_does_not_hold() {
+    fn growth_is_a_violation() {
         let of = |notes: &[&str]| {
             let bench = bench(&[("reads__backlog", notes)], &[]);
             parse(AIMS).unwrap().judge(&bench).wrong.len()
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_aims_of_this_clone_are_well_formed_and_a_reason_is_needed() {
+    fn the_aims_of_this_clone_are_valid_and_need_reasons() {
         let repo = crate::env::context::find_repo().unwrap();
         Aims::of_repo(&repo).unwrap();
         assert!(parse(&AIMS.replace("the copy", " ")).is_err());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A figure as a test notes it: thousandths, of what, and, where there are several, at what.
+//! The figures in a test's notes: thousandths, unit and, for several figures, the point on the axis.
 //!
 //! ```text
 //! 620400 instructions
@@ -14,21 +14,21 @@ use wire::{Outcome, TestReport};
 /// A figure of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// How much it is.
+    /// The value, in thousandths.
     pub thousandths: u64,
-    /// Of what.
+    /// The unit.
     pub unit: String,
-    /// At what, where it is one of a series.
+    /// The point on the axis, where the test gives several figures.
     pub at: Option<At>,
 }
 
-/// A place on a series: `2 CPUs`.
+/// A point on an axis: `2 CPUs`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct At {
-    /// How many.
+    /// The number.
     pub count: u64,
-    /// Of what.
+    /// The unit.
     pub of: String,
 }
 
@@ -51,13 +51,13 @@ pub fn notes(report: &TestReport) -> Result<Vec<Note>, String> {
         Outcome::Ran { .. } => report
             .notes
             .iter()
-            .map(|note| parse(note).ok_or_else(|| format!("`{note}` is no figure")))
+            .map(|note| parse(note).ok_or_else(|| format!("`{note}` is not a figure")))
             .collect(),
         Outcome::Failed { error } => Err(error.clone()),
         Outcome::Rejected { errno, log } => {
             let mut lines = log.lines().rev();
             let last = lines.find(|line| !line.starts_with("processed "));
-            let last = last.unwrap_or("the verifier said nothing");
+            let last = last.unwrap_or("the verifier log is empty");
             Err(format!("rejected with errno {errno}: {last}"))
         }
         Outcome::Skipped { feature } => Err(format!("needs {feature}")),
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_says_how_much_of_what_and_at_what() {
+    fn a_note_has_value_unit_and_point() {
         let note = parse("620400 instructions").unwrap();
         assert_eq!((note.thousandths, note.at), (620_400, None));
         let note = parse("9000000 prints a second @ 2 CPUs").unwrap();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_figure_is_not_taken_for_one() {
+    fn other_notes_are_not_figures() {
         for note in [
             "",
             "620400",

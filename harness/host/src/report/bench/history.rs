@@ -1,60 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The figures of earlier nights, so that a change shows. They stand in the report's JSON, which the
-//! next night's report takes them from.
+//! The figures of earlier nights, to show changes. `report.json` keeps them for the next night.
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Bench, Row};
+use super::{At, Bench, Measurement};
 
-/// So many nights of a cell are kept.
+/// Number of nights kept per cell.
 const KEPT: usize = 400;
 
-/// What a night came to in a cell.
+/// The figures of a cell in one night.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Night {
     /// Name of the cell.
     pub cell: String,
-    /// When the figures were taken, in UTC.
+    /// Date of the measurement, in UTC.
     pub date: String,
     /// The commit of the harness and the series.
     pub commit: Option<String>,
-    /// `uname -r` of ours.
+    /// `uname -r` of the series.
     pub kernel: String,
-    /// The same of mainline.
+    /// `uname -r` of mainline.
     pub mainline: Option<String>,
     /// The figures.
     pub figures: Vec<Figure>,
 }
 
-/// A figure of a night.
+/// A figure of one night.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     /// `<file>__<program>`.
     pub test: String,
-    /// What it is of.
+    /// The unit.
     pub unit: String,
-    /// At what, where it is one of several.
+    /// The point on the axis, where the test gives several figures.
     pub at: Option<At>,
-    /// Thousandths: the median of the night's runs.
+    /// The median of the runs, in thousandths.
     pub ours: u64,
-    /// The same of mainline's, where it has one.
+    /// The same for mainline, where it has the figure.
     pub mainline: Option<u64>,
 }
 
 impl Night {
-    /// What `bench` comes to.
+    /// The figures of `bench`.
     #[must_use]
     pub fn of(cell: &str, bench: &Bench) -> Night {
         let on = &bench.ours.environment;
         let mainline = bench.mainline.as_ref();
-        let figure = |row: &Row| Figure {
+        let figure = |row: &Measurement| Figure {
             test: row.test.clone(),
             unit: row.unit.clone(),
             at: row.at.clone(),
             ours: row.median(),
             mainline: mainline
                 .and_then(|figures| figures.like(row))
-                .map(Row::median),
+                .map(Measurement::median),
         };
         Night {
             cell: cell.to_owned(),
@@ -66,17 +65,17 @@ impl Night {
         }
     }
 
-    /// The same figure as `row`.
+    /// The figure with the test, unit and point of `row`.
     #[must_use]
-    pub fn like(&self, row: &Row) -> Option<&Figure> {
+    pub fn like(&self, row: &Measurement) -> Option<&Figure> {
         self.figures
             .iter()
             .find(|own| (&own.test, &own.unit, &own.at) == (&row.test, &row.unit, &row.at))
     }
 }
 
-/// Takes a night in, in the order of their dates, and forgets the oldest of its cell. A night that is
-/// there already stays one.
+/// Adds a night, ordered by date, and removes the oldest ones of its cell beyond the limit. A night
+/// with the same cell and date is replaced.
 pub fn keep(history: &mut Vec<Night>, night: Night) {
     history.retain(|old| (&old.cell, &old.date) != (&night.cell, &night.date));
     let cell = night.cell.clone();
@@ -91,7 +90,7 @@ pub fn keep(history: &mut Vec<Night>, night: Night) {
     });
 }
 
-/// The night of the cell before the one of that date.
+/// The last night of the cell before `date`.
 #[must_use]
 pub fn before<'a>(history: &'a [Night], cell: &str, date: &str) -> Option<&'a Night> {
     history
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_of_a_cell_is_forgotten_and_other_cells_keep_theirs() {
+    fn the_oldest_night_of_a_cell_is_removed_and_other_cells_keep_theirs() {
         let mut history = vec![night("d", "0000", "1 instructions")];
         for day in 0..=KEPT {
             keep(

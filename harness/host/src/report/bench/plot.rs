@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A series of figures as a plot: ours and mainline's, drawn as SVG.
+//! Plots of figures over their axis, series and mainline, as SVG.
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use super::{At, Bench, Figures, Row, shown};
+use super::{At, Bench, Figures, Measurement, shown};
 
-/// Pixels, which a page scales.
+/// Size in pixels; the page scales the plot.
 const SIZE: (u32, u32) = (640, 320);
 
 /// A plot.
@@ -14,17 +14,17 @@ const SIZE: (u32, u32) = (640, 320);
 pub struct Plot {
     /// `<file>__<program>`.
     pub test: String,
-    /// What it shows.
+    /// The unit.
     pub unit: String,
-    /// The drawing.
+    /// The SVG.
     pub svg: String,
 }
 
-/// The plots of all series, in the order of the figures.
+/// The plots of all tests with several figures.
 ///
 /// # Errors
 ///
-/// Where one cannot be drawn.
+/// Where a plot cannot be drawn.
 pub fn all(bench: &Bench) -> Result<Vec<Plot>> {
     let mut known: Vec<(&str, &str)> = Vec::new();
     for row in bench.ours.rows.iter().filter(|row| row.at.is_some()) {
@@ -45,21 +45,21 @@ pub fn all(bench: &Bench) -> Result<Vec<Plot>> {
         .collect()
 }
 
-/// Where on the axis, and how much.
+/// Position on the axis, and value.
 type Points = Vec<(f64, f64)>;
 
-/// Whose figures, in which colour.
-type Line<'a> = (&'a str, Points, RGBColor);
+/// Label, points and colour of a curve.
+type Curve<'a> = (&'a str, Points, RGBColor);
 
 fn draw(bench: &Bench, test: &str, unit: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let series = |figures: &Figures| -> Vec<Row> {
-        let of_series = |row: &&Row| row.test == test && row.unit == unit;
+    let series = |figures: &Figures| -> Vec<Measurement> {
+        let of_series = |row: &&Measurement| row.test == test && row.unit == unit;
         figures.rows.iter().filter(of_series).cloned().collect()
     };
     let ours = series(&bench.ours);
     let mainline = bench.mainline.as_ref().map(series).unwrap_or_default();
     let places: Vec<&At> = ours.iter().filter_map(|row| row.at.as_ref()).collect();
-    let points = |rows: &[Row]| -> Points {
+    let points = |rows: &[Measurement]| -> Points {
         rows.iter()
             .filter_map(|row| {
                 let at = places.iter().position(|at| row.at.as_ref() == Some(at))?;
@@ -80,7 +80,7 @@ fn paint(
     svg: &mut String,
     places: &[&At],
     unit: &str,
-    lines: &[Line<'_>],
+    lines: &[Curve<'_>],
 ) -> Result<(), Box<dyn std::error::Error>> {
     let most = lines
         .iter()
@@ -89,7 +89,7 @@ fn paint(
     let most = if most > 0.0 { most * 1.1 } else { 1.0 };
 
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-    // the page may be dark, the lettering is not
+    // the background is light on a dark page, too: the text is dark
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
@@ -124,7 +124,7 @@ fn paint(
     Ok(())
 }
 
-/// The name of a place on the axis; nothing between two of them.
+/// The label of a point on the axis; empty between two points.
 fn place(places: &[&At], at: f64) -> String {
     let is_whole = (at - at.round()).abs() < 0.01 && at > -0.01;
     let place = places.get(at.round().max(0.0) as usize);
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_series_is_drawn_with_both_lines_and_its_places() {
+    fn a_plot_has_both_curves_and_its_points() {
         let notes: &[&str] = &[
             "9000 prints a second @ 1 CPUs",
             "16000 prints a second @ 2 CPUs",
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_places_of_the_series_are_named() {
+    fn only_points_of_the_axis_are_labelled() {
         let at = |count| At {
             count,
             of: "CPUs".to_owned(),

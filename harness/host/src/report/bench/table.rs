@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The figures as text: a block for each unit, a line a figure, ours beside mainline's.
+//! The figures as text: a block per unit, a line per figure.
 
 use std::fmt::Write;
 
 use super::aims::Aims;
-use super::{Bench, Figures, Row};
+use super::{Bench, Figures, Measurement};
 
-/// The table; with the ratio to mainline's, and what it may be, where there are both.
+/// The table; with mainline's figures, also the ratio and its aim.
 #[must_use]
 pub fn table(bench: &Bench, aims: &Aims) -> String {
     let ours = &bench.ours;
@@ -22,7 +22,7 @@ pub fn table(bench: &Bench, aims: &Aims) -> String {
         for row in ours.rows.iter().filter(|row| row.unit == unit) {
             let _ = write!(out, "{:width$}  {:>12}", row.name(), shown(row.median()));
             if let Some(mainline) = &bench.mainline {
-                let _ = write!(out, "{}", beside(row, mainline, aims));
+                let _ = write!(out, "{}", compared(row, mainline, aims));
             }
             out.push('\n');
         }
@@ -34,7 +34,7 @@ pub fn table(bench: &Bench, aims: &Aims) -> String {
     out
 }
 
-/// What the figures are of, in their order.
+/// The units, in the order of the figures.
 #[must_use]
 pub fn units(figures: &Figures) -> Vec<&str> {
     let mut units = Vec::new();
@@ -52,8 +52,8 @@ fn width(figures: &Figures) -> usize {
     names.chain(units).max().unwrap_or(0)
 }
 
-/// Mainline's figure, the ratio of ours to it, and what that may be.
-fn beside(row: &Row, mainline: &Figures, aims: &Aims) -> String {
+/// Mainline's figure, the ratio to it, and the aim.
+fn compared(row: &Measurement, mainline: &Figures, aims: &Aims) -> String {
     let Some(other) = mainline.like(row) else {
         let why = mainline.not_in_mainline.get(&row.test);
         let why = why.map_or("", String::as_str);
@@ -75,14 +75,14 @@ fn beside(row: &Row, mainline: &Figures, aims: &Aims) -> String {
     line.trim_end().to_owned()
 }
 
-/// Ours as a part of mainline's, in hundredths, as it is shown; none of nothing.
+/// The ratio to mainline, rounded to hundredths as shown; none where mainline's figure is 0.
 #[must_use]
-pub fn ratio(ours: &Row, mainline: &Row) -> Option<f64> {
+pub fn ratio(ours: &Measurement, mainline: &Measurement) -> Option<f64> {
     let (ours, mainline) = (ours.median(), mainline.median());
     (mainline > 0).then(|| (ours as f64 / mainline as f64 * 100.0).round() / 100.0)
 }
 
-/// Whole ones; of few, also tenths.
+/// A figure without fraction; with tenths below 100.
 #[must_use]
 pub fn shown(thousandths: u64) -> String {
     let figure = thousandths as f64 / 1000.0;
@@ -92,7 +92,7 @@ pub fn shown(thousandths: u64) -> String {
     }
 }
 
-/// What the figures were taken on, and how sure they are.
+/// Kernel, machine, date and spread of the figures.
 #[must_use]
 pub fn line(figures: &Figures) -> String {
     let on = &figures.environment;

@@ -42,7 +42,7 @@ fn figures(base: &str, runs: Vec<Vec<TestReport>>) -> Figures {
     figures
 }
 
-/// Figures of one run each: the tests with their notes.
+/// A benchmark of one run: the tests with their notes.
 pub(crate) fn bench(ours: &[(&str, &[&str])], mainline: &[(&str, &[&str])]) -> Bench {
     let run = |tests: &[(&str, &[&str])]| {
         let reports = tests.iter().map(|(test, notes)| ran(test, notes));
@@ -55,7 +55,7 @@ pub(crate) fn bench(ours: &[(&str, &[&str])], mainline: &[(&str, &[&str])]) -> B
 }
 
 #[test]
-fn ours_stands_beside_mainline_with_the_ratio() {
+fn figures_are_shown_with_mainline_and_the_ratio() {
     let bench = bench(
         &[
             ("a__x", &["620400 instructions"]),
@@ -77,7 +77,7 @@ fn ours_stands_beside_mainline_with_the_ratio() {
 }
 
 #[test]
-fn what_could_not_be_taken_says_why_and_is_a_trouble() {
+fn a_missing_figure_is_a_problem_with_its_reason() {
     let rejected = figures("v6.12", vec![vec![refused("a__x")]]);
     let trouble = rejected.troubles().join("\n");
     assert!(
@@ -85,12 +85,12 @@ fn what_could_not_be_taken_says_why_and_is_a_trouble() {
         "{trouble}"
     );
     let garbage = figures("v6.12", vec![vec![ran("a__x", &["many"])]]);
-    assert!(garbage.troubles()[0].contains("`many` is no figure"));
+    assert!(garbage.troubles()[0].contains("`many` is not a figure"));
     assert_eq!(Figures::default().troubles().len(), 1);
 }
 
 #[test]
-fn what_mainline_does_not_have_is_a_trouble_of_ours_alone() {
+fn a_figure_that_mainline_lacks_is_a_problem_of_the_series_only() {
     let mut marked = refused("a__x");
     marked.not_in_mainline = Some("it has none".to_owned());
     let run = vec![vec![marked, ran("a__y", &["1 x"])]];
@@ -99,7 +99,7 @@ fn what_mainline_does_not_have_is_a_trouble_of_ours_alone() {
 }
 
 #[test]
-fn the_runs_differ_by_the_largest_difference_of_any_figure() {
+fn the_spread_is_the_largest_of_all_figures() {
     let run = |x: &str| vec![ran("a__x", &[x]), ran("a__y", &["5 prints"])];
     let runs = ["1000 instructions", "990 instructions", "995 instructions"];
     let ours = figures("v6.12", runs.iter().map(|x| run(x)).collect());
@@ -109,7 +109,7 @@ fn the_runs_differ_by_the_largest_difference_of_any_figure() {
 }
 
 #[test]
-fn a_figure_that_one_run_did_not_give_is_a_trouble() {
+fn a_figure_that_is_missing_in_a_run_is_a_problem() {
     let ours = figures(
         "v6.12",
         vec![
@@ -121,7 +121,7 @@ fn a_figure_that_one_run_did_not_give_is_a_trouble() {
 }
 
 #[test]
-fn a_run_that_nothing_was_chosen_of_is_none_but_one_that_failed_is_a_trouble() {
+fn a_selection_without_a_test_is_no_problem_but_a_failed_run_is() {
     let mut ours = figures("v6.12", vec![vec![ran("a__x", &["1 x"])]]);
     let run = |fault| Verdict {
         faults: vec![fault],
@@ -129,7 +129,7 @@ fn a_run_that_nothing_was_chosen_of_is_none_but_one_that_failed_is_a_trouble() {
     };
     let environment = ours.environment.clone();
     let filter = Some("a__".to_owned());
-    ours.add(&run(Fault::NoCases { filter }), &environment);
+    ours.add(&run(Fault::NoTests { filter }), &environment);
     assert_eq!(ours.troubles(), [""; 0]);
     ours.add(&run(Fault::NoStart), &environment);
     assert_eq!(ours.troubles().len(), 1);

@@ -1,41 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs one cell: `boot-test`, and `bench` where it is to be, each as a process of its own, so that
-//! nothing it does, not even its death, keeps the next cell from running.
+//! Runs one cell: `boot-test` and, if planned, `bench`, each in a process of its own, so that a crash
+//! does not stop the next cell.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use super::{CellRecord, Folder};
-use crate::env::context::PLAIN;
+use crate::env::context::{AccelChoice, PLAIN};
 use crate::report::bench::Bench;
 use crate::report::matrix::Cell;
 use crate::report::run_report::RunResult;
-use crate::vm::machine::group::Group;
+use crate::vm::machine::process_group::ProcessGroup;
 
-/// Lines that a report shows of what a failed cell said.
+/// Lines of a failed cell's output in the report.
 const OUTPUT_LINES: usize = 100;
 
-/// What would make a cell another than the matrix says.
-const NOT_FOR_CELLS: [&str; 11] = [
-    "BASE", "ARCH", "CONFIG", "TEST", "KERNEL", "JSON", "TREE", "RUNS", "ALONE", "QUICK", "BOOT",
-];
+/// How cells run.
+#[derive(Clone, Copy, Debug)]
+pub struct CellPlan {
+    /// Whether the cell runs the benchmark, too.
+    pub measure: bool,
+    /// How many seconds each stress test runs.
+    pub stress: u64,
+    /// How QEMU runs the guest.
+    pub accel: AccelChoice,
+}
 
-/// The program that knows `boot-test`.
+/// The program that runs the tasks of a cell.
 #[derive(Clone, Debug)]
 pub struct Program(pub PathBuf);
 
 impl Program {
-    /// This very program.
+    /// This program.
     ///
     /// # Errors
     ///
-    /// Where the system does not say which that is.
+    /// Where the path of this program cannot be found.
     pub fn this() -> Result<Self> {
         std::env::current_exe()
             .map(Self)
@@ -43,24 +50,23 @@ impl Program {
     }
 }
 
-/// Runs a cell, and its benchmark where `bench` says so, and tells what came of it; keeps what it said
-/// in `cells/<cell>.log`. A cell that cannot be run has failed like any other: the rest of the matrix is
-/// still to be run.
-pub fn run(program: &Program, cell: &Cell, folder: &Folder, bench: bool) -> CellRecord {
+/// Runs a cell as planned and returns its record; the output goes to `cells/<cell>.log`. A cell that
+/// cannot be run is a failed cell, so the rest of the matrix still runs.
+pub fn run(program: &Program, cell: &Cell, folder: &Folder, plan: &CellPlan) -> CellRecord {
     let begun = Instant::now();
     let mut record = CellRecord {
         cell: cell.clone(),
         ..CellRecord::default()
     };
     let outcome = folder.forget(cell).and_then(|()| match cell.is_series() {
-        true => check_series(program, cell, folder, &mut record),
-        false => boot_test(program, cell, folder, &mut record),
+        true => check_series(program, cell, folder, plan, &mut record),
+        false => boot_test(program, cell, folder, plan, &mut record),
     });
     if let Err(error) = outcome {
-        record.trouble = Some(format!("it could not be run: {error:#}"));
+        record.trouble = Some(format!("the cell could not be run: {error:#}"));
     }
-    if bench && record.trouble.is_none() {
-        match task::<Bench>(program, cell, folder, &["bench"]) {
+    if plan.measure && record.trouble.is_none() {
+        match task::<Bench>(program, cell, folder, plan, &["bench"]) {
             Ok((status, bench)) => {
                 record.trouble = bench_trouble(status, bench.as_ref());
                 record.bench = bench;
@@ -79,67 +85,64 @@ fn boot_test(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     record: &mut CellRecord,
 ) -> Result<()> {
-    let words = ["boot-test", "--stress", &stress()];
-    let (status, result) = task::<RunResult>(program, cell, folder, &words)?;
+    let words = ["boot-test", "--stress", &plan.stress.to_string()];
+    let (status, result) = task::<RunResult>(program, cell, folder, plan, &words)?;
     record.trouble = trouble(cell, status, result.as_ref());
     record.result = result;
     Ok(())
 }
 
-/// The whole check: its exit status is its result, as it has no selftests.
+/// Runs the whole check of the series; its exit status is the result.
 fn check_series(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     record: &mut CellRecord,
 ) -> Result<()> {
-    let status = carry_out(
+    let status = run_task(
         program,
         cell,
         folder,
+        plan,
         &["check-series", "--config", PLAIN],
         &folder.scratch()?,
     )?;
     record.checked = status.success();
     if !record.checked {
         record.trouble = Some(format!(
-            "make check-series failed ({status}); what is wrong stands in what it said"
+            "make check-series failed ({status}); see its output"
         ));
     }
     Ok(())
 }
 
-/// How many seconds a stress test goes on: what was asked for, else more than by day.
-fn stress() -> String {
-    const BY_NIGHT: &str = "20";
-    std::env::var("STRESS")
-        .ok()
-        .filter(|seconds| !seconds.is_empty())
-        .unwrap_or_else(|| BY_NIGHT.to_owned())
-}
-
-/// Runs a task of the cell to its end and reads what it has left as JSON; none where it ended before.
+/// Runs a task of the cell and reads its JSON result; none where the task wrote none.
 fn task<T: DeserializeOwned>(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     words: &[&str],
 ) -> Result<(ExitStatus, Option<T>)> {
     let scratch = folder.scratch()?;
     let result = scratch.path().join("result.json");
     let shown = result.display().to_string();
     let options = ["--config", &cell.config, "--json", &shown];
-    let status = carry_out(program, cell, folder, &[words, &options].concat(), &scratch)?;
+    let words_and_options = [words, &options].concat();
+    let status = run_task(program, cell, folder, plan, &words_and_options, &scratch)?;
     Ok((status, read(&result, words[0])?))
 }
 
-/// Runs the program with `words` for a cell, to its end; what it says goes to the cell's log.
-fn carry_out(
+/// Runs the program with `words` for a cell; the output goes to the cell's log.
+fn run_task(
     program: &Program,
     cell: &Cell,
     folder: &Folder,
+    plan: &CellPlan,
     words: &[&str],
     scratch: &TempDir,
 ) -> Result<ExitStatus> {
@@ -152,21 +155,19 @@ fn carry_out(
     let same_log = log
         .try_clone()
         .with_context(|| format!("cannot share {}", log_path.display()))?;
-    // when this process is killed, what it has started must not run on
-    let group = Group::new(scratch.path())?;
+    // the task must not outlive this process
+    let group = ProcessGroup::new(scratch.path())?;
     let mut command = Command::new(&program.0);
     command
         .args(words)
         .args(["--base", &cell.base])
         .args(["--arch", &cell.arch])
-        // nobody is there to review, and one cell's new text must not be taken for another's
+        .args(["--accel", accel_name(plan.accel)])
+        // no cell may write texts for review: a text of one cell would replace that of another
         .env("CI", "true")
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(same_log);
-    for name in NOT_FOR_CELLS {
-        command.env_remove(name);
-    }
     group
         .spawn(&mut command)
         .with_context(|| format!("cannot start {}", program.0.display()))?
@@ -174,30 +175,38 @@ fn carry_out(
         .with_context(|| format!("cannot wait for {}", program.0.display()))
 }
 
-/// What a task has written; none where it ended before.
+/// The name of `accel` on the command line.
+fn accel_name(accel: AccelChoice) -> &'static str {
+    match accel {
+        AccelChoice::Auto => "auto",
+        AccelChoice::Kvm => "kvm",
+        AccelChoice::Tcg => "tcg",
+    }
+}
+
+/// The JSON result of a task; none where the task wrote none.
 fn read<T: DeserializeOwned>(path: &Path, task: &str) -> Result<Option<T>> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)
-            .with_context(|| format!("{} is no result of {task}", path.display())),
+            .with_context(|| format!("{} is not a result of {task}", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Why a cell's figures are not to be relied on, or not what they are to be: what is wrong with each
-/// stands in what `bench` said.
+/// Why the benchmark of a cell failed; the output of `bench` has the details.
 fn bench_trouble(status: ExitStatus, bench: Option<&Bench>) -> Option<String> {
     match bench {
         None => Some(format!("make bench ended without figures ({status})")),
         Some(_) if !status.success() => {
-            Some("make bench failed; the lines that say WRONG stand in what it said".to_owned())
+            Some("make bench failed; see the lines with WRONG in its output".to_owned())
         }
         Some(_) => None,
     }
 }
 
-/// Why a result is not to be relied on: exit status and result must say the same of this cell.
+/// Why a result is invalid: exit status and result must agree, and belong to this cell.
 fn trouble(cell: &Cell, status: ExitStatus, result: Option<&RunResult>) -> Option<String> {
     let Some(result) = result else {
         return Some(format!("it ended without a result ({status})"));
@@ -213,9 +222,7 @@ fn trouble(cell: &Cell, status: ExitStatus, result: Option<&RunResult>) -> Optio
     }
     if status.success() != result.passed {
         let said = if result.passed { "passed" } else { "failed" };
-        return Some(format!(
-            "its result says {said}, but it ended with {status}"
-        ));
+        return Some(format!("its result is `{said}`, but its exit is {status}"));
     }
     None
 }
@@ -245,6 +252,14 @@ mod tests {
         }
     }
 
+    fn plan(measure: bool) -> CellPlan {
+        CellPlan {
+            measure,
+            stress: 7,
+            accel: AccelChoice::Tcg,
+        }
+    }
+
     fn result(passed: bool) -> String {
         let result = RunResult {
             passed,
@@ -259,12 +274,12 @@ mod tests {
         serde_json::to_string(&result).unwrap()
     }
 
-    /// What comes of a cell whose boot-test is this script; `$json` is where its result goes.
+    /// The record of a cell whose boot-test is this script; `$json` is the path of its result.
     fn of(script: &str) -> CellRecord {
         with_bench(script, false)
     }
 
-    /// The same; `bench`, too, is this script.
+    /// The same, where `bench` is this script, too.
     fn with_bench(script: &str, bench: bool) -> CellRecord {
         of_cell(&cell(), script, bench)
     }
@@ -277,12 +292,12 @@ mod tests {
             "#!/bin/sh\nfor word; do [ \"$last\" = --json ] && json=$word; last=$word; done\n{script}\n"
         );
         fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        run(&Program(path), cell, &folder, bench)
+        fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        run(&Program(path), cell, &folder, &plan(bench))
     }
 
     #[test]
-    fn the_cell_of_a_series_checks_all_of_it() {
+    fn the_cell_of_a_series_runs_the_whole_check() {
         let series = Cell {
             config: "series".to_owned(),
             ..cell()
@@ -292,12 +307,12 @@ mod tests {
         let record = of_cell(&series, "echo \"$@\"; exit 1", false);
         assert!(!record.passed());
         assert!(record.trouble.unwrap().contains("make check-series failed"));
-        let words = "check-series --config plain --base v6.12 --arch x86_64";
+        let words = "check-series --config plain --base v6.12 --arch x86_64 --accel tcg";
         assert_eq!(record.output, [words]);
     }
 
     #[test]
-    fn a_cell_passes_if_its_result_and_its_exit_status_say_so() {
+    fn a_cell_passes_if_result_and_exit_status_agree() {
         let write = |passed| format!("echo '{}' >\"$json\"", result(passed));
         assert!(of(&write(true)).passed());
         let failed = of(&format!("{}; exit 1", write(false)));
@@ -305,17 +320,17 @@ mod tests {
         let torn = of(&format!("{}; exit 1", write(true)));
         assert!(
             torn.trouble
-                .is_some_and(|text| text.contains("says passed"))
+                .is_some_and(|text| text.contains("is `passed`"))
         );
         let torn = of(&write(false));
         assert!(
             torn.trouble
-                .is_some_and(|text| text.contains("says failed"))
+                .is_some_and(|text| text.contains("is `failed`"))
         );
     }
 
     #[test]
-    fn a_cell_that_ends_without_a_result_shows_what_it_said() {
+    fn a_cell_without_a_result_shows_its_output() {
         let record = of("echo \"error: no space\" >&2; exit 1");
         assert_eq!(
             record.trouble.as_deref(),
@@ -332,12 +347,12 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_is_garbage_or_another_cells_is_trouble() {
+    fn an_invalid_result_or_one_of_another_cell_is_trouble() {
         let record = of("echo '{\"passed\":' >\"$json\"");
         assert!(
             record
                 .trouble
-                .is_some_and(|text| text.contains("is no result of boot-test"))
+                .is_some_and(|text| text.contains("is not a result of boot-test"))
         );
         let other = result(true).replace("debug", "plain");
         let record = of(&format!("echo '{other}' >\"$json\""));
@@ -348,10 +363,11 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_missing_is_trouble_of_the_cell() {
+    fn a_missing_program_is_trouble_of_the_cell() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::at(dir.path().join("report")).unwrap();
-        let record = run(&Program(dir.path().join("none")), &cell(), &folder, false);
+        let program = Program(dir.path().join("none"));
+        let record = run(&program, &cell(), &folder, &plan(false));
         assert!(
             record
                 .trouble
@@ -360,15 +376,15 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_told_what_it_is_and_nothing_else() {
+    fn a_cell_gets_its_flags_and_ci() {
         let record = of("echo \"$@\"; echo \"CI=$CI\"; exit 3");
         let [arguments, ci] = &record.output[..] else {
             panic!("{record:?}");
         };
-        let expected = format!("boot-test --stress {} --config debug --json ", stress());
-        assert!(arguments.starts_with(&expected), "{arguments}");
+        let expected = "boot-test --stress 7 --config debug --json ";
+        assert!(arguments.starts_with(expected), "{arguments}");
         assert!(
-            arguments.ends_with("--base v6.12 --arch x86_64"),
+            arguments.ends_with("--base v6.12 --arch x86_64 --accel tcg"),
             "{arguments}"
         );
         assert_eq!(ci, "CI=true");

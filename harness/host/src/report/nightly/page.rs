@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The report as one page that needs no other file, no network and no script.
+//! The report as one HTML page without scripts, network access or other files.
 
 use anyhow::{Context as _, Result};
 use askama::Template;
 
 use super::Nightly;
-use super::view::{State, View, id};
+use super::view::{CellState, View, id};
 
-/// `templates/nightly.html`; askama escapes whatever it puts in.
+/// `templates/nightly.html`; askama escapes every value.
 #[derive(Template)]
 #[template(path = "nightly.html")]
 struct Page<'a> {
     view: View<'a>,
 }
 
-/// The page of a report whose characters can all be seen.
+/// The page of a sanitised report.
 pub fn render(nightly: &Nightly) -> Result<String> {
     Page {
         view: View::of(nightly)?,
@@ -24,7 +24,7 @@ pub fn render(nightly: &Nightly) -> Result<String> {
 }
 
 impl Page<'_> {
-    /// Which cells, as a reader says it.
+    /// The cells, in words.
     fn where_in(&self, cells: &[usize]) -> String {
         match (cells, self.view.cells.len()) {
             ([_], 1) => "in the cell".to_owned(),
@@ -47,8 +47,8 @@ impl Page<'_> {
         let marks = self.view.files.iter().flat_map(|file| &file.selftests);
         let runs = marks
             .flat_map(|selftest| &selftest.marks)
-            .filter(|mark| mark.state != State::Absent)
+            .filter(|mark| mark.state != CellState::Absent)
             .count();
-        format!("{selftests} selftests, {runs} runs")
+        format!("{selftests} tests, {runs} runs")
     }
 }

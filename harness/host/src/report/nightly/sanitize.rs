@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Makes every text of a report one that a page can show.
+//! Makes invisible characters in the texts of a report visible.
 //!
-//! Texts come from programs, kernels and consoles. The templates escape what is markup; what is no
-//! visible character would still vanish, or turn the rest of a line around, so it is written out
-//! here, in every text of the report at once and not where somebody remembers it.
+//! Texts come from programs, kernels and consoles. The templates escape markup; this module escapes
+//! invisible characters and those that change the direction of text, in every text of the report at
+//! once.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Nightly;
 
-/// The same report, every character of it visible.
+/// The report with every character visible.
 pub fn all(nightly: &Nightly) -> Result<Nightly> {
     let mut value = serde_json::to_value(nightly).context("cannot write the report as JSON")?;
     walk(&mut value);
@@ -23,7 +23,7 @@ fn walk(value: &mut Value) {
     match value {
         Value::String(text) if text.chars().any(hidden) => *text = written_out(text),
         Value::Array(values) => values.iter_mut().for_each(walk),
-        // the keys are ours
+        // keys are names of fields
         Value::Object(fields) => fields.values_mut().for_each(walk),
         _ => {}
     }
@@ -42,8 +42,8 @@ fn written_out(text: &str) -> String {
     out
 }
 
-/// Control characters but those that lay a text out; characters that change the direction of text
-/// or take no room; and those that HTML does not allow.
+/// Control characters except layout; characters that change the direction of text or have no width; and
+/// characters that HTML forbids.
 fn hidden(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,
@@ -60,7 +60,7 @@ mod tests {
     use crate::report::nightly::CellRecord;
 
     #[test]
-    fn what_cannot_be_seen_is_written_out_everywhere() {
+    fn invisible_characters_are_escaped_everywhere() {
         let mut record = CellRecord {
             trouble: Some("a\0b\u{202e}c\td\ne".to_owned()),
             output: vec!["\x1b[31m größe".to_owned()],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The report in Markdown, for the summary of a workflow: which cells, and what failed.
+//! The report in Markdown, for the summary of a workflow: cells and failures.
 
 use anyhow::{Context as _, Result};
 use askama::Template;
@@ -9,20 +9,20 @@ use super::view::View;
 use crate::env::diff;
 use crate::env::markdown::{code, fence};
 
-/// Failures shown in full: a summary is cut off by who shows it where it grows too large.
+/// Failures shown in full: GitHub truncates a large summary.
 const MOST_FAILURES: usize = 20;
-/// Lines shown of a text.
+/// Lines of a text in the summary.
 const MOST_LINES: usize = 60;
 
-/// `templates/summary.md`. Its values go through [`code`] and [`fence`], since nothing
-/// escapes Markdown.
+/// `templates/summary.md`. askama does not escape Markdown, so values go through [`code`] and
+/// [`fence`].
 #[derive(Template)]
 #[template(path = "summary.md", escape = "none")]
 struct Summary<'a> {
     view: View<'a>,
 }
 
-/// The summary of a report whose characters can all be seen.
+/// The summary of a sanitised report.
 pub fn render(nightly: &Nightly) -> Result<String> {
     Summary {
         view: View::of(nightly)?,
@@ -37,12 +37,12 @@ impl Summary<'_> {
     }
 }
 
-/// The first lines of a text as a block of code.
+/// The first lines of a text, as a code block.
 fn head(text: &str) -> String {
     fence("", &first_lines(text))
 }
 
-/// The last lines of what was said as a block of code.
+/// The last lines of an output, as a code block.
 fn tail(lines: &[String]) -> String {
     fence(
         "",
@@ -50,7 +50,7 @@ fn tail(lines: &[String]) -> String {
     )
 }
 
-/// The first lines of a difference as a block of code.
+/// The first lines of a difference, as a code block.
 fn difference(lines: &[diff::Line]) -> String {
     fence("diff", &first_lines(&diff::text(lines)))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A report as its readers want it: by cell, by what failed, by selftest.
+//! The data of the report's templates: by cell, by failure, by test.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{CellRecord, Nightly};
 use crate::env::diff::{self, Line};
 use crate::env::progress::seconds;
 use crate::queue::base::REFERENCE;
-use crate::report::mainline_diff::{self, Standing};
+use crate::report::mainline_diff::{self, Relation};
 use crate::report::matrix::Cell;
 use crate::report::run_report::{Environment, RunResult, TestOutcome};
 
@@ -17,10 +17,10 @@ mod measured;
 
 use measured::Measured;
 
-/// Lines of a text shown around a change.
+/// Context lines of a difference.
 const AROUND: usize = 10;
 
-/// All that the templates show.
+/// The data of the templates.
 #[derive(Debug)]
 pub struct View<'a> {
     pub date: String,
@@ -30,13 +30,13 @@ pub struct View<'a> {
     pub took: String,
     pub cells: Vec<CellView<'a>>,
     pub failures: Vec<Failure<'a>>,
-    pub beside: Vec<Beside<'a>>,
+    pub comparisons: Vec<MainlineComparison<'a>>,
     pub measured: Vec<Measured<'a>>,
     pub files: Vec<File<'a>>,
     pub setup: Vec<Setup<'a>>,
 }
 
-/// The set-up in a new root.
+/// The result of the set-up in a new root.
 #[derive(Debug)]
 pub struct Setup<'a> {
     pub name: &'a str,
@@ -46,22 +46,22 @@ pub struct Setup<'a> {
     pub again: String,
 }
 
-/// How mainline's cell stands to another base's of the same architecture and configuration.
+/// The comparison of a cell with the mainline cell of the same architecture and configuration.
 #[derive(Debug)]
-pub struct Beside<'a> {
+pub struct MainlineComparison<'a> {
     pub cells: Vec<usize>,
     pub counts: String,
-    /// The tests that are not the same: name, how they stand, why.
+    /// The tests that differ: name, relation, reason.
     pub rows: Vec<(&'a str, &'static str, String)>,
 }
 
-/// A cell, and what is wrong with it as a whole.
+/// A cell and its faults.
 #[derive(Debug)]
 pub struct CellView<'a> {
     pub number: usize,
     pub id: String,
     pub name: String,
-    /// Its name where there is little room.
+    /// A short name.
     pub short: String,
     pub record: &'a CellRecord,
     pub passed: bool,
@@ -70,7 +70,7 @@ pub struct CellView<'a> {
     pub accelerator: &'a str,
     pub guest: String,
     pub took: String,
-    /// What was run for it.
+    /// The task of the cell.
     pub task: &'static str,
     pub rerun: String,
     pub troubles: Vec<&'a str>,
@@ -80,7 +80,7 @@ pub struct CellView<'a> {
     pub environment: Vec<(&'static str, String)>,
 }
 
-/// Selftests that failed for one reason, and the cells in which they did.
+/// Tests that failed for the same reason, with their cells.
 #[derive(Debug)]
 pub struct Failure<'a> {
     pub id: String,
@@ -93,18 +93,18 @@ pub struct Failure<'a> {
     key: Key<'a>,
 }
 
-/// What failures that are one have in common: the test, its text and what was approved; or, where
-/// the test never came to a text, the reason alone.
+/// The key of equal failures: the test, its text and the approved text; or only the reason where there
+/// is no text.
 type Key<'a> = (Option<&'a str>, &'a str, Option<&'a str>, Option<&'a str>);
 
-/// The selftests of one file.
+/// The tests of one file.
 #[derive(Debug)]
 pub struct File<'a> {
     pub name: &'a str,
     pub selftests: Vec<Selftest<'a>>,
 }
 
-/// A selftest in every cell.
+/// A test in every cell.
 #[derive(Debug)]
 pub struct Selftest<'a> {
     pub id: String,
@@ -112,60 +112,60 @@ pub struct Selftest<'a> {
     pub program: &'a str,
     pub passed: bool,
     pub marks: Vec<Mark<'a>>,
-    pub texts: Vec<Text<'a>>,
+    pub texts: Vec<SharedText<'a>>,
 }
 
-/// A selftest in one cell.
+/// A test in one cell.
 #[derive(Debug)]
 pub struct Mark<'a> {
     pub cell: String,
-    pub state: State,
+    pub state: CellState,
     pub outcome: &'a str,
     pub why: Option<String>,
     pub time: String,
     pub bytes: String,
 }
 
-/// What came of a selftest in a cell.
+/// The result of a test in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum CellState {
     Passed,
     Failed,
-    /// It was left out for a feature that the guest lacks, or because mainline does otherwise.
-    LeftOut,
-    /// The cell knows nothing of it.
+    /// Skipped for a missing feature, or marked `__not_in_mainline`.
+    Skipped,
+    /// The cell has no such test.
     Absent,
 }
 
-impl State {
+impl CellState {
     pub fn sign(self) -> &'static str {
         match self {
-            State::Passed => "✓",
-            State::Failed => "✗",
-            State::LeftOut => "○",
-            State::Absent => "–",
+            CellState::Passed => "✓",
+            CellState::Failed => "✗",
+            CellState::Skipped => "○",
+            CellState::Absent => "–",
         }
     }
 
     pub fn name(self) -> &'static str {
         match self {
-            State::Passed => "passed",
-            State::Failed => "failed",
-            State::LeftOut => "left-out",
-            State::Absent => "absent",
+            CellState::Passed => "passed",
+            CellState::Failed => "failed",
+            CellState::Skipped => "skipped",
+            CellState::Absent => "absent",
         }
     }
 }
 
-/// A text, and the cells that it is the same in.
+/// A text, and the cells that have it.
 #[derive(Debug)]
-pub struct Text<'a> {
+pub struct SharedText<'a> {
     pub cells: Vec<usize>,
     pub text: &'a str,
 }
 
 impl<'a> View<'a> {
-    /// The view of a report whose characters can all be seen.
+    /// The view of a sanitised report.
     pub fn of(nightly: &'a Nightly) -> Result<Self> {
         let records = &nightly.cells;
         let took = records.iter().map(|record| record.seconds).sum();
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
                 .map(|(number, record)| cell(number, record))
                 .collect(),
             failures: failures(records),
-            beside: beside_mainline(records),
+            comparisons: comparisons(records),
             measured: measured(nightly)?,
             files: files(records),
             setup: nightly
@@ -200,7 +200,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// The figures of the cells that have some.
+/// The figures of the cells with a benchmark.
 fn measured(nightly: &Nightly) -> Result<Vec<Measured<'_>>> {
     let mut all = Vec::new();
     for (number, record) in (1..).zip(&nightly.cells) {
@@ -212,8 +212,8 @@ fn measured(nightly: &Nightly) -> Result<Vec<Measured<'_>>> {
     Ok(all)
 }
 
-/// Every cell of another base beside mainline's, where both came to a result.
-fn beside_mainline(records: &[CellRecord]) -> Vec<Beside<'_>> {
+/// Compares every cell of a series with mainline's cell, where both have a result.
+fn comparisons(records: &[CellRecord]) -> Vec<MainlineComparison<'_>> {
     let mut pairs = Vec::new();
     for (at, record) in (1..).zip(records) {
         for (other, mainline) in (1..).zip(records) {
@@ -223,14 +223,14 @@ fn beside_mainline(records: &[CellRecord]) -> Vec<Beside<'_>> {
                 && (&one.arch, &one.config) == (&two.arch, &two.config)
                 && let (Some(ours), Some(theirs)) = (&record.result, &mainline.result)
             {
-                pairs.push(Beside::of(vec![at, other], ours, theirs));
+                pairs.push(MainlineComparison::of(vec![at, other], ours, theirs));
             }
         }
     }
     pairs
 }
 
-impl<'a> Beside<'a> {
+impl<'a> MainlineComparison<'a> {
     fn of(cells: Vec<usize>, ours: &'a RunResult, mainline: &'a RunResult) -> Self {
         let rows = mainline_diff::rows(ours, mainline);
         Self {
@@ -238,9 +238,9 @@ impl<'a> Beside<'a> {
             counts: mainline_diff::counts(&rows),
             rows: rows
                 .iter()
-                .filter(|row| row.standing != Standing::Same)
+                .filter(|row| row.relation != Relation::Same)
                 .map(|row| {
-                    let (how, why) = row.standing.words();
+                    let (how, why) = row.relation.words();
                     (row.name, how, why.to_owned())
                 })
                 .collect(),
@@ -256,7 +256,7 @@ fn headline(nightly: &Nightly) -> String {
         .filter(|record| !record.passed())
         .count();
     let cells = match (all, failed) {
-        (0, _) => "Nothing was run".to_owned(),
+        (0, _) => "No cell ran".to_owned(),
         (1, 0) => "The cell passed".to_owned(),
         (_, 0) => format!("All {all} cells passed"),
         (1, _) => "The cell failed".to_owned(),
@@ -319,7 +319,7 @@ fn cell(number: usize, record: &CellRecord) -> CellView<'_> {
     }
 }
 
-/// The line that runs a cell again.
+/// The command that repeats a cell.
 fn rerun(cell: &Cell) -> String {
     let Cell { base, arch, config } = cell;
     match cell.is_series() {
@@ -328,7 +328,7 @@ fn rerun(cell: &Cell) -> String {
     }
 }
 
-/// Architecture and configuration; with the base where that is not one of ours.
+/// Architecture and configuration; for mainline, also the base.
 fn short(cell: &Cell) -> String {
     let Cell { base, arch, config } = cell;
     match base.as_str() {
@@ -340,8 +340,8 @@ fn short(cell: &Cell) -> String {
 fn describe(on: &Environment) -> Vec<(&'static str, String)> {
     let commit = on.commit.clone().unwrap_or_else(|| "unknown".to_owned());
     let changes = match on.dirty {
-        Some(true) => "with changes that no commit has",
-        Some(false) => "none beyond the commit",
+        Some(true) => "with uncommitted changes",
+        Some(false) => "none",
         None => "unknown",
     };
     vec![
@@ -349,16 +349,16 @@ fn describe(on: &Environment) -> Vec<(&'static str, String)> {
         ("kernel", on.kernel.clone()),
         (
             "source",
-            on.package.clone().unwrap_or_else(|| "given".to_owned()),
+            on.package.clone().unwrap_or_else(|| "external".to_owned()),
         ),
-        ("kernel's compiler", on.compiler.clone()),
-        ("selftests' compiler", on.clang.clone()),
+        ("compiler of the kernel", on.compiler.clone()),
+        ("compiler of the selftests", on.clang.clone()),
         ("QEMU", on.qemu.clone()),
         ("virtme-ng", on.virtme_ng.clone()),
         ("accelerator", on.accelerator.clone()),
         ("commit", commit),
         ("changes", changes.to_owned()),
-        ("repeat it with", on.repeat.clone()),
+        ("repeat with", on.repeat.clone()),
     ]
 }
 
@@ -404,7 +404,10 @@ impl<'a> Failure<'a> {
 
 fn key(test: &TestOutcome) -> Key<'_> {
     let name = test.outcome.is_some().then_some(test.test.as_str());
-    let why = test.failure.as_deref().unwrap_or("it was never reported");
+    let why = test
+        .failure
+        .as_deref()
+        .unwrap_or("the guest never reported it");
     (name, why, test.text.as_deref(), test.approved.as_deref())
 }
 
@@ -438,14 +441,14 @@ fn selftest<'a>(records: &'a [CellRecord], test: &'a str, program: &'a str) -> S
         .iter()
         .map(|record| mark(record, of_cell(record)))
         .collect();
-    let mut texts: Vec<Text> = Vec::new();
+    let mut texts: Vec<SharedText> = Vec::new();
     for (number, record) in (1..).zip(records) {
         let Some(text) = of_cell(record).and_then(|outcome| outcome.text.as_deref()) else {
             continue;
         };
         match texts.iter_mut().find(|known| known.text == text) {
             Some(known) => known.cells.push(number),
-            None => texts.push(Text {
+            None => texts.push(SharedText {
                 cells: vec![number],
                 text,
             }),
@@ -455,7 +458,7 @@ fn selftest<'a>(records: &'a [CellRecord], test: &'a str, program: &'a str) -> S
         id: id("selftest", test),
         test,
         program,
-        passed: marks.iter().all(|mark| mark.state != State::Failed),
+        passed: marks.iter().all(|mark| mark.state != CellState::Failed),
         marks,
         texts,
     }
@@ -463,10 +466,10 @@ fn selftest<'a>(records: &'a [CellRecord], test: &'a str, program: &'a str) -> S
 
 fn mark<'a>(record: &CellRecord, test: Option<&'a TestOutcome>) -> Mark<'a> {
     let state = match test {
-        Some(test) if test.failed() => State::Failed,
-        Some(test) if test.left_out() => State::LeftOut,
-        Some(_) => State::Passed,
-        None => State::Absent,
+        Some(test) if test.failed() => CellState::Failed,
+        Some(test) if test.is_skipped() => CellState::Skipped,
+        Some(_) => CellState::Passed,
+        None => CellState::Absent,
     };
     let bytes = |bytes: Option<usize>| bytes.map_or_else(|| "–".to_owned(), |n| n.to_string());
     Mark {
@@ -475,7 +478,7 @@ fn mark<'a>(record: &CellRecord, test: Option<&'a TestOutcome>) -> Mark<'a> {
         outcome: test.map_or("not run", |test| {
             test.outcome.as_deref().unwrap_or("not reported")
         }),
-        why: test.and_then(why_left_out),
+        why: test.and_then(why_skipped),
         time: test
             .and_then(|test| test.micros)
             .map_or_else(String::new, time),
@@ -492,7 +495,7 @@ fn mark<'a>(record: &CellRecord, test: Option<&'a TestOutcome>) -> Mark<'a> {
     }
 }
 
-fn why_left_out(test: &TestOutcome) -> Option<String> {
+fn why_skipped(test: &TestOutcome) -> Option<String> {
     let needs = test.skipped.as_ref().map(|what| format!("needs {what}"));
     let not_there = |why: &String| format!("not in mainline: {why}");
     needs.or_else(|| test.not_in_mainline.as_ref().map(not_there))
@@ -505,7 +508,7 @@ fn numbered_tests(records: &[CellRecord]) -> impl Iterator<Item = (usize, &TestO
     })
 }
 
-/// A test's time: `0.4 ms`, `31 ms`, `1.2 s`.
+/// The time of a test: `0.4 ms`, `31 ms`, `1.2 s`.
 fn time(micros: u64) -> String {
     match micros {
         0..10_000 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
@@ -514,12 +517,12 @@ fn time(micros: u64) -> String {
     }
 }
 
-/// Results come from files, in which a time may be anything.
+/// A time from a file; invalid values become 0.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-/// A name as the anchor of a page.
+/// An anchor for a name.
 pub(super) fn id(kind: &str, name: &str) -> String {
     let safe = name.chars().map(|letter| match letter {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' | '.' => letter,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The record of what a run was made with, and the line that repeats it.
+//! The record of a run's environment, and the command that repeats the run.
 
 use std::time::SystemTime;
 
@@ -9,13 +9,13 @@ use xshell::{Shell, cmd};
 use crate::env::context::Context;
 use crate::vm::machine;
 
-/// What a run was made with.
+/// Kernel, tools and machine of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
-    /// When it was reported, in UTC.
+    /// Date of the report, in UTC.
     pub date: String,
-    /// The base that the kernel was built from.
+    /// The base of the kernel.
     pub base: String,
     /// Architecture of the guest.
     pub arch: String,
@@ -23,31 +23,33 @@ pub struct Environment {
     pub config: String,
     /// `uname -r` of the kernel.
     pub kernel: String,
-    /// Debian's package of the kernel's source and its version, where it was built from base and
-    /// series.
+    /// Debian's source package and its version, for a kernel built from base and series.
     pub package: Option<String>,
-    /// What built the kernel.
+    /// The compiler of the kernel.
     pub compiler: String,
-    /// What built the selftests.
+    /// The compiler of the selftests.
     pub clang: String,
     /// First line of QEMU's `--version`.
     pub qemu: String,
     /// Version of virtme-ng.
     pub virtme_ng: String,
-    /// How the guest was run: KVM or software emulation.
+    /// How QEMU ran the guest: KVM or software emulation.
     pub accelerator: String,
+    /// The machine that ran QEMU: number and model of its CPUs.
+    #[serde(default)]
+    pub machine: String,
     /// The commit of the harness, the series and the selftests; `None` outside of a git clone.
     pub commit: Option<String>,
-    /// Whether the clone held changes that no commit has.
+    /// Whether the clone had uncommitted changes.
     pub dirty: Option<bool>,
-    /// The regular expression that selected tests, where one did.
+    /// The regular expression that selected tests, if there was one.
     pub selection: Option<String>,
-    /// The line that repeats the run.
+    /// The command that repeats the run.
     pub repeat: String,
 }
 
 impl Environment {
-    /// What `ctx` and the clone say; the tools' versions are for the caller to add.
+    /// The fields known from `ctx` and the clone; the caller adds the versions of the tools.
     #[must_use]
     pub fn of(ctx: &Context, filter: Option<&str>, cpus: u32) -> Self {
         let (commit, dirty) = git(ctx);
@@ -64,6 +66,7 @@ impl Environment {
             arch: ctx.arch.to_string(),
             config: ctx.config.clone(),
             selection: filter.map(str::to_owned),
+            machine: host(),
             commit,
             dirty,
             repeat: format!(
@@ -75,7 +78,19 @@ impl Environment {
     }
 }
 
-/// The commit of the clone and whether it was changed, as far as git can tell.
+/// Number and model of the CPUs of this machine.
+fn host() -> String {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .and_then(|line| line.split_once(": "))
+        .map_or_else(String::new, |(_, model)| format!(" ({model})"));
+    format!("{cpus} CPUs{model}")
+}
+
+/// The commit of the clone and whether it has uncommitted changes, if git knows.
 fn git(ctx: &Context) -> (Option<String>, Option<bool>) {
     let Ok(shell) = Shell::new() else {
         return (None, None);

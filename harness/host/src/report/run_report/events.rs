@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! `events.jsonl`: the guest's lines as they came, and behind the line of each test what the kernel
-//! reported in it, taken apart by the host:
+//! `events.jsonl`: the guest's lines as received; after the line of each test, the parsed kernel
+//! reports of its stderr:
 //!
 //! ```json
 //! {"test":"a__x","event":"kernel_report","kind":"arena_fault","access":"read","address":"0x10000",…}
@@ -16,15 +16,15 @@ use wire::FromGuest;
 
 use super::Report;
 
-/// Something of the kernel's in the stderr of a test.
+/// An item of the kernel in the stderr of a test.
 #[derive(Serialize)]
-struct Event<'a> {
+struct ReportEvent<'a> {
     test: &'a str,
     #[serde(flatten)]
     item: &'a Item,
 }
 
-/// The whole of the file.
+/// The content of the file.
 pub(super) fn of(lines: &[&[u8]], report: &Report) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for line in lines {
@@ -39,11 +39,11 @@ pub(super) fn of(lines: &[&[u8]], report: &Report) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// What the kernel reported in `test`; nothing for a test that was not announced.
+/// The kernel's reports in `test`; none for a test that was not announced.
 fn add(out: &mut Vec<u8>, test: &str, report: &Report) -> Result<()> {
     let result = report.tests.iter().find(|result| result.name == test);
     for item in result.iter().flat_map(|result| &result.kernel) {
-        serde_json::to_writer(&mut *out, &Event { test, item })?;
+        serde_json::to_writer(&mut *out, &ReportEvent { test, item })?;
         out.write_all(b"\n")?;
     }
     Ok(())

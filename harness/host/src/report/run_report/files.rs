@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a run leaves in `build/<base>/<arch>/last/`.
+//! The files of a run in `build/<base>/<arch>/last/`.
 //!
-//! A run writes into a folder of its own; `last` is a link that is turned to it in one step when
-//! all is written. So `last` is never half of one run and half of another, however many are going
-//! on at once.
+//! A run writes into a folder of its own; the link `last` is then switched to it atomically. So `last`
+//! is always one complete run, even with concurrent runs.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use tempfile::TempDir;
 use wire::Outcome;
 
 use super::{Report, events};
+use crate::env::atomic;
 use crate::judge::console;
 
-/// Lines of the console that a report shows where a run has failed.
+/// Lines of the console in the report of a failed run.
 pub const CONSOLE_LINES: usize = 200;
 
 const PREFIX: &str = "run-";
-/// A run's folder that is not `last` and older than this was left by a run that was killed.
+/// Age after which a folder that is not `last` belongs to a killed run.
 const ABANDONED: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// The folder of one run; gone when the run is given up.
+/// The folder of one run; removed on drop, unless published.
 #[derive(Debug)]
 pub struct RunFolder {
     dir: TempDir,
@@ -33,13 +32,13 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// A new folder in `build`, which is created where it is missing.
+    /// A new folder in `build`, which is created if it is missing.
     ///
     /// # Errors
     ///
     /// Where it cannot be created.
     pub fn create(build: &Path) -> Result<Self> {
-        fs::create_dir_all(build).with_context(|| format!("cannot create {}", build.display()))?;
+        fs::create_dir_all(build)?;
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(build)
@@ -52,13 +51,13 @@ impl RunFolder {
         })
     }
 
-    /// Where the run writes.
+    /// The path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Makes this run the last one, and removes the one before.
+    /// Makes this run `last` and removes the previous one.
     ///
     /// # Errors
     ///
@@ -72,13 +71,7 @@ impl RunFolder {
             .file_name()
             .map(PathBuf::from)
             .unwrap_or_default();
-        let turn = || {
-            let new = self.dir.path().with_extension("link");
-            symlink(&target, &new)?;
-            fs::rename(&new, &link)
-        };
-        turn()
-            .with_context(|| format!("cannot turn {} to {}", link.display(), target.display()))?;
+        atomic::symlink(&target, &link)?;
         let _kept = self.dir.keep();
         if let Some(before) = before {
             remove(&self.build.join(before))?;
@@ -90,11 +83,7 @@ impl RunFolder {
 
 fn remove_abandoned(build: &Path, last: &Path) -> Result<()> {
     let now = SystemTime::now();
-    for entry in build
-        .read_dir()
-        .with_context(|| format!("cannot read {}", build.display()))?
-        .flatten()
-    {
+    for entry in fs::read_dir(build)?.flatten() {
         let of_a_run =
             entry.file_name().to_string_lossy().starts_with(PREFIX) && entry.file_name() != last;
         let age = entry
@@ -109,17 +98,15 @@ fn remove_abandoned(build: &Path, last: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Another run may have removed it in the meantime.
+/// Removes a folder that another run may have removed meanwhile.
 fn remove(dir: &Path) -> Result<()> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", dir.display()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Writes the lines, the raw streams and the record of the environment of a run into `dir`.
+/// Writes the lines, the raw streams and the environment of a run into `dir`.
 ///
 /// # Errors
 ///
@@ -136,10 +123,9 @@ pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report)
         &serde_json::to_vec_pretty(&report.result(&console::tail(console, CONSOLE_LINES)))?,
     )?;
     let streams = dir.join("streams");
-    fs::create_dir_all(&streams).with_context(|| format!("cannot create {}", streams.display()))?;
+    fs::create_dir_all(&streams)?;
     for test in report.tests.iter().filter_map(|test| test.report.as_ref()) {
-        // The name has been compared with those of the programs' files, so it holds no slash; but
-        // it came from the guest.
+        // The name comes from the guest; a slash must not lead out of the folder.
         let name = test.test.replace('/', "_");
         write(&streams.join(format!("{name}.stdout")), &test.stdout.0)?;
         write(&streams.join(format!("{name}.stderr")), &test.stderr.0)?;
@@ -151,7 +137,7 @@ pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    Ok(fs::write(path, bytes)?)
 }
 
 #[cfg(test)]
@@ -160,7 +146,7 @@ mod tests {
     use crate::test_support::names;
 
     #[test]
-    fn last_is_always_one_whole_run() {
+    fn last_is_always_one_complete_run() {
         let build = tempfile::tempdir().unwrap();
         let (one, two) = (
             RunFolder::create(build.path()).unwrap(),
@@ -176,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_is_given_up_leaves_nothing_and_does_not_touch_last() {
+    fn an_aborted_run_leaves_no_folder_and_keeps_last() {
         let build = tempfile::tempdir().unwrap();
         let good = RunFolder::create(build.path()).unwrap();
         let last = good.publish().unwrap();

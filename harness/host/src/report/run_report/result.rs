@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The result of a run for machines: what `JSON=file` gets, and what a nightly report is made of.
+//! The result of a run as data: the content of `JSON=file`, and the input of the nightly report.
 
 use serde::{Deserialize, Serialize};
 use wire::Outcome;
@@ -13,63 +13,63 @@ use crate::judge::snapshot;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunResult {
-    /// Whether everything that was to be shown was shown.
+    /// Whether the run has no fault, and at least one test passed and none failed.
     pub passed: bool,
-    /// What came of each test, in the order in which they were announced.
+    /// The result of each test, in announced order.
     pub tests: Vec<TestOutcome>,
-    /// What is wrong with the run as a whole, each with what to do next.
+    /// The faults of the run as a whole, each with the next step.
     pub faults: Vec<String>,
-    /// Snapshots that no test is held against, each with the reason.
+    /// Snapshots that no test uses, each with the reason.
     pub unreferenced: Vec<String>,
     /// The last lines of the console; empty where the run passed.
     pub console: Vec<String>,
     /// How long the guest ran.
     pub guest_seconds: f64,
-    /// How long all of it took.
+    /// How long everything took.
     pub total_seconds: f64,
-    /// What the run was made with.
+    /// Kernel, tools and machine of the run.
     pub environment: Environment,
 }
 
-/// What came of one test.
+/// The result of one test.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestOutcome {
     /// `<file>__<program>`.
     pub test: String,
-    /// Whether it did what was approved.
+    /// Whether the test gave the approved text.
     pub passed: bool,
-    /// Why it has failed, if it has.
+    /// Why the test failed; none where it did not.
     pub failure: Option<String>,
-    /// The feature that it needs and the guest lacks, where it was left out for that.
+    /// The missing feature because of which the test was skipped.
     pub skipped: Option<String>,
-    /// Why mainline does otherwise, where it was run and the test's file says so.
+    /// The reason of `__not_in_mainline`, in a run of mainline.
     pub not_in_mainline: Option<String>,
-    /// How it ended, in a few words; this and what follows only where it was reported.
+    /// The outcome in a few words; this and the following fields are set only for a reported test.
     pub outcome: Option<String>,
-    /// Bytes read from its stdout.
+    /// Bytes of stdout.
     pub stdout_bytes: Option<usize>,
-    /// Bytes read from its stderr.
+    /// Bytes of stderr.
     pub stderr_bytes: Option<usize>,
     /// Wall time in the guest, in microseconds.
     pub micros: Option<u64>,
-    /// The text that is held against its snapshot, with what varies replaced by names.
+    /// The normalised text that is compared with the snapshot.
     pub text: Option<String>,
-    /// The text that was approved, where it failed because it differs.
+    /// The approved text, where the test failed and has a snapshot.
     pub approved: Option<String>,
-    /// The end of the text with nothing replaced, where it failed.
+    /// The end of the raw text, where the test failed.
     pub raw: Option<String>,
 }
 
 impl RunResult {
-    /// How many of the tests that were run have passed, as a reader says it.
+    /// The number of passed tests of those that ran, in words.
     #[must_use]
     pub fn counts(&self) -> String {
         let good = self.tests.iter().filter(|test| test.passed).count();
-        let left_out = self.tests.iter().filter(|test| test.left_out());
-        match (left_out.count(), self.tests.len()) {
+        let skipped = self.tests.iter().filter(|test| test.is_skipped());
+        match (skipped.count(), self.tests.len()) {
             (0, all) => format!("{good} of {all}"),
-            (left_out, all) => format!("{good} of {}, {left_out} left out", all - left_out),
+            (skipped, all) => format!("{good} of {}, {skipped} skipped", all - skipped),
         }
     }
 
@@ -98,17 +98,15 @@ impl RunResult {
 }
 
 impl TestOutcome {
-    /// Whether it was not reported, not carried out, or did what was not approved; a test that was
-    /// left out has neither passed nor failed.
+    /// Whether the test was not reported, could not run, or differs from its snapshot.
     #[must_use]
     pub fn failed(&self) -> bool {
-        !self.passed && !self.left_out()
+        !self.passed && !self.is_skipped()
     }
 
-    /// Whether what it shows is not to be had here: a feature that the guest lacks, or mainline does
-    /// otherwise.
+    /// Whether the test was skipped or is marked `__not_in_mainline`: it neither passed nor failed.
     #[must_use]
-    pub fn left_out(&self) -> bool {
+    pub fn is_skipped(&self) -> bool {
         self.skipped.is_some() || self.not_in_mainline.is_some()
     }
 
@@ -125,7 +123,7 @@ impl TestOutcome {
             stdout_bytes: report.map(|report| report.stdout.0.len()),
             stderr_bytes: report.map(|report| report.stderr.0.len()),
             micros: report.map(|report| report.micros),
-            // a text that is too large to be held against a snapshot is shown raw
+            // a text that is too large for a snapshot is shown raw
             text: report
                 .filter(|_| test.skipped.is_none())
                 .and_then(|report| snapshot::render(report).ok()),
@@ -137,10 +135,10 @@ impl TestOutcome {
     }
 }
 
-/// A raw text may be as large as a stream; nobody reads more than this of it in a report.
+/// Most bytes of a raw text in a report.
 const MOST_RAW: usize = 32 * 1024;
 
-/// The last [`MOST_RAW`] bytes of a text, in whole lines where it has any.
+/// The last [`MOST_RAW`] bytes of a text, in whole lines if possible.
 fn end_of(text: String) -> String {
     let Some(from) = text.len().checked_sub(MOST_RAW).filter(|&from| from > 0) else {
         return text;
@@ -148,7 +146,7 @@ fn end_of(text: String) -> String {
     let letter = |at: &usize| text.is_char_boundary(*at);
     let from = (from..text.len()).find(letter).unwrap_or(text.len());
     let line = text[from..].find('\n').map_or(from, |end| from + end + 1);
-    format!("({line} bytes left out)\n{}", &text[line..])
+    format!("({line} bytes omitted)\n{}", &text[line..])
 }
 
 fn describe(outcome: &Outcome) -> String {
@@ -180,10 +178,7 @@ mod tests {
             "{head}"
         );
         assert!(long.ends_with(rest));
-        assert_eq!(
-            head,
-            format!("({} bytes left out)", long.len() - rest.len())
-        );
+        assert_eq!(head, format!("({} bytes omitted)", long.len() - rest.len()));
     }
 
     #[test]

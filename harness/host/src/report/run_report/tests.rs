@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A report passes only where all is well, and says what is not.
+//! A report passes only without any failure, and shows each failure.
 
 use std::path::PathBuf;
 
@@ -51,12 +51,12 @@ fn last() -> &'static Path {
 }
 
 #[test]
-fn all_well_is_one_line_that_says_what_was_tested() {
+fn a_passed_run_is_one_line() {
     let report = good();
     assert!(report.passed());
     assert_eq!(
         report.verdict_line(last()),
-        "PASSED  2 of 2 selftests on x86_64, 6.12.117-bpf-streams, TCG (5.3 s in the guest, 6.9 s in all)"
+        "PASSED  2 of 2 tests on x86_64, 6.12.117-bpf-streams, TCG (5.3 s in the guest, 6.9 s in all)"
     );
     assert_eq!(
         report.failures(&["a line of the console".to_owned()], last()),
@@ -85,38 +85,38 @@ a__lost    FAILED           -              -       -       -
     assert_eq!(report.table(), want);
 }
 
-/// What the verdict line counts, how the report is spoilt, and what is said of it.
+/// The count in the verdict line, the change to the report, and the shown failure.
 type Spoilt = (&'static str, fn(&mut Report), &'static str);
 
 #[test]
-fn whatever_is_wrong_makes_it_fail_and_is_said() {
+fn every_failure_fails_the_report_and_is_shown() {
     let spoilt: [Spoilt; 5] = [
         (
-            "1 of 2 selftests on",
+            "1 of 2 tests on",
             |report| report.tests[1].failure = Some("it differs".to_owned()),
             "a__longer failed: it differs",
         ),
         (
-            "1 of 2 selftests on",
+            "1 of 2 tests on",
             |report| report.tests[0].report = None,
             "",
         ),
         (
-            "0 of 2 selftests, 1 other",
+            "0 of 2 tests, 1 other",
             |report| report.verdict.faults.push(Fault::NoEnd),
             "the end line is missing",
         ),
         (
-            "0 of 2 selftests, 1 other",
+            "0 of 2 tests, 1 other",
             |report| {
                 report.unreferenced.push(Unreferenced {
                     path: PathBuf::from("old.snap"),
                     why: "no test",
                 })
             },
-            "old.snap is used by no test: no test",
+            "no test uses the snapshot old.snap: no test",
         ),
-        ("0 of 0 selftests", |report| report.tests.clear(), ""),
+        ("0 of 0 tests", |report| report.tests.clear(), ""),
     ];
     for (counts, spoil, said) in spoilt {
         let mut report = good();
@@ -184,7 +184,7 @@ fn a_failed_run_shows_the_end_of_the_console() {
 }
 
 #[test]
-fn the_result_is_there_for_machines() {
+fn the_result_is_available_as_json() {
     let json = serde_json::to_value(good().result(&[])).unwrap();
     assert_eq!(json["passed"], true);
     assert_eq!(json["tests"][0]["test"], "a__x");
@@ -196,7 +196,7 @@ fn the_result_is_there_for_machines() {
 }
 
 #[test]
-fn the_result_of_a_failure_holds_what_a_reader_needs() {
+fn the_result_of_a_failure_has_the_texts() {
     let console = ["a line of the console".to_owned()];
     assert!(good().result(&console).console.is_empty());
     let mut report = good();
@@ -222,7 +222,7 @@ fn the_result_of_a_failure_holds_what_a_reader_needs() {
 }
 
 #[test]
-fn the_files_hold_what_came_byte_by_byte() {
+fn files_hold_the_received_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let lines: [&[u8]; 2] = [b"{\"event\":\n", b"\xff cut"];
     write_files(dir.path(), &lines, b"console \xff\n", &good()).unwrap();
@@ -236,7 +236,7 @@ fn the_files_hold_what_came_byte_by_byte() {
 }
 
 #[test]
-fn what_the_kernel_reported_stands_behind_the_line_of_its_test() {
+fn kernel_reports_follow_the_line_of_their_test() {
     let dir = tempfile::tempdir().unwrap();
     let mut report = good();
     let stderr =
@@ -273,19 +273,19 @@ fn what_the_kernel_reported_stands_behind_the_line_of_its_test() {
     assert_eq!(events[2]["count"], 3);
 }
 
-/// The table of a run that leaves its second test out, and whose verdict line counts it in these words.
+/// The table of a run with a skipped second test, whose verdict line counts it in these words.
 fn table_without_second(leave_out: impl FnOnce(&mut TestResult), counted: &str) -> String {
     let mut report = good();
     leave_out(&mut report.tests[1]);
     assert!(report.passed());
     let line = report.verdict_line(last());
-    let begins = format!("PASSED  1 of 2 selftests, {counted} on x86_64");
+    let begins = format!("PASSED  1 of 2 tests, {counted} on x86_64");
     assert!(line.starts_with(&begins), "{line}");
     report.table()
 }
 
 #[test]
-fn a_test_that_was_left_out_is_counted_apart() {
+fn a_skipped_test_is_counted_separately() {
     let table = table_without_second(
         |test| test.skipped = Some("fault_injection".to_owned()),
         "1 skipped (fault_injection)",
@@ -294,7 +294,7 @@ fn a_test_that_was_left_out_is_counted_apart() {
 }
 
 #[test]
-fn what_is_not_in_mainline_is_counted_apart_and_says_why() {
+fn a_test_not_in_mainline_is_counted_separately_with_its_reason() {
     let table = table_without_second(
         |test| test.not_in_mainline = Some("it keeps no count".to_owned()),
         "1 not in mainline",
@@ -304,7 +304,7 @@ fn what_is_not_in_mainline_is_counted_apart_and_says_why() {
 }
 
 #[test]
-fn a_run_that_left_everything_out_has_shown_nothing() {
+fn a_run_that_skipped_every_test_fails() {
     let mut report = good();
     for test in &mut report.tests {
         test.skipped = Some("fault_injection".to_owned());

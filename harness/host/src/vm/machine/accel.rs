@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Whether the guest can run on the processor itself.
+//! Whether guests run under KVM.
 //!
-//! `/dev/kvm` can be there, and open, and still every guest hangs, as on many nested hosts. So a
-//! guest must say a word first; what came of it is remembered for the machine as it is now.
+//! On many nested hosts `/dev/kvm` can be opened, but every guest hangs. So a probe boots a guest and waits
+//! for its first output. The result is cached for this boot of the machine.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,19 +14,21 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::group::Group;
+use super::process_group::ProcessGroup;
 use super::scratch::Scratch;
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
 use crate::env::context::{AccelChoice, Arch, Context};
 
-/// How a guest's instructions are run.
+/// How a guest executes instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accel {
-    /// By the processor.
+    /// On the processor.
     Kvm,
-    /// By QEMU, in software.
+    /// In software, by QEMU.
     Tcg,
 }
 
@@ -39,73 +41,77 @@ impl fmt::Display for Accel {
     }
 }
 
-/// A guest that runs says something long before this.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Time limit for the first output of the probe; a working guest needs far less.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
 const DEVICE: &str = "/dev/kvm";
 
-/// Decides how guests of `ctx` run; `image` is what the probe boots.
+/// Decides how guests of `ctx` run; the probe boots `image`.
 pub fn choose(ctx: &Context, qemu: &Path, image: &Path) -> Result<Accel> {
     if ctx.accel == AccelChoice::Tcg {
         return Ok(Accel::Tcg);
     }
     let usable = usable(ctx, qemu, image)?;
-    if let (Err(reason), AccelChoice::Auto, Device::Unusable(_)) = (&usable, ctx.accel, device()) {
+    if let (Err(reason), AccelChoice::Auto, KvmDevice::Unusable(_)) = (&usable, ctx.accel, device())
+    {
         ctx.progress
             .note(format!("{reason}; guests run in software emulation"));
     }
     match (usable, ctx.accel) {
         (Ok(()), _) => Ok(Accel::Kvm),
         (Err(reason), AccelChoice::Kvm) => {
-            bail!("ACCEL=kvm was asked for, but {reason}; ACCEL=tcg runs the guest in software")
+            bail!("ACCEL=kvm was requested, but {reason}; use ACCEL=tcg for software emulation")
         }
         (Err(_), _) => Ok(Accel::Tcg),
     }
 }
 
-/// What came of a probe.
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Answer {
-    /// The guest said a word.
+enum ProbeResult {
+    /// The guest printed something.
     Runs,
-    /// It said nothing for as long as [`PATIENCE`].
+    /// The guest printed nothing within [`PROBE_TIMEOUT`].
     Silent,
-    /// QEMU ended at once, with this for its last words.
+    /// QEMU exited, with this last line of its standard error.
     Ends(String),
 }
 
-impl Answer {
-    /// Why KVM cannot be used, if it cannot.
+impl ProbeResult {
+    /// The reason why KVM cannot be used, if it cannot.
     fn result(&self) -> Result<(), String> {
         match self {
-            Answer::Runs => Ok(()),
-            Answer::Silent => Err(format!(
-                "a guest under KVM said nothing within {} s here",
-                PATIENCE.as_secs()
+            ProbeResult::Runs => Ok(()),
+            ProbeResult::Silent => Err(format!(
+                "a guest under KVM printed nothing within {} s",
+                PROBE_TIMEOUT.as_secs()
             )),
-            Answer::Ends(words) => Err(format!("QEMU ends at once under KVM here ({words})")),
+            ProbeResult::Ends(line) => Err(format!("QEMU exits at once under KVM ({line})")),
         }
     }
 }
 
-/// Whether KVM can be used here, or why not.
+/// Whether KVM can be used, or the reason why not.
 fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>> {
     if Arch::of_this_machine().ok() != Some(ctx.arch) {
-        return Ok(Err(format!("this machine's processor is no {}", ctx.arch)));
+        return Ok(Err(format!(
+            "the processor of this machine is not {}",
+            ctx.arch
+        )));
     }
     match device() {
-        Device::Usable => (),
+        KvmDevice::Usable => (),
         other => return Ok(Err(other.to_string())),
     }
-    let memory = ctx.cache_dir("kvm")?.join(machine_key(qemu)?);
-    let answer = remembered(&memory, || {
+    let file = ctx.cache_dir("kvm")?.join(machine_key(qemu)?);
+    let answer = cached(&file, || {
         let stage = ctx
             .progress
-            .stage("kvm", "does a guest run under KVM here?");
-        let answer = probe(qemu, image, ctx.arch, PATIENCE)?;
+            .stage("kvm", "probing whether guests run under KVM");
+        let answer = probe(qemu, image, ctx.arch, PROBE_TIMEOUT)?;
         match answer.result() {
-            Ok(()) => stage.done("guests run under KVM here"),
+            Ok(()) => stage.done("guests run under KVM"),
             Err(reason) => {
                 drop(stage);
                 ctx.progress
@@ -117,27 +123,27 @@ fn usable(ctx: &Context, qemu: &Path, image: &Path) -> Result<Result<(), String>
     Ok(answer.result())
 }
 
-/// What there is of KVM's device.
+/// The state of `/dev/kvm`.
 #[derive(Debug)]
-pub enum Device {
-    /// It can be opened; whether guests run is another question.
+pub enum KvmDevice {
+    /// It can be opened; a guest may still hang.
     Usable,
-    /// The machine has none.
+    /// It does not exist.
     Missing,
-    /// It is there and cannot be opened.
+    /// It cannot be opened.
     Unusable(io::Error),
 }
 
-impl fmt::Display for Device {
+impl fmt::Display for KvmDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Device::Usable => write!(f, "{DEVICE} can be opened"),
-            Device::Missing => write!(f, "there is no {DEVICE}"),
-            Device::Unusable(error) => {
-                write!(f, "{DEVICE} is there and cannot be opened ({error})")?;
+            KvmDevice::Usable => write!(f, "{DEVICE} can be opened"),
+            KvmDevice::Missing => write!(f, "{DEVICE} does not exist"),
+            KvmDevice::Unusable(error) => {
+                write!(f, "{DEVICE} cannot be opened ({error})")?;
                 if error.kind() == io::ErrorKind::PermissionDenied {
                     f.write_str(
-                        "; a user of its group, mostly kvm, can: `sudo usermod -aG kvm $USER`, then \
+                        "; add yourself to its group, usually kvm: `sudo usermod -aG kvm $USER`, then \
                          log in again",
                     )?;
                 }
@@ -147,56 +153,49 @@ impl fmt::Display for Device {
     }
 }
 
-/// The state of this machine's device.
-pub fn device() -> Device {
+/// The state of this machine's `/dev/kvm`.
+pub fn device() -> KvmDevice {
     device_at(Path::new(DEVICE))
 }
 
-fn device_at(path: &Path) -> Device {
+fn device_at(path: &Path) -> KvmDevice {
     match File::options().read(true).write(true).open(path) {
-        Ok(_) => Device::Usable,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Device::Missing,
-        Err(error) => Device::Unusable(error),
+        Ok(_) => KvmDevice::Usable,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => KvmDevice::Missing,
+        Err(error) => KvmDevice::Unusable(error),
     }
 }
 
-/// What is remembered in this file, or what `find_out` says, which is remembered.
-fn remembered(file: &Path, find_out: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
+/// The result in `file`, or else the result of `probe`, which is stored in `file`.
+fn cached(file: &Path, probe: impl FnOnce() -> Result<ProbeResult>) -> Result<ProbeResult> {
     if let Some(answer) = fs::read(file)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
     {
         return Ok(answer);
     }
-    let answer = find_out()?;
-    // written aside, so that nobody reads half of it
-    let what = || format!("cannot write {}", file.display());
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut aside = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
-    serde_json::to_writer(&mut aside, &answer).with_context(what)?;
-    aside.persist(file).with_context(what)?;
+    let answer = probe()?;
+    atomic::write(file, serde_json::to_vec(&answer)?)?;
     Ok(answer)
 }
 
-/// What tells this machine, as it runs now, from any other: after a reboot it may be another host's
-/// guest.
+/// The key of this boot of this machine: after a reboot a virtual machine may be on another host.
 fn machine_key(qemu: &Path) -> Result<String> {
     let mut digest = Digest::default();
     for file in ["/proc/sys/kernel/random/boot_id", "/proc/version"] {
-        let text = fs::read(file).with_context(|| format!("cannot read {file}"))?;
-        digest.add(file, text);
+        digest.add(file, fs::read(file)?);
     }
-    let cpus = fs::read_to_string("/proc/cpuinfo").context("cannot read /proc/cpuinfo")?;
+    let cpus = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpus.lines().find(|line| line.starts_with("model name"));
     digest.add("cpu", model.unwrap_or_default());
     digest.add("qemu", qemu.as_os_str().as_encoded_bytes());
     Ok(digest.key())
 }
 
-/// Boots the image under KVM, without anything around it, and waits for the kernel's first word.
-fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<Answer> {
+/// Boots the image under KVM, without a root, and waits for the first output of the kernel.
+fn probe(qemu: &Path, image: &Path, arch: Arch, timeout: Duration) -> Result<ProbeResult> {
     let scratch = Scratch::new()?;
-    let group = Group::new(scratch.path())?;
+    let group = ProcessGroup::new(scratch.path())?;
     let mut child = group
         .spawn(
             Command::new(qemu)
@@ -208,21 +207,21 @@ fn probe(qemu: &Path, image: &Path, arch: Arch, patience: Duration) -> Result<An
                 .stderr(Stdio::piped()),
         )
         .with_context(|| format!("cannot start {}", qemu.display()))?;
-    let (word, heard) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     if let Some(mut console) = child.stdout.take() {
         thread::spawn(move || {
             let mut byte = [0];
-            // the other end is gone when it waited long enough
-            let _ = word.send(console.read_exact(&mut byte).is_ok());
+            // fails if the receiver has timed out
+            let _ = sender.send(console.read_exact(&mut byte).is_ok());
         });
     }
-    let word = heard.recv_timeout(patience);
+    let printed = receiver.recv_timeout(timeout);
     group.kill();
-    let said = child.wait_with_output().context("cannot wait for QEMU")?;
-    Ok(match word {
-        Ok(true) => Answer::Runs,
-        Ok(false) => Answer::Ends(last_line(&said.stderr)),
-        Err(_) => Answer::Silent,
+    let out = child.wait_with_output().context("cannot wait for QEMU")?;
+    Ok(match printed {
+        Ok(true) => ProbeResult::Runs,
+        Ok(false) => ProbeResult::Ends(last_line(&out.stderr)),
+        Err(_) => ProbeResult::Silent,
     })
 }
 
@@ -231,7 +230,7 @@ fn last_line(text: &[u8]) -> String {
     text.trim_end()
         .lines()
         .last()
-        .unwrap_or("without a word")
+        .unwrap_or("no error message")
         .to_owned()
 }
 
@@ -253,63 +252,62 @@ fn probe_arguments(arch: Arch) -> Vec<&'static str> {
 mod tests {
     use super::*;
 
-    fn probe_with(script: &str, patience: Duration) -> Answer {
+    fn probe_with(script: &str, timeout: Duration) -> ProbeResult {
         let qemu = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/machine/qemu.sh");
         let image = tempfile::NamedTempFile::new().unwrap();
         fs::write(&image, script).unwrap();
-        probe(Path::new(qemu), image.path(), Arch::X86_64, patience).unwrap()
+        probe(Path::new(qemu), image.path(), Arch::X86_64, timeout).unwrap()
     }
 
     #[test]
-    fn a_guest_that_says_a_word_runs_under_kvm() {
+    fn a_guest_that_prints_something_runs_under_kvm() {
         let endless = "echo word; exec sleep 1000";
-        assert_eq!(probe_with(endless, Duration::from_secs(60)), Answer::Runs);
+        assert_eq!(
+            probe_with(endless, Duration::from_secs(60)),
+            ProbeResult::Runs
+        );
     }
 
     #[test]
-    fn a_guest_that_hangs_or_ends_does_not() {
+    fn a_guest_that_hangs_or_exits_does_not() {
         let silent = probe_with("exec sleep 1000", Duration::from_millis(100));
-        assert_eq!(silent, Answer::Silent);
+        assert_eq!(silent, ProbeResult::Silent);
         let ends = probe_with("echo first >&2; echo why >&2", Duration::from_secs(60));
-        assert_eq!(ends, Answer::Ends("why".into()));
+        assert_eq!(ends, ProbeResult::Ends("why".into()));
     }
 
     #[test]
-    fn a_device_that_cannot_be_opened_is_told_from_one_that_is_not_there() {
+    fn a_device_is_missing_or_unusable() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("kvm");
-        assert!(matches!(device_at(&file), Device::Missing));
+        assert!(matches!(device_at(&file), KvmDevice::Missing));
         fs::write(&file, "").unwrap();
-        assert!(matches!(device_at(&file), Device::Usable));
-        // root opens every file; it does not open a folder for writing
-        assert!(matches!(device_at(dir.path()), Device::Unusable(_)));
+        assert!(matches!(device_at(&file), KvmDevice::Usable));
+        // even root cannot open a folder for writing
+        assert!(matches!(device_at(dir.path()), KvmDevice::Unusable(_)));
     }
 
     #[test]
-    fn a_user_without_the_right_is_told_how_to_get_it() {
+    fn the_error_for_a_missing_permission_has_the_remedy() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let text = Device::Unusable(denied).to_string();
-        for part in [
-            "/dev/kvm is there and cannot be opened",
-            "denied",
-            "usermod -aG kvm",
-        ] {
+        let text = KvmDevice::Unusable(denied).to_string();
+        for part in ["/dev/kvm cannot be opened", "denied", "usermod -aG kvm"] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        let busy = Device::Unusable(io::Error::from(io::ErrorKind::ResourceBusy)).to_string();
+        let busy = KvmDevice::Unusable(io::Error::from(io::ErrorKind::ResourceBusy)).to_string();
         assert!(!busy.contains("usermod"), "{busy}");
     }
 
     #[test]
-    fn an_answer_is_remembered_and_half_of_one_is_not() {
+    fn a_result_is_cached_unless_it_is_truncated() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("answer");
-        let never = || -> Result<Answer> { panic!("it was to be remembered") };
-        let first = |answer| remembered(&file, || Ok(answer)).unwrap();
-        assert_eq!(first(Answer::Silent), Answer::Silent);
-        assert_eq!(remembered(&file, never).unwrap(), Answer::Silent);
+        let never = || -> Result<ProbeResult> { panic!("the result is not cached") };
+        let first = |answer| cached(&file, || Ok(answer)).unwrap();
+        assert_eq!(first(ProbeResult::Silent), ProbeResult::Silent);
+        assert_eq!(cached(&file, never).unwrap(), ProbeResult::Silent);
         fs::write(&file, "\"run").unwrap();
-        assert_eq!(first(Answer::Runs), Answer::Runs);
-        assert_eq!(remembered(&file, never).unwrap(), Answer::Runs);
+        assert_eq!(first(ProbeResult::Runs), ProbeResult::Runs);
+        assert_eq!(cached(&file, never).unwrap(), ProbeResult::Runs);
     }
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The host's end of the channel: bytes in, lines out.
+//! Splits the bytes of the guest's channel into lines.
 
 use super::RawLine;
 
-/// More than any run has to say: the longest stream is 64 MiB, and base64 makes a third more of it.
-pub const MOST_BYTES: usize = 256 << 20;
+/// Limit for the bytes of a run: the longest stream has 64 MiB, and base64 adds a third.
+pub const MAX_BYTES: usize = 256 << 20;
 
-/// Cuts what is received into lines.
+/// Splits received bytes into lines.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct LineBuffer {
     unfinished: Vec<u8>,
     received: usize,
 }
 
-impl Lines {
-    /// Takes bytes in; gives the lines that they finish.
+impl LineBuffer {
+    /// Adds bytes; returns the lines that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<RawLine> {
         self.received += bytes.len();
         let mut lines = Vec::new();
@@ -27,14 +27,14 @@ impl Lines {
         lines
     }
 
-    /// What was received after the last newline, if anything was.
+    /// The bytes after the last newline, if there are any.
     pub fn rest(self) -> Option<RawLine> {
         (!self.unfinished.is_empty()).then_some(RawLine(self.unfinished))
     }
 
-    /// Whether more came than any run has to say.
+    /// Whether more than [`MAX_BYTES`] were received.
     pub fn is_flooded(&self) -> bool {
-        self.received > MOST_BYTES
+        self.received > MAX_BYTES
     }
 }
 
@@ -43,13 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_out_as_they_went_in_however_they_were_cut() {
+    fn lines_do_not_depend_on_the_size_of_the_reads() {
         let text = b"one\n\n\xff\0two\nthree";
         let whole: Vec<RawLine> = [&b"one\n"[..], b"\n", b"\xff\0two\n"]
             .map(|line| RawLine(line.to_vec()))
             .into();
         for size in 1..=text.len() {
-            let mut lines = Lines::default();
+            let mut lines = LineBuffer::default();
             let out: Vec<RawLine> = text
                 .chunks(size)
                 .flat_map(|chunk| lines.push(chunk))
@@ -60,8 +60,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_after_a_newline() {
-        let mut lines = Lines::default();
+    fn nothing_remains_after_a_newline() {
+        let mut lines = LineBuffer::default();
         assert_eq!(lines.push(b"one\n").len(), 1);
         assert_eq!(lines.rest(), None);
     }

@@ -8,19 +8,20 @@ use super::accel::Accel;
 use super::board::{Board, Init};
 use super::root;
 use super::scratch::Scratch;
-use super::{Reader, RunSpec, Tools};
+use super::{RunSpec, StreamReader, Tools};
+use crate::env::command::quote;
 
-/// Enough for the longest streams, several at once; and in a kernel with KASAN for arenas, each of
-/// which takes 512 MiB of shadow for its 4 GiB of addresses, some time longer than the arena is there.
-/// The host pays for what the guest touches only.
+/// Enough for several streams of maximum length; and with KASAN for arenas, each of which has 512 MiB of
+/// shadow memory for its 4 GiB of addresses, freed some time after the arena. The host allocates only
+/// the memory that the guest uses.
 const MEMORY: &str = "4G";
 
-/// Parameters of the kernel beside virtme-ng's own.
+/// Kernel parameters in addition to those of virtme-ng.
 const PARAMETERS: &[&str] = &[
-    // everything but debugging: a splat is only one when the console shows it
+    // all levels but debug: splats are found on the console
     "loglevel=7",
-    // virtme-ng's own, with a cache: nobody changes the root meanwhile, and without one every start
-    // of a program reads all of it anew (half a second of a boot of x86-64, five of one of arm64)
+    // as virtme-ng's, with a cache: the root does not change, and without a cache every exec reads the
+    // whole program over 9p (0.5 s of a boot on x86-64, 5 s on arm64)
     "rootflags=version=9p2000.L,trans=virtio,access=any,msize=524288,cache=loose",
 ];
 
@@ -40,7 +41,7 @@ pub fn arguments(spec: &RunSpec, scratch: &Scratch, accel: Accel) -> Vec<OsStrin
     for parameter in PARAMETERS.iter().chain(board.parameters) {
         add(&mut args, &["--kopt", parameter]);
     }
-    // takes all that follows
+    // the rest of the arguments are QEMU's
     args.push("--qemu-opts".into());
     add(&mut args, board.qemu(accel));
     if spec.icount {
@@ -50,12 +51,12 @@ pub fn arguments(spec: &RunSpec, scratch: &Scratch, accel: Accel) -> Vec<OsStrin
     args
 }
 
-/// What every guest of ours is given.
+/// Arguments for every guest.
 pub fn common(image: &Path, tools: &Tools, cpus: u32, accel: Accel) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["--kimg".into(), image.into()];
     args.push("--qemu-bin".into());
     args.push(tools.qemu.clone().into());
-    // modules are off in our kernels; Debian's virtiofsd is refused by virtme-ng
+    // the kernels have no modules; virtme-ng rejects Debian's virtiofsd
     add(&mut args, &["--mods", "none", "--force-9p"]);
     add(
         &mut args,
@@ -67,7 +68,7 @@ pub fn common(image: &Path, tools: &Tools, cpus: u32, accel: Accel) -> Vec<OsStr
     args
 }
 
-/// A port for the results on a controller of its own, and a monitor; QEMU connects to both sockets.
+/// The port for results, on a separate controller, and the monitor; QEMU connects to both sockets.
 fn devices(scratch: &Scratch) -> impl Iterator<Item = String> {
     let channel = quote_option(&scratch.channel());
     let qmp = quote_option(&scratch.qmp());
@@ -89,33 +90,28 @@ fn devices(scratch: &Scratch) -> impl Iterator<Item = String> {
     .into_iter()
 }
 
-/// What the guest's shell runs.
+/// The command of the guest's shell.
 fn script(spec: &RunSpec) -> String {
-    let (patience, stress) = (spec.patience, spec.stress.as_secs());
+    let (scale, stress) = (spec.timeout_scale, spec.stress.as_secs());
     let mut script = format!(
-        "exec {} --timeout-scale {patience} --stress {stress}",
+        "exec {} --timeout-scale {scale} --stress {stress}",
         root::AGENT
     );
-    if spec.reader == Reader::Bpftool {
+    if spec.reader == StreamReader::Bpftool {
         script.push_str(" --bpftool");
     }
     if spec.test_progs.is_some() {
         script.push_str(&format!(" --test-progs {}", root::TEST_PROGS));
     }
     if let Some(filter) = &spec.filter {
-        script.push_str(&format!(" --filter {}", quote_shell(filter)));
+        script.push_str(&format!(" --filter {}", quote(filter)));
     }
     script
 }
 
-/// A value in QEMU's lists of options.
+/// Quotes a value of a QEMU option.
 fn quote_option(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
-}
-
-/// A word for the shell.
-fn quote_shell(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn add(args: &mut Vec<OsString>, more: &[&str]) {
@@ -152,9 +148,9 @@ mod tests {
             cpus: 2,
             icount: false,
             timeouts: Timeouts::default(),
-            patience: 3,
+            timeout_scale: 3,
             stress: STRESS,
-            reader: Reader::Agent,
+            reader: StreamReader::Agent,
             tools: tools(),
         }
     }
@@ -180,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn the_agent_is_told_to_read_by_bpftool() {
+    fn bpftool_can_be_the_reader() {
         let spec = RunSpec {
-            reader: Reader::Bpftool,
+            reader: StreamReader::Bpftool,
             ..spec(Arch::X86_64, None)
         };
         assert_eq!(
@@ -192,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_of_arm64_gets_a_processor_an_init_and_nmis() {
+    fn an_arm64_guest_has_its_own_processor_init_and_nmis() {
         let words = |arch, accel| -> Vec<String> {
             let scratch = Scratch::new().unwrap();
             arguments(&spec(arch, None), &scratch, accel)
@@ -213,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_counts_instructions_is_asked_for_by_name() {
+    fn icount_sets_the_option_of_qemu() {
         let has = |icount| {
             let spec = RunSpec {
                 icount,
@@ -226,12 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn a_comma_in_a_path_does_not_end_the_option() {
+    fn a_comma_in_a_path_is_quoted() {
         assert_eq!(quote_option(Path::new("/tmp/a,b")), "/tmp/a,,b");
     }
 
     #[test]
-    fn only_emulation_switches_kvm_off() {
+    fn only_emulation_disables_kvm() {
         let tools = tools();
         let has = |accel| {
             common(Path::new("image"), &tools, 2, accel).contains(&OsString::from("--disable-kvm"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! How a guest ended, as far as can be known without judging it.
+//! How a guest ended.
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -11,33 +11,31 @@ use crate::env::progress::seconds;
 /// How a guest ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HowEnded {
-    /// The guest powered itself off, as it does after a whole run.
+    /// The guest powered off, as after a complete run.
     PoweredOff,
-    /// The guest wanted to boot again, as it does after a panic.
+    /// The guest rebooted, as after a panic.
     Reset,
-    /// QEMU ended without a word: it was killed, it died, or it never came up.
+    /// QEMU ended without a shutdown event: it was killed, crashed, or did not start.
     QemuGone {
-        /// How virtme-ng ended.
+        /// Exit status of virtme-ng.
         status: ExitStatus,
     },
-    /// A stage took too long, and the guest was killed.
+    /// A stage exceeded its time limit, and the guest was killed.
     TimedOut {
         /// The stage.
         stage: Stage,
-        /// How long it may take.
+        /// The time limit.
         after: Duration,
     },
-    /// The guest wrote more than any run can have to say, and was killed.
+    /// The guest wrote too many bytes to the channel, and was killed.
     Flooded {
-        /// How much that is.
+        /// The limit.
         bytes: usize,
     },
 }
 
 impl HowEnded {
-    /// Why the guest did not end by itself, for who is to be told; `None` where it did.
-    ///
-    /// A guest that reset itself did so of its own accord: its console says why.
+    /// Why the run is not complete; `None` if the guest powered off.
     #[must_use]
     pub fn stopped(&self) -> Option<String> {
         match self {
@@ -50,18 +48,18 @@ impl HowEnded {
 impl fmt::Display for HowEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HowEnded::PoweredOff => f.write_str("it powered itself off"),
-            HowEnded::Reset => f.write_str("it reset itself, as the kernel does after a panic"),
+            HowEnded::PoweredOff => f.write_str("it powered off"),
+            HowEnded::Reset => f.write_str("it rebooted, as the kernel does after a panic"),
             HowEnded::QemuGone { status } => {
                 write!(
                     f,
-                    "QEMU was killed, died or never started (virtme-ng: {status})"
+                    "QEMU was killed, crashed or did not start (virtme-ng: {status})"
                 )
             }
             HowEnded::TimedOut { stage, after } => {
                 write!(
                     f,
-                    "it said nothing for {} {stage}, and was killed",
+                    "it sent no line for {} {stage}, and was killed",
                     seconds(*after)
                 )
             }

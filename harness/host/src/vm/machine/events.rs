@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! All that can happen while a guest runs, brought together in one queue by a thread each.
+//! The events of a running guest, sent to one queue by one thread per source.
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,20 +10,20 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
-/// Something that happened.
+/// An event of a running guest.
 #[derive(Debug)]
-pub enum Event {
-    /// QEMU has connected this port; what is written to it goes to the other side.
+pub enum VmEvent {
+    /// QEMU has connected to this port; the stream writes to it.
     Connected(Port, UnixStream),
-    /// These bytes came.
+    /// Received bytes.
     Bytes(Port, Vec<u8>),
-    /// No more will come.
+    /// The port is closed.
     Closed(Port),
-    /// virtme-ng is over.
+    /// virtme-ng has exited.
     Exited(ExitStatus),
 }
 
-/// Where bytes come from.
+/// The source of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
     /// The agent.
@@ -34,61 +34,59 @@ pub enum Port {
     Console,
 }
 
-/// Waits for QEMU to connect to this socket, then reads what it sends.
-///
-/// The socket is there before QEMU is started, so that nobody has to wait for a file to appear.
-pub fn listen(port: Port, socket: &Path, queue: Sender<Event>) -> Result<()> {
+/// Listens on `socket`, waits for QEMU to connect, then reads. The socket exists before QEMU starts.
+pub fn listen(port: Port, socket: &Path, queue: Sender<VmEvent>) -> Result<()> {
     let listener = UnixListener::bind(socket)
-        .with_context(|| format!("cannot make the socket {}", socket.display()))?;
+        .with_context(|| format!("cannot create the socket {}", socket.display()))?;
     thread::spawn(move || {
-        // a peer that is gone again is told as a port that is closed
+        // a peer that has disconnected is reported as a closed port
         if let Ok((stream, _)) = listener.accept()
             && let Ok(writer) = stream.try_clone()
         {
-            let _ = queue.send(Event::Connected(port, writer));
+            let _ = queue.send(VmEvent::Connected(port, writer));
             return pump(port, stream, &queue);
         }
-        let _ = queue.send(Event::Closed(port));
+        let _ = queue.send(VmEvent::Closed(port));
     });
     Ok(())
 }
 
-/// Lets go of a thread that still waits for QEMU, when QEMU will not come any more.
+/// Ends a thread that waits for a connection that QEMU will not make.
 pub fn give_up(socket: &Path) {
     drop(UnixStream::connect(socket));
 }
 
-/// Reads to the end.
-pub fn read(port: Port, from: impl Read + Send + 'static, queue: Sender<Event>) {
+/// Reads until the end.
+pub fn read(port: Port, from: impl Read + Send + 'static, queue: Sender<VmEvent>) {
     thread::spawn(move || pump(port, from, &queue));
 }
 
-/// Waits for the process.
-pub fn wait(mut child: Child, queue: Sender<Event>) {
+/// Waits for the process to exit.
+pub fn wait(mut child: Child, queue: Sender<VmEvent>) {
     thread::spawn(move || {
-        // fails only for a child that somebody else waited for
+        // fails only if the child has already been waited for
         if let Ok(status) = child.wait() {
-            let _ = queue.send(Event::Exited(status));
+            let _ = queue.send(VmEvent::Exited(status));
         }
     });
 }
 
-fn pump(port: Port, mut from: impl Read, queue: &Sender<Event>) {
+fn pump(port: Port, mut from: impl Read, queue: &Sender<VmEvent>) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => break,
-            // who received the queue is gone: nobody wants to know
+            // an error means that the receiver is gone
             Ok(count) => {
                 let bytes = buffer[..count].to_vec();
-                if queue.send(Event::Bytes(port, bytes)).is_err() {
+                if queue.send(VmEvent::Bytes(port, bytes)).is_err() {
                     return;
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // a peer that died; what it wrote before has been read
+            // the peer died; everything it wrote has been read
             Err(_) => break,
         }
     }
-    let _ = queue.send(Event::Closed(port));
+    let _ = queue.send(VmEvent::Closed(port));
 }

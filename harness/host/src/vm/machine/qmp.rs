@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! QEMU's monitor: its greeting, its last word, and NMIs.
+//! QEMU's monitor (QMP): version, reason of the shutdown, and NMIs.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -7,33 +7,32 @@ use std::os::unix::net::UnixStream;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-/// What QEMU says over its monitor, as far as it matters here.
+/// A message of QEMU.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum QmpMessage {
     /// The greeting, with the version.
     Version(String),
-    /// The guest is about to go, for this reason of QEMU's list.
+    /// The guest shuts down, with QEMU's reason.
     Shutdown(String),
     /// The NMI was injected.
     Injected,
-    /// The NMI was refused, for this reason.
+    /// The NMI was refused, with the reason.
     Refused(String),
-    /// Anything else.
+    /// Any other message.
     Other,
 }
 
-/// Goes with the command that injects an NMI and comes back with its answer, which may come right
-/// behind that of another command.
+/// Id of the command that injects an NMI, to identify its answer.
 const NMI: &str = "nmi";
 
-/// Understands a line.
-pub fn understand(line: &[u8]) -> Said {
+/// Parses a line.
+pub fn parse(line: &[u8]) -> QmpMessage {
     let Ok(value) = serde_json::from_slice::<Value>(line) else {
-        return Said::Other;
+        return QmpMessage::Other;
     };
     if let Some(version) = value.pointer("/QMP/version/qemu") {
         let part = |name: &str| version.get(name).and_then(Value::as_u64).unwrap_or(0);
-        return Said::Version(format!(
+        return QmpMessage::Version(format!(
             "{}.{}.{}",
             part("major"),
             part("minor"),
@@ -42,19 +41,19 @@ pub fn understand(line: &[u8]) -> Said {
     }
     if value.get("event").is_some_and(|event| event == "SHUTDOWN") {
         let reason = value.pointer("/data/reason").and_then(Value::as_str);
-        return Said::Shutdown(reason.unwrap_or("unknown").to_owned());
+        return QmpMessage::Shutdown(reason.unwrap_or("unknown").to_owned());
     }
     if value.get("id").is_none_or(|id| id != NMI) {
-        return Said::Other;
+        return QmpMessage::Other;
     }
     match value.pointer("/error/desc").and_then(Value::as_str) {
-        Some(error) => Said::Refused(error.to_owned()),
-        None if value.get("return").is_some() => Said::Injected,
-        None => Said::Other,
+        Some(error) => QmpMessage::Refused(error.to_owned()),
+        None if value.get("return").is_some() => QmpMessage::Injected,
+        None => QmpMessage::Other,
     }
 }
 
-/// Lets the monitor take commands; nothing else is understood before this.
+/// Leaves negotiation mode, in which the monitor accepts no other command.
 pub fn begin(monitor: &mut UnixStream) -> Result<()> {
     command(monitor, &json!({ "execute": "qmp_capabilities" }))
 }
@@ -74,18 +73,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_qemu_says_is_understood() {
+    fn messages_of_qemu_are_parsed() {
         let greeting = br#"{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7},
             "package": "Debian"}, "capabilities": ["oob"]}}"#;
-        assert_eq!(understand(greeting), Said::Version("7.2.22".into()));
+        assert_eq!(parse(greeting), QmpMessage::Version("7.2.22".into()));
         let shutdown = br#"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN",
             "data": {"guest": true, "reason": "guest-reset"}}"#;
-        assert_eq!(understand(shutdown), Said::Shutdown("guest-reset".into()));
+        assert_eq!(parse(shutdown), QmpMessage::Shutdown("guest-reset".into()));
         let error = br#"{"id": "nmi", "error": {"class": "CommandNotFound", "desc": "no such"}}"#;
-        assert_eq!(understand(error), Said::Refused("no such".into()));
+        assert_eq!(parse(error), QmpMessage::Refused("no such".into()));
         assert_eq!(
-            understand(br#"{"return": {}, "id": "nmi"}"#),
-            Said::Injected
+            parse(br#"{"return": {}, "id": "nmi"}"#),
+            QmpMessage::Injected
         );
         let of_another_command = br#"{"return": {}}"#;
         for other in [
@@ -94,7 +93,7 @@ mod tests {
             b"",
             b"\xff",
         ] {
-            assert_eq!(understand(other), Said::Other);
+            assert_eq!(parse(other), QmpMessage::Other);
         }
     }
 }

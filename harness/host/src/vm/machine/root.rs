@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The guest's root folder: as little as virtme-ng's init needs, the agent, bpftool, and the objects.
+//! The guest's root folder: the minimum for virtme-ng's init, the agent, bpftool and the objects.
 //!
-//! It boots a second faster than the host's own root, and is the same on every machine.
+//! It is equal on every machine, and boots a second faster than the host's root.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use fs_err::os::unix::fs::symlink;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 
 use super::{RunSpec, Userland};
 
-/// What virtme-ng's init mounts over, or looks into.
+/// Mount points and folders of virtme-ng's init.
 const FOLDERS: &[&str] = &[
     "bin", "dev", "etc", "objects", "proc", "root", "run", "sys", "tmp", "usr/bin", "var/log",
     "var/tmp",
 ];
 
-/// What virtme-ng's program runs, all of it busybox.
+/// Programs that virtme-ng's init program runs; links to busybox.
 const APPLETS: &[&str] = &["sh", "mount", "mkdir"];
 
-/// What its script runs besides.
+/// Further programs that its init script runs.
 const SCRIPT_APPLETS: &[&str] = &[
     "base64", "cat", "chmod", "chown", "cp", "cut", "dirname", "grep", "hostname", "id", "install",
     "ip", "ln", "mktemp", "poweroff", "readlink", "rm", "sed", "setsid", "sync", "touch", "uname",
 ];
 
-/// Where the script looks for bash, and by which program.
+/// The interpreter of the script, which starts bash.
 const ENV: &str = "usr/bin/env";
 
-/// What it mounts files over.
+/// Files that it bind-mounts over.
 const FILES: &[(&str, &str)] = &[
     ("etc/fstab", ""),
     ("etc/shadow", ""),
@@ -37,24 +37,24 @@ const FILES: &[(&str, &str)] = &[
     ("etc/group", "root:x:0:\n"),
 ];
 
-/// Where the agent lies in the guest.
+/// Path of the agent in the guest.
 pub const AGENT: &str = "/bin/bpf-streams-guest";
 
-/// Where the agent finds bpftool.
+/// Path of bpftool, relative to the root.
 const BPFTOOL: &str = "bin/bpftool";
 
-/// Where a `test_progs` of the kernel's tree lies in the guest.
+/// Path of `test_progs` in the guest.
 pub const TEST_PROGS: &str = "/bin/test_progs";
 
 /// Fills `root`.
 pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
     for folder in FOLDERS {
         let folder = root.join(folder);
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(&folder)?;
     }
     for (file, text) in FILES {
         let file = root.join(file);
-        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        fs::write(&file, text)?;
     }
     fill_tools(root, &spec.tools.userland)?;
     copy(&spec.agent, &root.join(AGENT.trim_start_matches('/')))?;
@@ -68,9 +68,8 @@ pub fn fill(root: &Path, spec: &RunSpec) -> Result<()> {
 }
 
 fn copy_objects(from: &Path, to: &Path) -> Result<()> {
-    let what = || format!("cannot list the selftests' objects in {}", from.display());
-    for entry in fs::read_dir(from).with_context(what)? {
-        let entry = entry.with_context(what)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
         if entry.file_name().to_string_lossy().ends_with(".bpf.o") {
             copy(&entry.path(), &to.join(entry.file_name()))?;
         }
@@ -79,17 +78,13 @@ fn copy_objects(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::copy(from, to)
-        .map(drop)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
+    fs::copy(from, to)?;
+    Ok(())
 }
 
 fn fill_tools(root: &Path, userland: &Userland) -> Result<()> {
     copy(&userland.busybox, &root.join("bin/busybox"))?;
-    let link = |name: &str, target: &str| {
-        let link = root.join(name);
-        symlink(target, &link).with_context(|| format!("cannot link {}", link.display()))
-    };
+    let link = |name: &str, target: &str| symlink(target, root.join(name));
     for applet in APPLETS {
         link(&format!("bin/{applet}"), "busybox")?;
     }
@@ -100,5 +95,5 @@ fn fill_tools(root: &Path, userland: &Userland) -> Result<()> {
     for applet in SCRIPT_APPLETS {
         link(&format!("bin/{applet}"), "busybox")?;
     }
-    link(ENV, "/bin/busybox")
+    Ok(link(ENV, "/bin/busybox")?)
 }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! One run: boot, follow, record.
+//! Boots a guest, follows it until its end, and returns the record.
 
-use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
-use super::events::{self, Event, Port};
-use super::group::Group;
+use super::events::{self, Port, VmEvent};
+use super::process_group::ProcessGroup;
 use super::scratch::Scratch;
 use super::session::{Listener, Session};
 use super::{Accel, RunRecord, RunSpec, VIRTME_NG, accel, command, root};
 use crate::env::context::Context;
 
-/// Boots the guest and records what happens until it is gone. `listener` is called with each line
-/// that the guest writes, as it comes.
+/// Boots a guest and records the run until its end. Calls `listener` with each line of the guest as it
+/// arrives.
 ///
-/// An error means that no guest could be started; whatever happens to one that was is in the record.
+/// An error means that no guest was started; everything after that is in the record.
 pub fn run<'a>(ctx: &Context, spec: &RunSpec, listener: &'a mut Listener<'a>) -> Result<RunRecord> {
     let accel = if spec.icount {
         Accel::Tcg
@@ -29,23 +29,23 @@ pub fn run<'a>(ctx: &Context, spec: &RunSpec, listener: &'a mut Listener<'a>) ->
     let scratch = Scratch::new()?;
     root::fill(&scratch.root(), spec)?;
 
-    let (queue, happenings) = mpsc::channel();
+    let (queue, received) = mpsc::channel();
     events::listen(Port::Channel, &scratch.channel(), queue.clone())?;
     events::listen(Port::Qmp, &scratch.qmp(), queue.clone())?;
     let mut session = Session::begin(spec.timeouts, &spec.run_dir, listener)?;
-    let group = Group::new(scratch.path())?;
+    let group = ProcessGroup::new(scratch.path())?;
     start(&group, spec, &scratch, accel, queue)?;
 
     while !session.is_over() {
-        match happenings.recv_timeout(session.left()) {
-            Ok(event) => session.take(event)?,
+        match received.recv_timeout(session.left()) {
+            Ok(event) => session.handle(event)?,
             Err(RecvTimeoutError::Timeout) if session.must_end() => break,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
         session.check_time();
         if session.must_end() {
-            // what virtme-ng left behind, or all of it; then nobody will connect any more
+            // kill everything, or what virtme-ng left; QEMU makes no connection after this
             group.kill();
             events::give_up(&scratch.channel());
             events::give_up(&scratch.qmp());
@@ -65,20 +65,20 @@ pub fn run<'a>(ctx: &Context, spec: &RunSpec, listener: &'a mut Listener<'a>) ->
     })
 }
 
-/// Starts virtme-ng; its standard error is the guest's console.
+/// Starts virtme-ng, whose standard error is the guest's console.
 fn start(
-    group: &Group,
+    group: &ProcessGroup,
     spec: &RunSpec,
     scratch: &Scratch,
     accel: Accel,
-    queue: Sender<Event>,
+    queue: Sender<VmEvent>,
 ) -> Result<()> {
     let program = &spec.tools.virtme_run;
     let mut child = group
         .spawn(
             Command::new(program)
                 .args(command::arguments(spec, scratch, accel))
-                // for virtme-ng's own files
+                // for temporary files of virtme-ng
                 .env("TMPDIR", scratch.path())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -86,7 +86,7 @@ fn start(
         )
         .with_context(|| {
             format!(
-                "cannot start virtme-ng ({}); remove its folder to have it installed anew",
+                "cannot start virtme-ng ({}); remove its folder, and the next run installs it again",
                 program.display()
             )
         })?;

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A folder of a run's own, with a short path: that of a unix socket has at most 107 bytes.
+//! The temporary folder of a run, with a short path: the path of a unix socket has at most 107 bytes.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-/// Longest path of the folder that leaves room for the names of the sockets in it.
-const LONGEST: usize = 80;
+/// Longest path of the folder that leaves space for the names of the sockets.
+const MAX_PATH: usize = 80;
 
-/// The folder; it goes away with this.
+/// The folder; removed on drop.
 #[derive(Debug)]
 pub struct Scratch(TempDir);
 
 impl Scratch {
-    /// Makes the folder where temporary files go, or under `/tmp` where that path is too long.
+    /// Creates the folder in the folder for temporary files, or in `/tmp` if that path is too long.
     pub fn new() -> Result<Scratch> {
         let parent = std::env::temp_dir();
-        let parent = if parent.as_os_str().len() + "/bpf-streams.XXXXXX".len() > LONGEST {
+        let parent = if parent.as_os_str().len() + "/bpf-streams.XXXXXX".len() > MAX_PATH {
             PathBuf::from("/tmp")
         } else {
             parent
@@ -26,7 +26,12 @@ impl Scratch {
             .prefix("bpf-streams.")
             .tempdir_in(&parent)
             .map(Scratch)
-            .with_context(|| format!("cannot make a folder for the run in {}", parent.display()))
+            .with_context(|| {
+                format!(
+                    "cannot create the folder of the run in {}",
+                    parent.display()
+                )
+            })
     }
 
     /// The folder.

@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What happens while a guest runs, put together into its record.
+//! Collects the events of a running guest into the record of the run.
 
-use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err::File;
 use wire::{FromGuest, FromHost, Request};
 
-use super::channel::{Lines, MOST_BYTES};
-use super::events::{Event, Port};
-use super::qmp::{self, Said};
+use super::channel::{LineBuffer, MAX_BYTES};
+use super::events::{Port, VmEvent};
+use super::qmp::{self, QmpMessage};
 use super::timeouts::{Clock, Timeouts};
 use super::{HowEnded, RawLine};
 
-/// Called with each line of the guest that could be understood, as it comes.
+/// Called with each valid line of the guest as it arrives.
 pub type Listener<'a> = dyn FnMut(&FromGuest) + 'a;
 
-/// A run that is going on.
+/// A run in progress.
 pub struct Session<'a> {
     clock: Clock,
     listener: &'a mut Listener<'a>,
-    channel: Lines,
-    monitor: Lines,
+    channel: LineBuffer,
+    monitor: LineBuffer,
     to_guest: Option<UnixStream>,
     to_qemu: Option<UnixStream>,
     closed: Vec<Port>,
     status: Option<ExitStatus>,
     shutdown: Option<String>,
-    /// Why the guest has to be killed.
+    /// Why the guest must be killed.
     stopped: Option<HowEnded>,
-    raw: Log,
-    console: Log,
+    raw: LogFile,
+    console: LogFile,
     recorded: Recorded,
 }
 
-/// What is left of a session when it is over.
+/// The recorded data of a session.
 #[derive(Default)]
 pub struct Recorded {
     /// The lines of the guest.
@@ -47,12 +47,12 @@ pub struct Recorded {
     pub console: Vec<u8>,
     /// Version of QEMU.
     pub qemu_version: String,
-    /// When the first line came.
+    /// Time of the first line.
     pub boot: Option<Duration>,
 }
 
 impl<'a> Session<'a> {
-    /// Begins; what comes is also written to files in `folder`, as it comes.
+    /// Begins a session, which writes channel and console to files in `folder` as they arrive.
     pub fn begin(
         timeouts: Timeouts,
         folder: &Path,
@@ -61,23 +61,23 @@ impl<'a> Session<'a> {
         Ok(Session {
             clock: Clock::start(timeouts),
             listener,
-            channel: Lines::default(),
-            monitor: Lines::default(),
+            channel: LineBuffer::default(),
+            monitor: LineBuffer::default(),
             to_guest: None,
             to_qemu: None,
             closed: Vec::new(),
             status: None,
             shutdown: None,
             stopped: None,
-            raw: Log::create(folder.join("channel.raw"))?,
-            console: Log::create(folder.join("console.log"))?,
+            raw: LogFile::create(folder.join("channel.raw"))?,
+            console: LogFile::create(folder.join("console.log"))?,
             recorded: Recorded::default(),
         })
     }
 
     /// How long to wait for the next event.
     pub fn left(&self) -> Duration {
-        /// What was killed is gone within this, and its last bytes are here.
+        /// Time for a killed guest to exit and its last bytes to arrive.
         const GRACE: Duration = Duration::from_secs(10);
         if self.stopped.is_some() || self.status.is_some() {
             GRACE
@@ -86,39 +86,39 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Takes an event in.
-    pub fn take(&mut self, event: Event) -> Result<()> {
+    /// Handles an event.
+    pub fn handle(&mut self, event: VmEvent) -> Result<()> {
         match event {
-            Event::Connected(Port::Channel, stream) => self.to_guest = Some(stream),
-            // a QEMU that is gone already is told by what it left
-            Event::Connected(_, mut stream) => {
+            VmEvent::Connected(Port::Channel, stream) => self.to_guest = Some(stream),
+            // if QEMU has already exited, other events report that
+            VmEvent::Connected(_, mut stream) => {
                 self.to_qemu = qmp::begin(&mut stream).ok().map(|()| stream);
             }
-            Event::Bytes(Port::Console, bytes) => {
+            VmEvent::Bytes(Port::Console, bytes) => {
                 self.console.write(&bytes)?;
                 self.recorded.console.extend(bytes);
             }
-            Event::Bytes(Port::Channel, bytes) => {
+            VmEvent::Bytes(Port::Channel, bytes) => {
                 self.raw.write(&bytes)?;
                 for line in self.channel.push(&bytes) {
-                    self.guest_said(line);
+                    self.handle_guest_line(line);
                 }
             }
-            Event::Bytes(Port::Qmp, bytes) => {
+            VmEvent::Bytes(Port::Qmp, bytes) => {
                 for line in self.monitor.push(&bytes) {
-                    self.qemu_said(&line);
+                    self.handle_qmp_line(&line);
                 }
             }
-            Event::Closed(port) => self.closed.push(port),
-            Event::Exited(status) => self.status = Some(status),
+            VmEvent::Closed(port) => self.closed.push(port),
+            VmEvent::Exited(status) => self.status = Some(status),
         }
         if self.channel.is_flooded() && self.stopped.is_none() {
-            self.stopped = Some(HowEnded::Flooded { bytes: MOST_BYTES });
+            self.stopped = Some(HowEnded::Flooded { bytes: MAX_BYTES });
         }
         Ok(())
     }
 
-    /// Looks at the clock.
+    /// Stops the guest if it has exceeded a time limit.
     pub fn check_time(&mut self) {
         if self.stopped.is_none()
             && self.status.is_none()
@@ -128,29 +128,29 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether nothing may run any more: the guest has to be stopped, or virtme-ng is over.
+    /// Whether all processes must end: the guest was stopped, or virtme-ng has exited.
     pub fn must_end(&self) -> bool {
         self.stopped.is_some() || self.status.is_some()
     }
 
-    /// Whether virtme-ng is over and all that was to come has come.
+    /// Whether virtme-ng has exited and all ports are closed.
     pub fn is_over(&self) -> bool {
         self.status.is_some() && self.closed.len() == 3
     }
 
-    /// Since the session began.
+    /// Time since the beginning of the session.
     pub fn elapsed(&self) -> Duration {
         self.clock.elapsed()
     }
 
-    /// How the guest ended, and what was recorded.
+    /// How the guest ended, and the recorded data.
     pub fn finish(mut self) -> (HowEnded, Recorded) {
         self.recorded.lines.extend(self.channel.rest());
         let end = match (self.stopped, self.shutdown.as_deref()) {
             (Some(stopped), _) => stopped,
             (None, Some("guest-shutdown")) => HowEnded::PoweredOff,
             (None, Some("guest-reset" | "guest-panic")) => HowEnded::Reset,
-            // a signal to QEMU gives a reason too
+            // a QEMU that was killed by a signal has a reason as well
             (None, _) => HowEnded::QemuGone {
                 status: self.status.unwrap_or_default(),
             },
@@ -158,11 +158,11 @@ impl<'a> Session<'a> {
         (end, self.recorded)
     }
 
-    fn guest_said(&mut self, line: RawLine) {
+    fn handle_guest_line(&mut self, line: RawLine) {
         if self.recorded.boot.is_none() {
             self.recorded.boot = Some(self.clock.elapsed());
         }
-        // what cannot be understood is recorded; whether it may be there is for the verdict to say
+        // an invalid line is recorded as well; the verdict reports it
         if let Ok(message) = serde_json::from_slice(&line.0) {
             self.clock.line(&message);
             (self.listener)(&message);
@@ -184,17 +184,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn qemu_said(&mut self, line: &RawLine) {
-        match qmp::understand(&line.0) {
-            Said::Version(version) => self.recorded.qemu_version = version,
-            Said::Shutdown(reason) => self.shutdown = Some(reason),
-            Said::Injected => self.answer(&FromHost::Done),
-            Said::Refused(reason) => self.answer(&FromHost::Refused { reason }),
-            Said::Other => {}
+    fn handle_qmp_line(&mut self, line: &RawLine) {
+        match qmp::parse(&line.0) {
+            QmpMessage::Version(version) => self.recorded.qemu_version = version,
+            QmpMessage::Shutdown(reason) => self.shutdown = Some(reason),
+            QmpMessage::Injected => self.answer(&FromHost::Done),
+            QmpMessage::Refused(reason) => self.answer(&FromHost::Refused { reason }),
+            QmpMessage::Other => {}
         }
     }
 
-    /// Answers the guest. One that is gone meanwhile needs no answer, and its end is seen elsewhere.
+    /// Answers the guest. Errors are ignored: if the guest has ended, other events report that.
     fn answer(&mut self, answer: &FromHost) {
         if let Some(guest) = &mut self.to_guest
             && let Ok(mut line) = serde_json::to_vec(answer)
@@ -205,22 +205,15 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A file that is written as the bytes come, so that it is there even when the harness dies.
-struct Log {
-    path: PathBuf,
-    file: File,
-}
+/// A log file, written as bytes arrive, so that it exists even if the harness is killed.
+struct LogFile(File);
 
-impl Log {
-    fn create(path: PathBuf) -> Result<Log> {
-        let file =
-            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Log { path, file })
+impl LogFile {
+    fn create(path: PathBuf) -> Result<LogFile> {
+        Ok(LogFile(File::create(path)?))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        Ok(self.0.write_all(bytes)?)
     }
 }

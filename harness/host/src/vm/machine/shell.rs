@@ -11,17 +11,17 @@ use super::board::{Board, Init};
 use super::{CPUS, Tools, accel, command};
 use crate::env::context::{Arch, Context};
 
-/// Where the guest sees the folder of bpftool: what stands first in the search path that virtme-ng's
-/// init sets, and in the one that a login shell of root's sets. Both are empty on most machines.
-const TOOLS: &[&str] = &["run/current-system/sw/bin", "usr/local/sbin"];
+/// Mount points of the folder of bpftool: the first folders of `PATH` in virtme-ng's init and in a login
+/// shell of root. Both are empty on most machines.
+const MOUNT_POINTS: &[&str] = &["run/current-system/sw/bin", "usr/local/sbin"];
 
-/// Boots the image on the host's own root, read-only, and hands the terminal over. Every program in
-/// `bin` is found by the guest's shell.
+/// Boots the image with the host's own root, read-only, and passes the terminal to the guest. The guest's
+/// shell finds the programs in `bin`.
 pub fn shell(ctx: &Context, tools: &Tools, image: &Path, bin: &Path) -> Result<ExitStatus> {
     ensure!(
         Arch::of_this_machine()? == ctx.arch,
-        "a shell runs on this machine's own root, so its kernel must be one of this machine's \
-         architecture, not {}; leave ARCH out, or use an {0} machine",
+        "the shell runs with this machine's root and needs a kernel of this machine's architecture, \
+         not {}; omit ARCH, or use a machine of {0}",
         ctx.arch
     );
     let accel = accel::choose(ctx, &tools.qemu, image)?;
@@ -29,13 +29,13 @@ pub fn shell(ctx: &Context, tools: &Tools, image: &Path, bin: &Path) -> Result<E
     if Board::of(ctx.arch).init == Init::Script {
         args.push("--no-virtme-ng-init".into());
     }
-    for place in TOOLS {
+    for mount_point in MOUNT_POINTS {
         args.push("--rodir".into());
-        let mut folder = OsString::from(format!("{place}="));
+        let mut folder = OsString::from(format!("{mount_point}="));
         folder.push(bin);
         args.push(folder);
     }
-    // the terminal's own group: Ctrl-C goes to the guest, and a terminal that closes ends QEMU
+    // stays in the terminal's process group: Ctrl-C reaches the guest, and closing the terminal ends QEMU
     Command::new(&tools.virtme_run)
         .args(args)
         .status()

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! How long each stage of a run may take.
+//! The time limits of the stages of a run.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use wire::FromGuest;
 
-/// How long each stage may take. Generous: software emulation on a loaded machine is slow, and a
-/// guest that hangs is rare.
+/// The time limit of each stage. Long, because software emulation on a loaded machine is slow, and hangs
+/// are rare.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// Until the agent's first line.
+    /// Until the first line of the agent.
     pub boot: Duration,
-    /// For one test, and from one to the next.
+    /// For a test, and between two tests.
     pub test: Duration,
-    /// From the agent's last line until the guest is off.
+    /// From the last line of the agent until the guest is off.
     pub power_off: Duration,
-    /// For all of it.
+    /// For all stages together.
     pub whole: Duration,
 }
 
@@ -24,8 +24,8 @@ impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
             boot: Duration::from_secs(60),
-            // 1,000 loads of a program take one second on a machine with nothing else to do, and
-            // 24 on a busy one, where the emulated CPUs of arm64 wait for each other
+            // 1,000 loads of a program take 1 s on an idle machine, and 24 s on a busy one, where the
+            // emulated CPUs of arm64 wait for each other
             test: Duration::from_secs(60),
             power_off: Duration::from_secs(20),
             whole: Duration::from_secs(600),
@@ -34,32 +34,32 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// Those of a kernel that is this many times slower than a plain one, with stress tests that go
-    /// on for so long.
-    pub fn of(patience: u32, stress: Duration) -> Timeouts {
+    /// The limits for a kernel that is `scale` times slower than a plain one, with stress tests of the
+    /// duration `stress`.
+    pub fn of(scale: u32, stress: Duration) -> Timeouts {
         let plain = Timeouts::default();
         Timeouts {
-            boot: plain.boot * patience,
-            test: plain.test * patience + stress,
-            power_off: plain.power_off * patience,
-            whole: plain.whole * patience + stress * STRESS_CASES,
+            boot: plain.boot * scale,
+            test: plain.test * scale + stress,
+            power_off: plain.power_off * scale,
+            whole: plain.whole * scale + stress * MAX_STRESS_TESTS,
         }
     }
 }
 
-/// As many as there may be.
-const STRESS_CASES: u32 = 4;
+/// Upper limit for the number of stress tests.
+const MAX_STRESS_TESTS: u32 = 4;
 
-/// Where a run is.
+/// The stage of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The agent has not spoken yet.
+    /// Before the first line of the agent.
     Boot,
-    /// This test has begun.
+    /// In this test.
     Test(String),
     /// Between two tests.
     Between,
-    /// The agent is done.
+    /// After the last line of the agent.
     PowerOff,
     /// All stages together.
     Whole,
@@ -77,7 +77,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Follows a run from stage to stage.
+/// Measures the time of the current stage.
 #[derive(Debug)]
 pub struct Clock {
     timeouts: Timeouts,
@@ -87,7 +87,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Begins with the boot.
+    /// Starts with [`Stage::Boot`].
     pub fn start(timeouts: Timeouts) -> Clock {
         let now = Instant::now();
         Clock {
@@ -98,30 +98,30 @@ impl Clock {
         }
     }
 
-    /// Enters the stage that this line begins, if it does.
+    /// Enters the stage that begins with this line, if one does.
     pub fn line(&mut self, line: &FromGuest) {
         self.stage = match line {
             FromGuest::Start { .. } | FromGuest::Test(_) => Stage::Between,
             FromGuest::TestStart { test } => Stage::Test(test.clone()),
             FromGuest::End { .. } => Stage::PowerOff,
-            // a guest that only asks and asks does not get any further
+            // requests do not extend the time of a stage
             FromGuest::Request { .. } => return,
         };
         self.since = Instant::now();
     }
 
-    /// Since the run began.
+    /// Time since the beginning of the run.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// How long to wait for the next event.
+    /// Time until the next limit.
     pub fn left(&self) -> Duration {
         let stage = self.limit().saturating_sub(self.since.elapsed());
         stage.min(self.timeouts.whole.saturating_sub(self.elapsed()))
     }
 
-    /// The stage that has taken too long, and how long it may take.
+    /// The stage that has exceeded its limit, and the limit.
     pub fn expired(&self) -> Option<(Stage, Duration)> {
         if self.since.elapsed() >= self.limit() {
             Some((self.stage.clone(), self.limit()))

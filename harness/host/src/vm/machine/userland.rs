@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The programs that virtme-ng's init runs in a guest: static ones of the guest's architecture.
+//! The programs that virtme-ng's init runs in a guest: static, and of the guest's architecture.
 
 use std::path::{Path, PathBuf};
 
@@ -10,17 +10,17 @@ use crate::build::sysroot;
 use crate::env::command;
 use crate::env::context::Context;
 
-/// Where they are on this machine.
+/// Paths of the programs on this machine.
 #[derive(Clone, Debug)]
 pub struct Userland {
-    /// All small tools in one.
+    /// busybox.
     pub busybox: PathBuf,
-    /// The shell of virtme-ng's script, where the script is the init.
+    /// bash, if the init is virtme-ng's script.
     pub bash: Option<PathBuf>,
 }
 
 impl Userland {
-    /// Finds them: this machine's, or those of the foreign architecture of `ctx`.
+    /// Finds the programs: this machine's, or those in the sysroot of a foreign architecture.
     pub fn find(ctx: &Context) -> Result<Userland> {
         let sysroot = sysroot::find(ctx)?;
         let program = |name: &str, package: &str| match &sysroot {
@@ -46,7 +46,7 @@ fn in_sysroot(sysroot: &Path, name: &str) -> Result<PathBuf> {
         .find(|path| path.is_file())
         .with_context(|| {
             format!(
-                "{name} is not in {}; remove that folder, and it is made anew",
+                "{name} is not in {}; remove that folder, and the next run creates it again",
                 sysroot.display()
             )
         })

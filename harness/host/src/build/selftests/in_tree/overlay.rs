@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A kernel tree as links to another one, with few of the selftests in it.
+//! A kernel tree of links to another tree, with only some of its BPF selftests.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use fs_err::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
-/// Where the tree has the selftests of BPF.
+/// The folder of the BPF selftests in the tree.
 pub const FOLDER: &str = "tools/testing/selftests/bpf";
-/// The folder in it of the programs for the kernel.
+/// Its subfolder of BPF programs.
 pub const PROGS: &str = "progs";
-/// The folder in it of the programs that run these.
+/// Its subfolder of tests.
 pub const TESTS: &str = "prog_tests";
 
-/// A program without a test; the Makefile reads test_progs's own types out of its object.
+/// A program without a test; the Makefile reads the types of test_progs from its object.
 const NEEDED: &str = "btf_data.c";
 
-/// Makes a tree at `to` of links to that at `from`. Of the selftests' programs it has only `files`,
-/// which are paths in [`FOLDER`], and the headers.
+/// Makes a tree at `to` of links to the tree at `from`. In [`PROGS`] and [`TESTS`] it has only `files`, which
+/// are paths in [`FOLDER`], and headers.
 pub fn make(from: &Path, to: &Path, files: &[String]) -> Result<()> {
     let mut folder = (from.to_owned(), to.to_owned());
     for below in Path::new(FOLDER) {
@@ -39,22 +39,17 @@ pub fn make(from: &Path, to: &Path, files: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Links all entries of `from` into the new folder `to` that are wanted, but for hidden ones.
+/// Links the entries of `from` that are `wanted` into the new folder `to`, except hidden ones.
 fn link_all(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
-    let entries = from
-        .read_dir()
-        .with_context(|| format!("cannot read {}; is this a kernel tree?", from.display()))?;
-    for entry in entries {
-        let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).context("is this a kernel tree?")? {
+        let entry = entry?;
         let name = entry.file_name();
         let text = name.to_string_lossy();
         if text.starts_with('.') || !wanted(&text) {
             continue;
         }
-        let link = to.join(&name);
-        symlink(entry.path(), &link)
-            .with_context(|| format!("cannot make the link {}", link.display()))?;
+        symlink(entry.path(), to.join(&name))?;
     }
     Ok(())
 }
@@ -65,7 +60,7 @@ mod tests {
     use crate::test_support::names;
 
     #[test]
-    fn of_the_selftests_only_the_chosen_and_the_headers_are_there() {
+    fn an_overlay_has_the_chosen_files_and_headers() {
         let root = tempfile::tempdir().unwrap();
         let (from, to) = (root.path().join("from"), root.path().join("to"));
         let bpf = from.join(FOLDER);
@@ -100,7 +95,7 @@ mod tests {
         assert_eq!(sorted(&to), ["kernel", "tools"]);
         let bpf = to.join(FOLDER);
         assert_eq!(sorted(&bpf.join("progs")), ["a.c", "btf_data.c", "x.h"]);
-        // tests.h is what the Makefile writes, of the tests that it finds
+        // the Makefile generates tests.h
         assert_eq!(sorted(&bpf.join("prog_tests")), ["a.c"]);
         assert!(bpf.join("Makefile").is_file());
     }

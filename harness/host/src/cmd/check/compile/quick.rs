@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! The quick look: what the kernel that `make boot-test` builds anyway does not show.
+//! The quick check: what the kernel build of `make boot-test` does not cover.
 //!
-//! That kernel shows that the whole series compiles, but not with `W=1`, and nothing of the states
-//! between its patches. So the end of the series is compiled with `W=1` where the series touches
-//! something, and of the patches those that make a change that is new on this machine: one that has
-//! not passed here, in whichever place, as a part of a series.
+//! That build shows that the whole series compiles, but not with `W=1`, and not between its patches. So
+//! the quick check compiles the touched files at the end of the series with `W=1`, and the patches
+//! whose change is new: it has not passed on this machine as part of a series.
 
 use anyhow::Result;
 
-use super::selection::{Selection, Standing};
-use super::{Bench, Findings};
+use super::selection::{PatchState, Selection};
+use super::{ArchBuild, Findings};
 use crate::cmd::check::{SERIES, change, targets};
 use crate::env::cache_key::Digest;
 use crate::queue::series::{Patch, Series};
 
-impl Bench<'_> {
+impl ArchBuild<'_> {
     /// Compiles the changed patches and the end of the series.
     pub fn changed_patches(mut self, series: &Series, findings: &mut Findings) -> Result<()> {
-        let place = self.place;
+        let checkout = self.checkout;
         let states = self.states(series)?;
-        let known = place.has_passed(&self.key_of_comparison());
-        let standings: Result<Vec<Standing>> = series
+        let known = checkout.has_passed(&self.key_of_comparison());
+        let standings: Result<Vec<PatchState>> = series
             .patches
             .iter()
             .zip(&states)
@@ -36,45 +35,45 @@ impl Bench<'_> {
             let [before, after] = &states[at];
             let what = format!("{} on {arch}", series.patches[at].name);
             let key = self.key_of_patch("patch", before, after)?;
-            if !place.once(&key, findings, || self.patch(before, after, &what))? {
+            if !checkout.once(&key, findings, || self.patch(before, after, &what))? {
                 return Ok(());
             }
         }
         let what = format!("the end of the series on {arch}");
         let key = self.key_of_end()?;
-        if place.once(&key, findings, || self.patch("base", SERIES, &what))? {
+        if checkout.once(&key, findings, || self.patch("base", SERIES, &what))? {
             self.remember_changes(series, &selection.beyond)?;
         }
         Ok(())
     }
 
-    /// Notes that the series has passed, with the changes that its patches make; `without` are those
-    /// that are still to be compiled.
+    /// Stores that the series has passed, with the changes of its patches; `without` are patches that
+    /// are not compiled yet.
     pub fn remember_changes(&self, series: &Series, without: &[usize]) -> Result<()> {
         for (at, patch) in series.patches.iter().enumerate() {
             match self.key_of_change(patch) {
-                Some(key) if !without.contains(&at) => self.place.remember(&key)?,
+                Some(key) if !without.contains(&at) => self.checkout.remember(&key)?,
                 _ => {}
             }
         }
-        self.place.remember(&self.key_of_comparison())
+        self.checkout.remember(&self.key_of_comparison())
     }
 
-    fn standing(&self, patch: &Patch, before: &str, after: &str) -> Result<Standing> {
+    fn standing(&self, patch: &Patch, before: &str, after: &str) -> Result<PatchState> {
         let Some(change) = self.key_of_change(patch) else {
-            return Ok(Standing::NotCompiled);
+            return Ok(PatchState::NotCompiled);
         };
         let compiled = self.key_of_patch("patch", before, after)?;
-        Ok(if self.place.has_passed(&compiled) {
-            Standing::Passed
-        } else if self.place.has_passed(&change) {
-            Standing::Unchanged
+        Ok(if self.checkout.has_passed(&compiled) {
+            PatchState::Passed
+        } else if self.checkout.has_passed(&change) {
+            PatchState::Unchanged
         } else {
-            Standing::Changed
+            PatchState::Changed
         })
     }
 
-    /// Key of the change that a patch makes; none where nothing that it touches is compiled.
+    /// The key of the change of a patch; none where it touches no compiled file.
     fn key_of_change(&self, patch: &Patch) -> Option<Digest> {
         let arch = self.ctx.arch;
         let compiled = |file: &str| targets::is_kernel(file, arch) || targets::is_tool(file);
@@ -84,7 +83,7 @@ impl Bench<'_> {
         Some(key)
     }
 
-    /// Key of there being something to compare with: a series for this base has passed.
+    /// The key that a series for this base has passed.
     fn key_of_comparison(&self) -> Digest {
         let mut key = Digest::default();
         key.add("passed", &self.ctx.base);

@@ -1,58 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Which patches a quick look compiles one by one, and what it says of the others.
+//! The patches that the quick check compiles one by one, and the notes on the others.
 
 use crate::queue::series::Patch;
 
-/// How many changed patches a quick look compiles. Most touch a header that all of kernel/bpf
-/// includes, which takes up to half a minute each.
+/// Most changed patches that the quick check compiles. Many patches touch a header that all of
+/// kernel/bpf includes, which takes up to half a minute.
 pub const MOST: usize = 12;
 
-/// What the cache knows of a patch.
+/// The state of a patch in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing that it touches is compiled.
+pub enum PatchState {
+    /// The patch touches no compiled file.
     NotCompiled,
-    /// It was compiled between the same files as now.
+    /// The patch was compiled on the same files.
     Passed,
-    /// It makes the change that it made when the series passed here, perhaps between other files.
+    /// The patch makes the same change as when the series passed, perhaps on other files.
     Unchanged,
-    /// The change that it makes is new here.
+    /// The change of the patch is new on this machine.
     Changed,
 }
 
-/// The patches of a series, by what a quick look does with them.
+/// The patches of a series, by what the quick check does with them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Compiled one by one.
+    /// Patches to compile.
     pub compiled: Vec<usize>,
-    /// Compiled before.
+    /// Patches that were compiled earlier.
     pub passed: usize,
-    /// Left out: no series has passed here with which they could be compared.
+    /// Skipped: no series has passed on this machine, so changes are unknown.
     pub unknown: Vec<usize>,
-    /// Left out: the same change has passed here within a series.
+    /// Skipped: the same change has passed as part of a series.
     pub unchanged: Vec<usize>,
-    /// Left out: more than [`MOST`] are new.
+    /// Skipped: more than [`MOST`] are new.
     pub beyond: Vec<usize>,
 }
 
 impl Selection {
-    /// Chooses from `patches`; `compared` says whether a series has passed here before.
-    pub fn of(patches: &[Standing], compared: bool) -> Selection {
+    /// Selects from `patches`; `compared` is whether a series has passed on this machine.
+    pub fn of(patches: &[PatchState], compared: bool) -> Selection {
         let mut selection = Selection::default();
         for (at, standing) in patches.iter().enumerate() {
             match standing {
-                Standing::NotCompiled => {}
-                Standing::Passed => selection.passed += 1,
+                PatchState::NotCompiled => {}
+                PatchState::Passed => selection.passed += 1,
                 _ if !compared => selection.unknown.push(at),
-                Standing::Unchanged => selection.unchanged.push(at),
-                Standing::Changed if selection.compiled.len() < MOST => selection.compiled.push(at),
-                Standing::Changed => selection.beyond.push(at),
+                PatchState::Unchanged => selection.unchanged.push(at),
+                PatchState::Changed if selection.compiled.len() < MOST => {
+                    selection.compiled.push(at)
+                }
+                PatchState::Changed => selection.beyond.push(at),
             }
         }
         selection
     }
 
-    /// What is left out on `arch`, and why, a line each.
+    /// The skipped patches on `arch` with the reasons, one line each.
     pub fn notes(&self, patches: &[Patch], arch: &str) -> Vec<String> {
         let left_out = |count: usize| {
             let s = if count == 1 { "" } else { "es" };
@@ -87,11 +89,11 @@ impl Selection {
 
 #[cfg(test)]
 mod tests {
-    use super::Standing::{Changed, NotCompiled, Passed, Unchanged};
+    use super::PatchState::{Changed, NotCompiled, Passed, Unchanged};
     use super::*;
 
     #[test]
-    fn changed_patches_are_compiled_and_the_others_are_told() {
+    fn changed_patches_are_compiled_and_the_others_are_noted() {
         let patches = [Unchanged, Changed, Passed, NotCompiled, Unchanged, Changed];
         let selection = Selection::of(&patches, true);
         assert_eq!(selection.compiled, [1, 5]);
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_to_compare_with_none_is_compiled() {
+    fn without_a_passed_series_no_patch_is_compiled() {
         let selection = Selection::of(&[Changed, Passed, Changed], false);
         assert_eq!((&selection.compiled[..], selection.passed), (&[][..], 1));
         let notes = selection.notes(&[], "x86_64");
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_is_named() {
+    fn patches_beyond_the_limit_are_noted() {
         let selection = Selection::of(&[Changed; MOST + 2], true);
         assert_eq!(selection.compiled.len(), MOST);
         assert_eq!(selection.beyond, [MOST, MOST + 1]);

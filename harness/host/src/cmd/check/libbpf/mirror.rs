@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! libbpf's mirror, with the sources of another tree.
+//! libbpf's mirror with the sources of the patched tree.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
 use serde::Deserialize;
 
-use super::super::{Place, SERIES};
+use super::super::{Checkout, SERIES};
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::Context;
 
-/// The crate that the mirror comes with.
+/// The crate that contains the mirror.
 const CRATE: &str = "libbpf-sys";
 
-/// Where a kernel's tree has libbpf.
+/// The folder of libbpf in a kernel's tree.
 const LIBBPF: &str = "tools/lib/bpf";
 
-/// What is taken from the kernel's tree.
+/// The files that are taken from the kernel's tree.
 pub const TAKEN: [&str; 3] = [LIBBPF, "include/uapi/linux", "scripts/bpf_doc.py"];
 
-/// Files of the kernel's libbpf that the mirror has not.
+/// Files of the kernel's libbpf that the mirror lacks.
 const KERNELS_OWN: [&str; 3] = ["Makefile", "Build", ".gitignore"];
 
 /// libbpf's mirror.
@@ -29,14 +29,14 @@ pub struct Mirror {
     version: String,
 }
 
-/// What is read of `cargo metadata`.
+/// The used part of `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Package>,
+    packages: Vec<CargoPackage>,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct CargoPackage {
     name: String,
     version: String,
     manifest_path: PathBuf,
@@ -50,7 +50,7 @@ impl Mirror {
         let said =
             output(command(&sh, &cargo).args(["metadata", "--locked", "--format-version=1"]))?;
         let metadata: Metadata =
-            serde_json::from_str(&said).context("cannot understand what `cargo metadata` says")?;
+            serde_json::from_str(&said).context("cannot parse the output of `cargo metadata`")?;
         let package = metadata
             .packages
             .into_iter()
@@ -69,14 +69,14 @@ impl Mirror {
         })
     }
 
-    /// Which mirror it is.
+    /// The version of the mirror.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Fills `dir` with the mirror, its sources being those of the series. What comes back is what
-    /// its Makefile has to be told of them.
-    pub fn fill(&self, place: &Place<'_>, dir: &Path) -> Result<Vec<String>> {
+    /// Fills `dir` with the mirror and the sources of the series. Returns the variables for its
+    /// Makefile.
+    pub fn fill(&self, checkout: &Checkout<'_>, dir: &Path) -> Result<Vec<String>> {
         let sh = shell_in(dir)?;
         for name in ["src", "include"] {
             output(
@@ -87,7 +87,7 @@ impl Mirror {
             )?;
         }
         let tree = dir.join("kernel");
-        place.unpack(SERIES, &TAKEN, &tree)?;
+        checkout.unpack(SERIES, &TAKEN, &tree)?;
         replace_sources(&tree.join(LIBBPF), &dir.join("src"))?;
         replace_headers(
             &tree.join("include/uapi/linux"),
@@ -105,11 +105,11 @@ impl Mirror {
     }
 }
 
-/// Every file of the mirror's sources but its Makefile becomes the kernel's.
+/// Replaces the mirror's sources, except its Makefile, by those of the kernel.
 fn replace_sources(from: &Path, to: &Path) -> Result<()> {
     for path in files(to)? {
         if !path.ends_with("Makefile") {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            fs::remove_file(&path)?;
         }
     }
     for path in files(from)? {
@@ -117,13 +117,12 @@ fn replace_sources(from: &Path, to: &Path) -> Result<()> {
             continue;
         }
         let name = path.file_name().unwrap_or_default();
-        fs::copy(&path, to.join(name))
-            .with_context(|| format!("cannot copy {} to {}", path.display(), to.display()))?;
+        fs::copy(&path, to.join(name))?;
     }
     Ok(())
 }
 
-/// The kernel's headers that the mirror has, as they are installed for user space.
+/// Replaces the mirror's headers by those of the kernel, in the form for user space.
 fn replace_headers(from: &Path, to: &Path) -> Result<()> {
     for path in files(to)? {
         let text = read(&from.join(path.file_name().unwrap_or_default()))?;
@@ -132,7 +131,7 @@ fn replace_headers(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A header without what only the kernel's own build needs.
+/// A header without the parts for the kernel's own build.
 fn for_user_space(header: &str) -> String {
     header
         .replace("_UAPI__LINUX", "__LINUX")
@@ -140,8 +139,7 @@ fn for_user_space(header: &str) -> String {
         .replace("#include <linux/compiler_types.h>", "")
 }
 
-/// What the mirror's Makefile, which belongs to another version, says otherwise: the version, and
-/// the objects.
+/// The variables that differ from the mirror's Makefile, which belongs to another version.
 fn variables(version: &str, build: &str) -> Result<Vec<String>> {
     let number = |part: &str| {
         let begins = format!("#define LIBBPF_{part}_VERSION ");
@@ -164,10 +162,9 @@ fn variables(version: &str, build: &str) -> Result<Vec<String>> {
 }
 
 fn files(dir: &Path) -> Result<Vec<PathBuf>> {
-    let what = || format!("cannot read {}", dir.display());
     let mut files = Vec::new();
-    for entry in dir.read_dir().with_context(what)? {
-        let path = entry.with_context(what)?.path();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
         if path.is_file() {
             files.push(path);
         }
@@ -176,11 +173,11 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    Ok(fs::read_to_string(path)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    Ok(fs::write(path, text)?)
 }
 
 #[cfg(test)]
@@ -188,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_makefile_is_told_version_and_objects() {
+    fn the_makefile_gets_version_and_objects() {
         let version = "#define LIBBPF_MAJOR_VERSION 1\n#define LIBBPF_MINOR_VERSION 6\n";
         let build = "libbpf-y := libbpf.o bpf.o \\\n\t    zip.o\n";
         assert_eq!(
@@ -204,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_become_those_of_user_space() {
+    fn headers_are_converted_for_user_space() {
         assert_eq!(
             for_user_space("#ifndef _UAPI__LINUX_BPF_H__\n#ifndef _UAPI_LINUX_FCNTL_H\n"),
             "#ifndef __LINUX_BPF_H__\n#ifndef _LINUX_FCNTL_H\n"

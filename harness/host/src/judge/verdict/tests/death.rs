@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A kernel that complains, and a guest that does not end by itself.
+//! Splats on the console, and a guest that does not power off by itself.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn a_guest_that_dies_in_a_test_names_the_test_and_the_cause_first() {
 }
 
 #[test]
-fn a_guest_that_was_stopped_has_failed_even_if_all_was_reported() {
+fn a_stopped_guest_is_a_fault_even_if_every_test_was_reported() {
     let stopped = Some("no power-off within 10 s of the end line");
     assert!(matches!(
         &judged_with(&good(), FINE, stopped, &EXPECTED).faults[..],

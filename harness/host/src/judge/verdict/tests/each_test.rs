@@ -46,7 +46,7 @@ fn a_test_never_reported_is_a_fault() {
         died_in: None,
     };
     assert_eq!(found, [Fault::Count { said: 2, seen: 1 }, missing.clone()]);
-    // Nor does it help that the guest knows how many it reported.
+    // A correct count in the end line changes nothing.
     let found = faults(|lines| {
         lines.drain(4..6);
         lines[4] = end(1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Lines of the channel that nobody can take for what they are to be.
+//! Lines of the channel that are not valid.
 
 use super::*;
 

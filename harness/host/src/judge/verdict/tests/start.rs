@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A start line that is missing, comes again, or says what was not to be.
+//! A start line that is missing, repeated or unexpected.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn a_second_start_is_a_fault() {
 }
 
 #[test]
-fn another_protocol_is_a_fault_whatever_else_its_start_says() {
+fn another_protocol_is_a_fault_whatever_the_rest_of_its_start_line() {
     let other = start_with(
         PROTOCOL + 1,
         "6.12.117-bpf-streams",
@@ -81,7 +81,7 @@ fn an_object_with_no_program_is_a_fault() {
 #[test]
 fn a_run_of_no_tests_is_a_fault() {
     let lines = [start(&[]), end(0)];
-    assert_eq!(judged(&lines).faults, [Fault::NoCases { filter: None }]);
+    assert_eq!(judged(&lines).faults, [Fault::NoTests { filter: None }]);
     let expected = Expected {
         filter: Some("nothing"),
         ..EXPECTED

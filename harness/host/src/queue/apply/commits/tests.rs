@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs that die around the one step that changes a git tree, and trees that others have changed.
+//! Runs that are killed around the step that changes a git tree, and trees that the user has changed.
 
-use super::super::fault;
+use super::super::crash_point::run_until;
 use super::*;
 use crate::queue::gittree::tests::{patch, series as written};
 
 /// A git tree of two files, and a series that changes one and adds one.
-struct Fake {
+struct GitFixture {
     root: tempfile::TempDir,
     tree: GitTree,
     series: Series,
 }
 
-fn fake() -> Fake {
+fn git_fixture() -> GitFixture {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("tree");
     fs::create_dir_all(&dir).unwrap();
@@ -28,10 +28,10 @@ fn fake() -> Fake {
         );
     let patches = [patch("a.c", "one", "two"), add];
     let series = written(&root.path().join("patches"), &patches);
-    Fake { root, tree, series }
+    GitFixture { root, tree, series }
 }
 
-impl Fake {
+impl GitFixture {
     fn apply(&self) -> Result<Applied> {
         let lock = TreeLock::take(self.tree.dir(), Progress::Silent)?;
         make(&self.tree, &lock, &self.series, Progress::Silent)
@@ -49,14 +49,14 @@ impl Fake {
         fs::write(self.tree.dir().join(name), text).unwrap();
     }
 
-    /// Dies with the journal written, before git moves the branch.
-    fn die(&self) {
-        assert!(fault::run_until(0, || self.apply()).is_none());
+    /// Ends a run after it wrote the journal, before git moves the branch.
+    fn crash(&self) {
+        assert!(run_until(0, || self.apply()).is_none());
         assert!(self.tree.dir().join(".git/bpf-streams-apply").exists());
     }
 
-    /// The whole series is there, and nothing else.
-    fn is_applied(&self) {
+    /// Asserts that the tree has the series and no other change.
+    fn assert_applied(&self) {
         assert_eq!(self.text("a.c").as_deref(), Some("head\ntwo\ntail\n"));
         assert_eq!(self.text("new.c").as_deref(), Some("new\n"));
         let status = ["status", "--porcelain"];
@@ -65,14 +65,14 @@ impl Fake {
         assert!(!self.tree.dir().join(".git/bpf-streams-apply").exists());
     }
 
-    fn refused(&self, told: &str) {
+    fn assert_refused(&self, expected: &str) {
         let error = format!("{:#}", self.apply().unwrap_err());
-        assert!(error.contains(told), "`{told}` is not in: {error}");
+        assert!(error.contains(expected), "`{expected}` is not in: {error}");
     }
 }
 
 #[test]
-fn what_a_killed_git_left_is_taken_back_first() {
+fn changes_of_a_killed_git_are_undone_first() {
     for (a, new) in [
         ("head\none\ntail\n", None),
         ("head\ntwo\ntail\n", None),
@@ -80,44 +80,44 @@ fn what_a_killed_git_left_is_taken_back_first() {
         ("head\ntwo\ntail\n", Some("")),
         ("head\ntwo\ntail\n", Some("new\n")),
     ] {
-        let fake = fake();
-        fake.die();
+        let fake = git_fixture();
+        fake.crash();
         fake.write("a.c", a);
         if let Some(text) = new {
             fake.write("new.c", text);
         }
         fake.write(".git/index.lock", "");
         assert_eq!(fake.apply().unwrap(), Applied::Commits(2));
-        fake.is_applied();
+        fake.assert_applied();
     }
 }
 
 #[test]
-fn a_run_that_dies_after_its_last_commit_has_applied_the_series() {
-    let fake = fake();
-    assert!(fault::run_until(1, || fake.apply()).is_none());
+fn a_run_killed_after_the_move_has_applied_the_series() {
+    let fake = git_fixture();
+    assert!(run_until(1, || fake.apply()).is_none());
     assert_eq!(fake.apply().unwrap(), Applied::Already);
-    fake.is_applied();
+    fake.assert_applied();
 }
 
 #[test]
-fn files_that_somebody_changed_since_are_kept() {
-    let fake = fake();
-    fake.die();
+fn files_that_the_user_changed_are_kept() {
+    let fake = git_fixture();
+    fake.crash();
     fake.write("a.c", "mine\n");
-    fake.refused("a.c was changed after an interrupted `make apply`");
+    fake.assert_refused("a.c was changed after an interrupted `make apply`");
     assert_eq!(fake.text("a.c").as_deref(), Some("mine\n"));
-    // a file that is no part of the series is none of its business
+    // a file outside of the series
     fake.write("a.c", "head\none\ntail\n");
     fake.write("b.c", "mine\n");
-    fake.refused("changes that are not committed");
+    fake.assert_refused("changes that are not committed");
     assert_eq!(fake.text("b.c").as_deref(), Some("mine\n"));
 }
 
 #[test]
-fn a_branch_that_was_moved_since_is_left_where_it_is() {
-    let fake = fake();
-    fake.die();
+fn a_branch_that_the_user_moved_is_not_reset() {
+    let fake = git_fixture();
+    fake.crash();
     fake.write("b.c", "mine\n");
     let commit = ["commit", "--quiet", "--all", "--message", "mine"];
     command::output(fake.tree.git_as_user(commit).unwrap()).unwrap();
@@ -126,22 +126,22 @@ fn a_branch_that_was_moved_since_is_left_where_it_is() {
 }
 
 #[test]
-fn a_patch_that_does_not_fit_leaves_nothing_behind() {
-    let mut fake = fake();
+fn a_patch_that_does_not_apply_changes_nothing() {
+    let mut fake = git_fixture();
     let patches = [patch("a.c", "one", "two"), patch("b.c", "zero", "two")];
     fake.series = written(&fake.root.path().join("patches"), &patches);
     let head = fake.head();
-    fake.refused("0002-p.patch does not apply");
+    fake.assert_refused("0002-p.patch does not apply");
     assert_eq!(fake.head(), head);
     assert!(!fake.tree.dir().join(".git/bpf-streams-apply").exists());
 }
 
 #[test]
-fn what_git_could_not_write_is_told_before_anything_changes() {
-    let fake = fake();
+fn a_file_that_git_cannot_write_is_an_error_before_any_change() {
+    let fake = git_fixture();
     let head = fake.head();
     fake.write("new.c", "not under git\n");
-    fake.refused("new.c is there and not under git");
+    fake.assert_refused("new.c exists and is not under git");
     assert_eq!(fake.text("new.c").as_deref(), Some("not under git\n"));
     assert_eq!(
         (fake.head(), fake.tree.changes().unwrap()),
@@ -150,14 +150,14 @@ fn what_git_could_not_write_is_told_before_anything_changes() {
 }
 
 #[test]
-fn another_command_of_the_users_is_left_to_its_end() {
-    for (name, told) in [
+fn a_tree_in_the_middle_of_a_git_command_is_refused() {
+    for (name, expected) in [
         ("rebase-apply", "a `git am` or a rebase"),
         ("MERGE_HEAD", "a merge"),
         ("index.lock", "another git command"),
     ] {
-        let fake = fake();
+        let fake = git_fixture();
         fake.write(&format!(".git/{name}"), "");
-        fake.refused(told);
+        fake.assert_refused(expected);
     }
 }

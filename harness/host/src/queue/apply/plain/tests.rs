@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs that die between two writes to a tree without git.
+//! Runs that are killed between two writes to a tree without git.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::super::fault;
+use super::super::crash_point::run_until;
 use super::*;
 use crate::queue::gittree::tests::{patch, series as written};
 
 const FOLDER: &str = ".bpf-streams-apply";
 
 /// A tree of two files, and a series that changes both and adds one in a new folder.
-struct Fake {
+struct PlainFixture {
     root: tempfile::TempDir,
     series: Series,
 }
 
-fn fake() -> Fake {
+fn plain_fixture() -> PlainFixture {
     let root = tempfile::tempdir().unwrap();
     let add = patch("kernel/new/c.c", "", "")
         .replace(
@@ -33,14 +33,14 @@ fn fake() -> Fake {
         add,
     ];
     let series = written(&root.path().join("patches"), &patches);
-    let fake = Fake { root, series };
+    let fake = PlainFixture { root, series };
     for name in ["kernel/a.c", "kernel/b.c"] {
         fake.write(name, "head\none\ntail\n");
     }
     fake
 }
 
-impl Fake {
+impl PlainFixture {
     fn tree(&self) -> PathBuf {
         self.root.path().join("tree")
     }
@@ -55,7 +55,7 @@ impl Fake {
         change(&self.tree(), &self.series, Progress::Silent)
     }
 
-    /// Every file of the tree with what it holds, journals included.
+    /// Path and contents of every file in the tree, including journals.
     fn files(&self) -> BTreeMap<PathBuf, String> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.tree()];
@@ -73,14 +73,14 @@ impl Fake {
     }
 }
 
-/// The files of the tree with the whole series.
+/// The files of the tree after the series.
 fn applied() -> BTreeMap<PathBuf, String> {
-    let fake = fake();
+    let fake = plain_fixture();
     assert_eq!(fake.apply().unwrap(), Applied::Files(3));
     relative(&fake)
 }
 
-fn relative(fake: &Fake) -> BTreeMap<PathBuf, String> {
+fn relative(fake: &PlainFixture) -> BTreeMap<PathBuf, String> {
     let tree = fake.tree();
     let files = fake.files().into_iter();
     files
@@ -89,15 +89,15 @@ fn relative(fake: &Fake) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn wherever_a_run_dies_the_next_one_applies_the_whole_series() {
+fn after_any_crash_the_next_run_applies_the_whole_series() {
     let whole = applied();
     let mut half_way = 0;
     for points in 0.. {
-        let fake = fake();
+        let fake = plain_fixture();
         let before = relative(&fake);
-        let died = fault::run_until(points, || fake.apply()).is_none();
-        if !died {
-            assert!(points > 8, "only {points} places to die at");
+        let crashed = run_until(points, || fake.apply()).is_none();
+        if !crashed {
+            assert!(points > 8, "only {points} crash points");
             break;
         }
         let mut left = relative(&fake);
@@ -106,39 +106,39 @@ fn wherever_a_run_dies_the_next_one_applies_the_whole_series() {
         let done = fake.apply().unwrap();
         assert!(
             done == Applied::Files(3) || (left == whole && done == Applied::Already),
-            "{done:?} after {points} places"
+            "{done:?} after {points} points"
         );
-        assert_eq!(relative(&fake), whole, "after {points} places");
+        assert_eq!(relative(&fake), whole, "after {points} points");
     }
-    assert!(half_way >= 2, "only {half_way} runs died half-way");
+    assert!(half_way >= 2, "only {half_way} runs ended half-way");
 }
 
 #[test]
-fn a_run_that_dies_while_it_takes_back_is_taken_back_by_the_next() {
+fn a_crash_during_undo_is_repaired_by_the_next_run() {
     let whole = applied();
     for points in 0..3 {
-        let fake = fake();
-        // all is renamed, but the journal is there
+        let fake = plain_fixture();
+        // all files are renamed, and the journal exists
         assert!((6..).any(|at| {
-            let died = fault::run_until(at, || fake.apply()).is_none();
-            assert!(died, "it never died with a file changed");
+            let crashed = run_until(at, || fake.apply()).is_none();
+            assert!(crashed, "no crash with a changed file");
             fake.tree().join("kernel/new/c.c").exists()
         }));
-        let died = fault::run_until(points, || fake.apply()).is_none();
-        assert!(died);
+        let crashed = run_until(points, || fake.apply()).is_none();
+        assert!(crashed);
         fake.apply().unwrap();
         assert_eq!(relative(&fake), whole);
     }
 }
 
 #[test]
-fn a_file_that_somebody_changed_since_is_not_taken_back() {
-    let fake = fake();
-    let half_way = |fake: &Fake| {
+fn a_file_that_the_user_changed_is_not_restored() {
+    let fake = plain_fixture();
+    let half_way = |fake: &PlainFixture| {
         let text = fs::read_to_string(fake.tree().join("kernel/a.c")).unwrap();
         text.contains("two")
     };
-    assert!((0..).any(|at| fault::run_until(at, || fake.apply()).is_none() && half_way(&fake)));
+    assert!((0..).any(|at| run_until(at, || fake.apply()).is_none() && half_way(&fake)));
     fake.write("kernel/a.c", "mine\n");
     let before = fake.files();
     let error = format!("{:#}", fake.apply().unwrap_err());
@@ -148,25 +148,25 @@ fn a_file_that_somebody_changed_since_is_not_taken_back() {
 }
 
 #[test]
-fn a_failure_half_way_is_taken_back_at_once() {
-    let fake = fake();
+fn a_failure_half_way_is_undone() {
+    let fake = plain_fixture();
     let before = fake.files();
     let journal = Journal::begin(&fake.tree(), &fake.tree(), &["kernel/a.c", "kernel/b.c"]);
-    // as if the disk had lost it
+    // simulates an error of the disk
     fs::remove_file(fake.tree().join(FOLDER).join("new/kernel/b.c")).unwrap();
     let journal = journal.unwrap();
     let error = format!("{:#}", journal.carry_out().unwrap_err());
     assert!(error.contains("kernel/b.c"), "{error}");
-    journal.take_back().unwrap();
+    journal.undo().unwrap();
     assert_eq!(fake.files(), before);
 }
 
 #[test]
 fn owner_mode_and_time_of_a_file_are_kept() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let fake = fake();
+    let fake = plain_fixture();
     let path = fake.tree().join("kernel/a.c");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let before = fs::metadata(&path).unwrap();
     fake.apply().unwrap();
     let after = fs::metadata(&path).unwrap();

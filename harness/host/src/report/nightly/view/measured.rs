@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! A cell's figures as a reader wants them: a table for each unit, with what has changed since the
-//! night before, and the plots.
+//! The figures of a cell for the templates: a table per unit, with the change since the previous night,
+//! and the plots.
 
 use anyhow::Result;
 
 use crate::report::bench::history::{self, Night};
 use crate::report::bench::plot::{self, Plot};
-use crate::report::bench::{Bench, Row, line, ratio, shown, units};
+use crate::report::bench::{Bench, Measurement, line, ratio, shown, units};
 
-/// A cell's figures.
+/// The figures of a cell.
 #[derive(Debug)]
 pub struct Measured<'a> {
     pub cell: usize,
-    /// What they were taken on.
+    /// Kernels, machine and date of the measurement.
     pub lines: Vec<String>,
-    pub tables: Vec<Table<'a>>,
+    pub tables: Vec<UnitTable<'a>>,
     pub plots: Vec<Plot>,
 }
 
 /// The figures of a unit.
 #[derive(Debug)]
-pub struct Table<'a> {
+pub struct UnitTable<'a> {
     pub unit: &'a str,
-    pub rows: Vec<Line>,
+    pub rows: Vec<FigureRow>,
 }
 
-/// A figure.
+/// One figure.
 #[derive(Debug, PartialEq)]
-pub struct Line {
+pub struct FigureRow {
     pub name: String,
     pub ours: String,
     pub mainline: String,
@@ -36,17 +36,17 @@ pub struct Line {
 }
 
 impl<'a> Measured<'a> {
-    /// Of the cell with this number and name.
+    /// The figures of the cell with this number and name.
     pub fn of(cell: usize, name: &str, bench: &'a Bench, history: &[Night]) -> Result<Self> {
         let before = history::before(history, name, &bench.ours.environment.date);
-        let table = |unit: &'a str| Table {
+        let table = |unit: &'a str| UnitTable {
             unit,
             rows: bench
                 .ours
                 .rows
                 .iter()
                 .filter(|row| row.unit == unit)
-                .map(|row| Line::of(row, bench, before))
+                .map(|row| FigureRow::of(row, bench, before))
                 .collect(),
         };
         Ok(Self {
@@ -62,8 +62,8 @@ impl<'a> Measured<'a> {
     }
 }
 
-impl Line {
-    fn of(row: &Row, bench: &Bench, before: Option<&Night>) -> Self {
+impl FigureRow {
+    fn of(row: &Measurement, bench: &Bench, before: Option<&Night>) -> Self {
         let none = || "–".to_owned();
         let mainline = bench.mainline.as_ref().and_then(|all| all.like(row));
         let ratio = mainline.and_then(|other| ratio(row, other));
@@ -79,7 +79,7 @@ impl Line {
     }
 }
 
-/// How much more or less it is than it was; nothing where that does not show.
+/// The change in percent; empty where it rounds to nothing.
 fn change(old: u64, new: u64) -> String {
     let percent = (new as f64 - old as f64) / (old.max(1) as f64) * 100.0;
     match percent {
@@ -94,7 +94,7 @@ mod tests {
     use crate::report::bench::tests::bench;
 
     #[test]
-    fn a_figure_stands_beside_mainlines_and_its_own_of_the_night_before() {
+    fn a_figure_is_shown_with_mainline_and_the_previous_night() {
         let taken = |ours: &str, date: &str| {
             let mut bench = bench(&[("a__x", &[ours])], &[("a__x", &["1000000 instructions"])]);
             bench.ours.environment.date = date.to_owned();
@@ -107,7 +107,7 @@ mod tests {
             let mut measured = Measured::of(1, cell, bench, &history).unwrap();
             measured.tables.remove(0).rows.remove(0)
         };
-        let expected = Line {
+        let expected = FigureRow {
             name: "a__x".to_owned(),
             ours: "500".to_owned(),
             mainline: "1000".to_owned(),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn no_change_is_nothing_to_read() {
+    fn no_change_is_empty() {
         assert_eq!(change(100_000, 100_000), "");
         assert_eq!(change(100_000, 99_000), "-1.0 %");
         assert_eq!(change(0, 0), "");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! What a reader sees of a report.
+//! The data that the templates get.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn failed(mut test: TestOutcome, why: &str) -> TestOutcome {
 fn lost(name: &str) -> TestOutcome {
     TestOutcome {
         test: name.to_owned(),
-        failure: Some("it was never reported".to_owned()),
+        failure: Some("the guest never reported it".to_owned()),
         ..TestOutcome::default()
     }
 }
@@ -45,7 +45,7 @@ fn record(config: &str, tests: Vec<TestOutcome>) -> CellRecord {
 }
 
 #[test]
-fn texts_that_are_the_same_are_shown_once() {
+fn equal_texts_are_shown_once() {
     let nightly = Nightly::new(vec![
         record("plain", vec![test("a__x", "one"), test("b__y", "same")]),
         record("debug", vec![test("a__x", "two"), test("b__y", "same")]),
@@ -64,12 +64,15 @@ fn texts_that_are_the_same_are_shown_once() {
     };
     assert_eq!(cells(x), [[1], [2]]);
     assert_eq!(cells(y), [[1, 2, 3]]);
-    let states: Vec<State> = x.marks.iter().map(|mark| mark.state).collect();
-    assert_eq!(states, [State::Passed, State::Passed, State::Absent]);
+    let states: Vec<CellState> = x.marks.iter().map(|mark| mark.state).collect();
+    assert_eq!(
+        states,
+        [CellState::Passed, CellState::Passed, CellState::Absent]
+    );
 }
 
 #[test]
-fn the_same_failure_in_several_cells_is_one() {
+fn equal_failures_of_several_cells_are_one() {
     let differs = || {
         let mut test = failed(test("a__x", "stdout:\n| new\n"), "it differs");
         test.approved = Some("stdout:\n| old".to_owned());
@@ -97,7 +100,7 @@ fn the_same_failure_in_several_cells_is_one() {
 }
 
 #[test]
-fn what_was_never_reported_is_one_failure_with_many_names() {
+fn unreported_tests_are_one_failure() {
     let tests = vec![test("a__x", "text"), lost("a__y"), lost("b__z")];
     let nightly = Nightly::new(vec![record("plain", tests)]);
     let view = View::of(&nightly).unwrap();
@@ -107,7 +110,7 @@ fn what_was_never_reported_is_one_failure_with_many_names() {
 }
 
 #[test]
-fn what_was_left_out_is_no_failure_and_is_counted() {
+fn a_skipped_test_is_counted_and_not_a_failure() {
     let mut out = test("a__y", "");
     out.passed = false;
     out.skipped = Some("fault_injection".to_owned());
@@ -118,16 +121,16 @@ fn what_was_left_out_is_no_failure_and_is_counted() {
     let nightly = Nightly::new(vec![plain]);
     let view = View::of(&nightly).unwrap();
     assert!(view.passed && view.failures.is_empty() && view.cells[0].failed.is_empty());
-    assert_eq!(view.cells[0].selftests, "1 of 1, 1 left out");
+    assert_eq!(view.cells[0].selftests, "1 of 1, 1 skipped");
     let mark = &view.files[0].selftests[1].marks[0];
     assert_eq!(
         (mark.state, mark.why.as_deref()),
-        (State::LeftOut, Some("needs fault_injection"))
+        (CellState::Skipped, Some("needs fault_injection"))
     );
 }
 
 #[test]
-fn mainlines_cell_stands_beside_ours_of_the_same_architecture() {
+fn cells_are_compared_with_mainline_of_the_same_architecture() {
     let ours = record("plain", vec![test("a__x", "ours"), test("a__y", "same")]);
     let mut other = test("a__x", "mainline's");
     other.not_in_mainline = Some("it has none".to_owned());
@@ -135,22 +138,22 @@ fn mainlines_cell_stands_beside_ours_of_the_same_architecture() {
     mainline.cell.base = "mainline".to_owned();
     let nightly = Nightly::new(vec![ours, mainline, record("debug", Vec::new())]);
     let view = View::of(&nightly).unwrap();
-    assert_eq!(view.beside.len(), 1);
-    assert_eq!(view.beside[0].cells, [1, 2]);
-    let rows = &view.beside[0].rows;
+    assert_eq!(view.comparisons.len(), 1);
+    assert_eq!(view.comparisons[0].cells, [1, 2]);
+    let rows = &view.comparisons[0].rows;
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].0, rows[0].2.as_str()), ("a__x", "it has none"));
     assert!(view.cells[1].short.starts_with("mainline "));
 }
 
 #[test]
-fn times_are_read_at_a_glance() {
+fn times_have_two_digits() {
     let shown = [400, 9_950, 31_400, 1_250_000].map(time);
     assert_eq!(shown, ["0.4 ms", "9.9 ms", "31 ms", "1.2 s"]);
 }
 
 #[test]
-fn any_name_is_an_anchor() {
+fn every_name_gives_an_anchor() {
     assert_eq!(id("cell", "v6.12-x"), "cell-v6.12-x");
     assert_eq!(id("cell", "\"><b> ü"), "cell----b---");
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Places where a test ends a run, as `kill -9` would: between two writes to the user's tree.
+//! Points between two writes to the user's tree, at which a test ends a run as `kill -9` would.
 
-/// A place where the run may die. Nothing happens here outside of the unit tests.
+/// A point at which a test can end the run; does nothing outside of unit tests.
 #[cfg(not(test))]
-pub fn point() {}
+pub fn crash_point() {}
 
 #[cfg(test)]
-pub use tests::{point, run_until};
+pub use tests::{crash_point, run_until};
 
 #[cfg(test)]
 mod tests {
@@ -17,15 +17,15 @@ mod tests {
         static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
     }
 
-    /// Dies where the test has said so.
-    pub fn point() {
+    /// Ends the run if this is the point that the test has chosen.
+    pub fn crash_point() {
         match LEFT.get() {
             Some(0) => std::panic::resume_unwind(Box::new("killed")),
             left => LEFT.set(left.map(|left| left - 1)),
         }
     }
 
-    /// Runs `run` until it has passed `points` places; nothing comes back where it died there.
+    /// Ends `run` at the crash point after the first `points`; returns `None` if it got there.
     pub fn run_until<T>(points: usize, run: impl FnOnce() -> T) -> Option<T> {
         LEFT.set(Some(points));
         let outcome = catch_unwind(AssertUnwindSafe(run));

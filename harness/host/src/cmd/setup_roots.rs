@@ -1,47 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Carries the whole set-up out in new minimal roots of Debian, and then uses what it got.
+//! Runs the whole set-up in new minimal roots of Debian, and then each installed tool.
 //!
-//! What happens in a root is in `harness/setup-test/inside.sh`; this creates the roots, with packages
-//! from the mirrors of this machine.
+//! This module creates the roots with packages from the mirrors of this machine;
+//! `harness/setup-test/inside.sh` runs in each root.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde::{Deserialize, Serialize};
+use fs_err as fs;
 
 use crate::build::kernel;
 use crate::env::command::{command, output, shell_in};
 use crate::env::context::{Arch, Context};
 use crate::env::disk;
+use crate::report::setup_record::SetupRecord;
 
-/// A root to begin with.
+/// The state of a root before the set-up.
 #[derive(Debug)]
-pub struct Test {
+pub struct Root {
     /// Its name.
     pub name: &'static str,
     /// Debian's release.
     codename: &'static str,
-    /// Packages that a user has installed before, and the suite that they come from.
+    /// Packages that the user installed earlier, each with its suite.
     installed: &'static [(&'static str, &'static str)],
-    /// Programs that have to come out of the cache then.
+    /// Programs that set-up must unpack into the cache because of them.
     unpacked: &'static [&'static str],
 }
 
-/// Debian 12 and 13 with nothing; and Debian 12 with packages that exclude those of set-up: QEMU's
-/// tools of backports do not go with QEMU of Debian 12, nor busybox with busybox-static.
-pub const TESTS: &[Test] = &[
-    Test {
+/// Debian 12 and 13 with no further package; and Debian 12 with packages that conflict with those of
+/// set-up: QEMU's tools of backports with QEMU of Debian 12, busybox with busybox-static.
+pub const ROOTS: &[Root] = &[
+    Root {
         name: "debian-12",
         codename: "bookworm",
         installed: &[],
         unpacked: &[],
     },
-    Test {
+    Root {
         name: "debian-12-backports",
         codename: "bookworm",
         installed: &[
@@ -50,7 +51,7 @@ pub const TESTS: &[Test] = &[
         ],
         unpacked: &["qemu-system-x86_64", "qemu-system-aarch64", "busybox"],
     },
-    Test {
+    Root {
         name: "debian-13",
         codename: "trixie",
         installed: &[],
@@ -58,42 +59,28 @@ pub const TESTS: &[Test] = &[
     },
 ];
 
-/// What came of a root.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SetupRecord {
-    /// Name of the test.
-    pub name: String,
-    /// Whether the set-up and everything after it went well.
-    pub passed: bool,
-    /// How long it took.
-    pub seconds: f64,
-    /// What was wrong, and the end of what was said; empty where it passed.
-    pub output: Vec<String>,
-}
-
-/// What a root takes, with the packages, a kernel's source and the harness.
+/// Disk space of a root with the packages, the source of a kernel and the harness.
 const NEEDS: u64 = 12 << 30;
 
-/// How many lines of the log are shown where something failed.
+/// Lines of the log in an error.
 const SHOWN: usize = 40;
 
-/// Scripts of the clone, from its top.
+/// Scripts, relative to the clone.
 const ENTER: &str = "harness/setup-test/enter.sh";
 const INSIDE: &str = "harness/setup-test/inside.sh";
 
-/// Carries one test out; its log goes to `folder`.
+/// Runs the set-up in one root; the log goes to `folder`.
 #[must_use]
-pub fn run(ctx: &Context, test: &Test, folder: &Path) -> SetupRecord {
-    let log = folder.join(format!("{}.log", test.name));
+pub fn run(ctx: &Context, root: &Root, folder: &Path) -> SetupRecord {
+    let log = folder.join(format!("{}.log", root.name));
     let begun = Instant::now();
     let stage = ctx
         .progress
-        .stage("root", format!("{}, log in {}", test.name, log.display()));
-    let outcome = carry_out(ctx, test, &log, |step| stage.update(step));
+        .stage("root", format!("{}, log in {}", root.name, log.display()));
+    let outcome = carry_out(ctx, root, &log, |step| stage.update(step));
     drop(stage);
     SetupRecord {
-        name: test.name.to_owned(),
+        name: root.name.to_owned(),
         passed: outcome.is_ok(),
         seconds: begun.elapsed().as_secs_f64(),
         output: outcome.err().map_or_else(Vec::new, |error| {
@@ -103,26 +90,26 @@ pub fn run(ctx: &Context, test: &Test, folder: &Path) -> SetupRecord {
     }
 }
 
-fn carry_out(ctx: &Context, test: &Test, log: &Path, step: impl Fn(&str)) -> Result<()> {
+fn carry_out(ctx: &Context, root: &Root, log: &Path, step: impl Fn(&str)) -> Result<()> {
     ensure!(
         rustix::process::geteuid().is_root(),
-        "creating roots and mounting into them takes root; run `make setup-test` as root"
+        "creating and mounting roots needs root; run `make setup-test` as root"
     );
     let folder = log.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::create_dir_all(folder)?;
     let cache = ctx.cache_dir("setup-test")?;
     disk::ensure_free(&cache, NEEDS, "a root of Debian")?;
     let scratch = tempfile::Builder::new()
-        .prefix(&format!("{}-", test.name))
+        .prefix(&format!("{}-", root.name))
         .tempdir_in(&cache)
         .with_context(|| format!("cannot create a folder in {}", cache.display()))?;
     let mut file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let kernels = kernels(ctx, scratch.path())?;
     let rust = Rust::of_this_machine()?;
-    let sources = sources(&places()?, &own_codename()?, test.codename)?;
+    let sources = sources(&places()?, &own_codename()?, root.codename)?;
     step("creating the root");
-    let root = scratch.path().join("root");
-    create(&root, test.codename, &sources)?;
+    let dir = scratch.path().join("root");
+    create(&dir, root.codename, &sources)?;
     let clone = scratch.path().join("clone");
     copy_clone(&ctx.repo, &clone)?;
     let enter = |command: &[&str]| {
@@ -131,7 +118,7 @@ fn carry_out(ctx: &Context, test: &Test, log: &Path, step: impl Fn(&str)) -> Res
             .args(["--mount", "--pid", "--fork", "--kill-child"])
             .args(["--propagation", "private"])
             .arg(ctx.repo.join(ENTER))
-            .args([&root, scratch.path()])
+            .args([&dir, scratch.path()])
             .args(command)
             .env("CLONE", &clone)
             .env("KERNELS", &kernels)
@@ -139,16 +126,16 @@ fn carry_out(ctx: &Context, test: &Test, log: &Path, step: impl Fn(&str)) -> Res
             .env("RUSTUP_HOME", &rust.rustup);
         enter
     };
-    for (package, suite) in test.installed {
+    for (package, suite) in root.installed {
         step(&format!("installing {package} of {suite}"));
-        let install = install_before(&sources, test.codename, package, suite);
-        told(enter(&["sh", "-euc", &install]), &mut file, log, &step)?;
+        let install = install_before(&sources, root.codename, package, suite);
+        run_logged(enter(&["sh", "-euc", &install]), &mut file, log, &step)?;
     }
-    let inside: Vec<&str> = [INSIDE].iter().chain(test.unpacked).copied().collect();
-    told(enter(&inside), &mut file, log, &step)
+    let inside: Vec<&str> = [INSIDE].iter().chain(root.unpacked).copied().collect();
+    run_logged(enter(&inside), &mut file, log, &step)
 }
 
-/// A folder with the kernels of the series that roots boot, one for each architecture.
+/// Builds the kernels that the roots boot, one per architecture, and copies them to a folder.
 fn kernels(ctx: &Context, scratch: &Path) -> Result<PathBuf> {
     let folder = scratch.join("kernels");
     for arch in Arch::buildable_here() {
@@ -158,7 +145,7 @@ fn kernels(ctx: &Context, scratch: &Path) -> Result<PathBuf> {
             ..ctx.clone()
         })?;
         let dir = folder.join(arch.to_string());
-        fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        fs::create_dir_all(&dir)?;
         for (name, file) in [
             ("image", &built.image),
             ("vmlinux", &built.vmlinux),
@@ -171,8 +158,13 @@ fn kernels(ctx: &Context, scratch: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Runs a command whose output goes to the log, and tells of its steps, lines that begin with `==`.
-fn told(mut command: Command, file: &mut File, log: &Path, step: impl Fn(&str)) -> Result<()> {
+/// Runs a command whose output goes to the log, and calls `step` for lines that begin with `==`.
+fn run_logged(
+    mut command: Command,
+    file: &mut File,
+    log: &Path,
+    step: impl Fn(&str),
+) -> Result<()> {
     let what = || format!("cannot write {}", log.display());
     let errors = file.try_clone().with_context(what)?;
     let mut child = command
@@ -183,7 +175,7 @@ fn told(mut command: Command, file: &mut File, log: &Path, step: impl Fn(&str)) 
         .context("cannot run unshare (util-linux)")?;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.context("cannot read what a command in the root says")?;
+            let line = line.context("cannot read the output of a command in the root")?;
             std::io::Write::write_all(file, &[&line[..], b"\n"].concat()).with_context(what)?;
             let line = String::from_utf8_lossy(&line);
             if let Some(text) = line.strip_prefix("== ") {
@@ -195,18 +187,18 @@ fn told(mut command: Command, file: &mut File, log: &Path, step: impl Fn(&str)) 
     if status.success() {
         return Ok(());
     }
-    let text = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+    let text = fs::read(log)?;
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let end = lines[lines.len().saturating_sub(SHOWN)..].join("\n  | ");
     bail!(
-        "it ended with {status}; the end of {}:\n  | {end}",
+        "the command in the root ended with {status}; the end of {}:\n  | {end}",
         log.display()
     )
 }
 
-/// Installs a package of a suite, and then leaves apt's sources as they were: a user's machine may have
-/// packages that its sources no longer name.
+/// A script that installs a package of a suite and restores apt's sources afterwards: a user's machine
+/// may have packages that its sources no longer list.
 fn install_before(sources: &[String], codename: &str, package: &str, suite: &str) -> String {
     let own = format!(" {codename} ");
     let line = sources
@@ -225,7 +217,7 @@ fn install_before(sources: &[String], codename: &str, package: &str, suite: &str
     )
 }
 
-/// What this machine has of Rust, which a user of the README has before.
+/// The Rust installation of this machine, which the README requires.
 struct Rust {
     cargo: PathBuf,
     rustup: PathBuf,
@@ -243,8 +235,8 @@ impl Rust {
         };
         ensure!(
             rust.cargo.join("bin/cargo").exists() && rust.rustup.join("toolchains").is_dir(),
-            "the roots get Rust of this machine, and rustup did not install it: there is no {} with \
-             toolchains in {}",
+            "the roots use the Rust installation of this machine, which must come from rustup: expected {} \
+             and toolchains in {}",
             rust.cargo.join("bin/cargo").display(),
             rust.rustup.display()
         );
@@ -252,7 +244,7 @@ impl Rust {
     }
 }
 
-/// The places that this machine takes Debian's packages from, a line each: address and suite.
+/// The mirrors of Debian that this machine uses, one per line: address and suite.
 fn places() -> Result<String> {
     let sh = shell_in("/")?;
     let said = output(command(&sh, "apt-get").args([
@@ -264,7 +256,7 @@ fn places() -> Result<String> {
     ]))?;
     ensure!(
         !said.is_empty(),
-        "apt knows no source of Debian's packages; `apt-get update`, or look at /etc/apt"
+        "apt has no index of Debian's packages; run `apt-get update` or check /etc/apt"
     );
     Ok(said)
 }
@@ -276,12 +268,12 @@ fn own_codename() -> Result<String> {
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
         .map(|name| name.trim_matches('"').to_owned())
         .with_context(|| {
-            format!("{file} has no VERSION_CODENAME; the roots take the machine's mirrors")
+            format!("{file} has no VERSION_CODENAME, which selects the mirrors of the roots")
         })
 }
 
-/// Lines of apt's configuration for the release `codename`, from the places of a machine of the release
-/// `own`: the release, its updates and its security updates.
+/// Lines of apt's sources for the release `codename`, from the mirrors of a machine of the release `own`:
+/// the release, its updates and its security updates.
 fn sources(places: &str, own: &str, codename: &str) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for place in places.lines() {
@@ -300,12 +292,12 @@ fn sources(places: &str, own: &str, codename: &str) -> Result<Vec<String>> {
         lines
             .iter()
             .any(|line| line.contains(&format!(" {codename} "))),
-        "this machine's apt has no source of {own} that packages of {codename} could come from"
+        "apt of this machine has no mirror of {own}, which would serve {codename}, too"
     );
     Ok(lines)
 }
 
-/// A root with apt, make and certificates, which a user with Rust has.
+/// Creates a root with apt, make and certificates, which a user with Rust has.
 fn create(root: &Path, codename: &str, sources: &[String]) -> Result<()> {
     let sh = shell_in("/")?;
     output(
@@ -320,7 +312,7 @@ fn create(root: &Path, codename: &str, sources: &[String]) -> Result<()> {
     .map(drop)
 }
 
-/// Copies what git has of the clone, and what is new there, but not what was built.
+/// Copies the files of the clone that git tracks or would track, without build results.
 fn copy_clone(repo: &Path, to: &Path) -> Result<()> {
     let sh = shell_in(repo)?;
     let files = output(command(&sh, "git").args([
@@ -332,7 +324,7 @@ fn copy_clone(repo: &Path, to: &Path) -> Result<()> {
     ]))?;
     for name in files.split_terminator('\0') {
         let (from, to) = (repo.join(name), to.join(name));
-        // removed and not committed yet
+        // removed, and the removal is not committed
         let Ok(meta) = fs::symlink_metadata(&from) else {
             continue;
         };
@@ -351,14 +343,6 @@ fn copy_clone(repo: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-impl SetupRecord {
-    /// How long it took.
-    #[must_use]
-    pub fn time(&self) -> Duration {
-        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,7 +352,7 @@ mod tests {
         http://m/debian/ bookworm\n";
 
     #[test]
-    fn a_root_of_another_release_comes_from_the_machines_mirrors() {
+    fn a_root_of_another_release_uses_the_mirrors_of_the_machine() {
         assert_eq!(
             sources(PLACES, "bookworm", "trixie").unwrap(),
             [
@@ -379,13 +363,13 @@ mod tests {
         );
         let error = sources("http://m/x/ jammy\n", "bookworm", "trixie").unwrap_err();
         assert!(
-            error.to_string().contains("no source of bookworm"),
+            error.to_string().contains("no mirror of bookworm"),
             "{error}"
         );
     }
 
     #[test]
-    fn a_package_that_is_installed_before_leaves_no_source() {
+    fn installing_a_package_restores_the_sources_of_apt() {
         let sources = sources(PLACES, "bookworm", "bookworm").unwrap();
         let script = install_before(&sources, "bookworm", "qemu-utils", "bookworm-backports");
         assert!(script.starts_with("echo 'deb http://m/debian/ bookworm-backports main' >"));
@@ -393,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_fails_in_a_root_is_told_with_the_end_of_its_log() {
+    fn a_failing_command_is_reported_with_the_end_of_its_log() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let mut file = File::create(&log).unwrap();
@@ -401,7 +385,9 @@ mod tests {
         sh.args(["-c", "echo '== first'; echo out; echo why >&2; exit 3"]);
         let steps = std::cell::RefCell::new(Vec::new());
         let step = |text: &str| steps.borrow_mut().push(text.to_owned());
-        let error = told(sh, &mut file, &log, step).unwrap_err().to_string();
+        let error = run_logged(sh, &mut file, &log, step)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("exit status: 3") && error.contains("why"),
             "{error}"
@@ -410,9 +396,9 @@ mod tests {
     }
 
     #[test]
-    fn the_tests_have_debian_12_and_13_and_one_with_packages_that_exclude_ours() {
-        assert!(TESTS.iter().any(|test| test.codename == "trixie"));
-        assert!(TESTS.iter().any(|test| !test.unpacked.is_empty()));
+    fn the_roots_include_debian_13_and_one_with_conflicting_packages() {
+        assert!(ROOTS.iter().any(|root| root.codename == "trixie"));
+        assert!(ROOTS.iter().any(|root| !root.unpacked.is_empty()));
         for script in [ENTER, INSIDE] {
             let repo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
             assert!(repo.join(script).is_file(), "{script}");

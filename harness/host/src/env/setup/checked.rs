@@ -1,44 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! That tools were found good is remembered: checking them takes seconds, and every task begins with
-//! it.
+//! Caches the result that a set of tools works: checking them takes seconds, and every task begins with
+//! the check.
 //!
-//! The answer is filed under the tools and the programs that the search path finds for them, and holds
-//! as long as every file that it depends on is the same: programs, headers, libraries, modules.
+//! The key is the tools and the programs that the search path finds for them. The result is valid while
+//! every file that it depends on is unchanged: programs, headers, libraries, modules.
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use fs_err as fs;
 
+use crate::env::atomic;
 use crate::env::cache_key::Digest;
 use crate::env::command;
 use crate::env::context::Context;
 use crate::env::tools::Tool;
 
-/// What is remembered of a set of tools.
+/// The cached result for a set of tools.
 #[derive(Debug)]
-pub struct Memory<'a> {
+pub struct CheckedTools<'a> {
     folder: PathBuf,
     tools: &'a [&'a Tool],
 }
 
-impl<'a> Memory<'a> {
-    /// The memory of `tools`.
-    pub fn new(ctx: &Context, tools: &'a [&'a Tool]) -> Result<Memory<'a>> {
-        Ok(Memory {
+impl<'a> CheckedTools<'a> {
+    /// The cached result for `tools`.
+    pub fn new(ctx: &Context, tools: &'a [&'a Tool]) -> Result<CheckedTools<'a>> {
+        Ok(CheckedTools {
             folder: ctx.cache_dir("tools")?,
             tools,
         })
     }
 
-    /// Whether the tools were found good, and nothing changed since.
-    pub fn holds(&self) -> bool {
+    /// Whether the tools worked, and nothing has changed since.
+    pub fn is_valid(&self) -> bool {
         self.tools.is_empty()
             || fs::read_to_string(self.file()).is_ok_and(|text| {
                 let mut lines = text.lines();
-                // the last line says that the file is whole
+                // a complete file has this last line
                 lines.next_back() == Some(END)
                     && lines.all(|line| {
                         line.split_once(' ').is_some_and(|(stamp, path)| {
@@ -48,26 +49,25 @@ impl<'a> Memory<'a> {
             })
     }
 
-    /// Remembers that the tools are good, by the files that this depends on.
-    pub fn keep(&self, files: &[PathBuf]) -> Result<()> {
+    /// Stores that the tools work; `files` are those that this depends on.
+    pub fn store(&self, files: &[PathBuf]) -> Result<()> {
         let mut files: Vec<&PathBuf> = files.iter().collect();
         files.sort();
         files.dedup();
         let mut text = String::new();
         for file in files {
             let Some(stamp) = stamp_of(file) else {
-                // not a file that can be looked at again: nothing is remembered
+                // no file to compare later: store nothing
                 return Ok(());
             };
             text.push_str(&format!("{stamp} {}\n", file.display()));
         }
         text.push_str(END);
         text.push('\n');
-        let path = self.file();
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        atomic::write(&self.file(), text)
     }
 
-    /// Another search path, another program in it, or another tool has another file.
+    /// The file of the result.
     fn file(&self) -> PathBuf {
         let mut digest = Digest::default();
         for path in [command::machine_path(), command::search_path()] {
@@ -85,7 +85,7 @@ impl<'a> Memory<'a> {
 
 const END: &str = "end";
 
-/// What changes when the file that `path` leads to is another one.
+/// Changes when the file at `path` changes; links are followed.
 fn stamp_of(path: &Path) -> Option<String> {
     let target = fs::canonicalize(path).ok()?;
     let meta = fs::metadata(&target).ok()?;
@@ -104,59 +104,59 @@ mod tests {
     use crate::env::context::Arch;
     use crate::env::tools::{Version, needed};
 
-    fn memory<'a>(folder: &Path, tools: &'a [&'a Tool]) -> Memory<'a> {
-        Memory {
+    fn cached<'a>(folder: &Path, tools: &'a [&'a Tool]) -> CheckedTools<'a> {
+        CheckedTools {
             folder: folder.to_owned(),
             tools,
         }
     }
 
     #[test]
-    fn an_answer_holds_until_a_file_changes_or_goes() {
+    fn a_result_is_valid_until_a_file_changes_or_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let tools = needed(Arch::X86_64);
-        let memory = memory(dir.path(), &tools);
+        let cached = cached(dir.path(), &tools);
         let file = dir.path().join("libx.so");
         fs::write(&file, "1").unwrap();
-        assert!(!memory.holds());
-        memory.keep(std::slice::from_ref(&file)).unwrap();
-        assert!(memory.holds());
+        assert!(!cached.is_valid());
+        cached.store(std::slice::from_ref(&file)).unwrap();
+        assert!(cached.is_valid());
         fs::write(&file, "22").unwrap();
-        assert!(!memory.holds());
-        memory.keep(std::slice::from_ref(&file)).unwrap();
-        assert!(memory.holds());
+        assert!(!cached.is_valid());
+        cached.store(std::slice::from_ref(&file)).unwrap();
+        assert!(cached.is_valid());
         fs::remove_file(&file).unwrap();
-        assert!(!memory.holds());
+        assert!(!cached.is_valid());
     }
 
     #[test]
-    fn an_answer_is_of_these_tools_at_these_versions() {
+    fn a_result_is_for_these_tools_at_these_versions() {
         let dir = tempfile::tempdir().unwrap();
         let tools = needed(Arch::X86_64);
-        memory(dir.path(), &tools).keep(&[]).unwrap();
-        assert!(memory(dir.path(), &tools).holds());
-        assert!(!memory(dir.path(), &tools[1..]).holds());
+        cached(dir.path(), &tools).store(&[]).unwrap();
+        assert!(cached(dir.path(), &tools).is_valid());
+        assert!(!cached(dir.path(), &tools[1..]).is_valid());
         let newer = Tool {
             minimum: Some(Version(999, 0)),
-            ..*tools[0]
+            ..tools[0].clone()
         };
         let mut others = tools.clone();
         others[0] = &newer;
-        assert!(!memory(dir.path(), &others).holds());
+        assert!(!cached(dir.path(), &others).is_valid());
     }
 
     #[test]
-    fn half_of_an_answer_is_none() {
+    fn a_truncated_result_is_not_valid() {
         let dir = tempfile::tempdir().unwrap();
         let tools = needed(Arch::X86_64);
-        let memory = memory(dir.path(), &tools);
+        let cached = cached(dir.path(), &tools);
         let file = dir.path().join("libx.so");
         fs::write(&file, "1").unwrap();
-        memory.keep(&[file]).unwrap();
-        let text = fs::read_to_string(memory.file()).unwrap();
-        fs::write(memory.file(), text.trim_end().trim_end_matches(END)).unwrap();
-        assert!(!memory.holds());
-        fs::write(memory.file(), "").unwrap();
-        assert!(!memory.holds());
+        cached.store(&[file]).unwrap();
+        let text = fs::read_to_string(cached.file()).unwrap();
+        fs::write(cached.file(), text.trim_end().trim_end_matches(END)).unwrap();
+        assert!(!cached.is_valid());
+        fs::write(cached.file(), "").unwrap();
+        assert!(!cached.is_valid());
     }
 }
