@@ -31,7 +31,7 @@ exec 3> "/dev/${port##*/}"
 say() { echo "$1" >&3; }
 start() {
     release=$(busybox uname -r) machine=$(busybox uname -m)
-    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"tests":["a__x","a__y"],"empty_objects":[]}'
+    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"tests":["a__x","a__y"],"alone":[],"empty_objects":[]}'
 }
 begin() { say '{"event":"test_start","test":"'$1'"}'; }
 report() { say '{"event":"test","test":"'$1'","outcome":{"kind":"ran","retval":0},"stdout":"","stderr":"","notes":[],"micros":1}'; }
@@ -59,6 +59,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
         .map(PathBuf::from),
     ci: false,
     jobs: 2,
+    setup: Duration::ZERO,
     progress: Progress::Silent,
 });
 
@@ -127,7 +128,7 @@ impl Guest {
         let record = machine::run(&CONTEXT, &self.spec, &mut listener).unwrap();
         let machine = CONTEXT.arch.names().machine;
         let verdict = pipeline::judge(
-            &record,
+            std::slice::from_ref(&record),
             &Expected {
                 release: Some(&KERNEL.release),
                 machine,

@@ -53,6 +53,7 @@ impl MachineTest {
             kernel: None,
             ci: false,
             jobs: 1,
+            setup: Duration::ZERO,
             progress: Progress::Silent,
         }
     }

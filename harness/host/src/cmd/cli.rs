@@ -143,6 +143,7 @@ impl Common {
             kernel: self.kernel,
             ci: is_ci(std::env::var_os("CI").as_deref()),
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            setup: std::time::Duration::ZERO,
             progress: Progress::detect(),
         };
         ensure!(

@@ -9,3 +9,4 @@ pub mod nightly;
 pub mod run_report;
 pub mod setup_record;
 pub mod snapshot_diff;
+pub mod stages;

@@ -14,6 +14,8 @@ use crate::env::progress::seconds;
 use crate::judge::per_test::TestResult;
 use crate::judge::snapshot::{self, Unreferenced};
 use crate::judge::verdict::Verdict;
+use crate::report::stages::StageTime;
+use crate::vm::machine::Times;
 
 mod environment;
 mod events;
@@ -21,7 +23,7 @@ mod files;
 mod result;
 
 pub use environment::Environment;
-pub use files::{CONSOLE_LINES, RunFolder, write_files};
+pub use files::{CONSOLE_LINES, GuestFiles, RunFolder, last_times, write_files};
 pub use result::{RunResult, TestOutcome};
 
 /// Everything known about a run after its end.
@@ -39,6 +41,10 @@ pub struct Report {
     pub guest: Duration,
     /// How long everything took.
     pub total: Duration,
+    /// The time of each stage.
+    pub stages: Vec<StageTime>,
+    /// How long each test took in earlier runs.
+    pub earlier_times: Times,
 }
 
 impl Report {

@@ -52,6 +52,7 @@ def start(*tests):
             "machine": "x86_64",
             "cpus": 2,
             "tests": tests,
+            "alone": [],
             "empty_objects": [],
         }
     )

@@ -9,9 +9,8 @@ use anyhow::{Context as _, Result};
 use fs_err as fs;
 
 use crate::cmd::exit;
-use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
+use crate::cmd::pipeline::{self, Jobs, RunPlan};
 use crate::env::context::{Arch, Context, PLAIN};
-use crate::judge::console;
 use crate::judge::per_test;
 use crate::judge::snapshot::{Snapshots, Unreferenced};
 use crate::judge::verdict::Verdict;
@@ -20,6 +19,9 @@ use crate::vm::machine;
 
 /// Lines of the console that are printed for a failed run.
 const LAST_LINES: usize = 30;
+
+/// Most guests of a run.
+const MAX_JOBS: u32 = 16;
 
 /// Flags of `make boot-test`.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -34,6 +36,10 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MAX_CPUS)))]
     pub cpus: Option<u32>,
+    /// Number of guests that share the tests [default: by cores, memory and the time of the tests]
+    #[arg(long, value_name = "NUMBER",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_JOBS)))]
+    pub jobs: Option<u32>,
     /// Write the result as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -46,6 +52,8 @@ pub struct Judged {
     pub report: Report,
     /// The last lines of the console.
     pub console: Vec<String>,
+    /// Fewer of them, to print.
+    shown_console: Vec<String>,
     /// The folder of the run.
     last: PathBuf,
 }
@@ -53,8 +61,7 @@ pub struct Judged {
 impl Judged {
     /// The failures, with the end of the console.
     pub fn failures(&self, ctx: &Context) -> String {
-        let end = &self.console[self.console.len().saturating_sub(LAST_LINES)..];
-        self.report.failures(end, self.shown(ctx))
+        self.report.failures(&self.shown_console, self.shown(ctx))
     }
 
     /// The folder, relative to the clone.
@@ -82,24 +89,35 @@ pub fn run_and_judge(ctx: &Context, args: &Args) -> Result<Judged> {
     let plan = RunPlan {
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
+        jobs: args
+            .jobs
+            .map_or(Jobs::Auto, |jobs| Jobs::Fixed(jobs as usize)),
         ..RunPlan::selftests(ctx, filter)
     };
-    let run = pipeline::run(ctx, &plan)?;
+    let earlier_times = run_report::last_times(&plan.keep);
+    let mut run = pipeline::run(ctx, &plan)?;
     let store = store(ctx)?;
+    let tests = per_test::all(&run.verdict, &store);
+    let unreferenced = unreferenced(&store, &run.verdict, filter)?;
+    run.stages.end("judge");
     let report = Report {
-        tests: per_test::all(&run.verdict, &store),
-        unreferenced: unreferenced(&store, &run.verdict, filter)?,
-        guest: run.record.time,
+        tests,
+        unreferenced,
+        guest: run.time(),
         total: begun.elapsed(),
         verdict: run.verdict.clone(),
         environment: run.environment.clone(),
+        stages: run.stages.times().to_vec(),
+        earlier_times,
     };
-    let console = console::tail(&run.record.console, run_report::CONSOLE_LINES);
-    let last = leave(run, &report)?;
+    let console = run.console(run_report::CONSOLE_LINES);
+    let shown_console = run.console(LAST_LINES);
+    run_report::write_files(run.folder.path(), &run.files(), &console, &report)?;
     Ok(Judged {
         report,
         console,
-        last,
+        shown_console,
+        last: run.folder.publish()?,
     })
 }
 
@@ -116,12 +134,6 @@ fn unreferenced(
     store
         .unreferenced(&verdict.announced)
         .with_context(|| format!("cannot read the snapshots in {}", store.dir.display()))
-}
-
-/// Writes the files of the run and publishes it as `last`.
-fn leave(run: PipelineRun, report: &Report) -> Result<PathBuf> {
-    run_report::write_files(run.folder.path(), &run.lines(), &run.record.console, report)?;
-    run.folder.publish()
 }
 
 fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {

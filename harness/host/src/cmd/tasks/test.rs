@@ -226,6 +226,7 @@ mod tests {
             kernel: None,
             ci: false,
             jobs: 1,
+            setup: std::time::Duration::ZERO,
             progress: Progress::Silent,
         }
     }
