@@ -24,6 +24,8 @@ mod result;
 
 pub use environment::Environment;
 pub use files::{CONSOLE_LINES, GuestFiles, RunFolder, last_times, write_files};
+#[cfg(test)]
+pub(super) use result::example;
 pub use result::{RunResult, TestOutcome};
 
 /// Everything known about a run after its end.
@@ -114,6 +116,33 @@ impl Report {
                 .for_each(|line| out.push_str(&format!("    {line}\n")));
         }
         out
+    }
+
+    /// The five slowest tests, if they take more than a fifth of the time of all tests; else empty. Of
+    /// few tests, five always do.
+    #[must_use]
+    pub fn slowest(&self) -> String {
+        const SLOWEST: usize = 5;
+        let mut times: Vec<(u64, &str)> = self
+            .tests
+            .iter()
+            .filter_map(|test| Some((test.report.as_ref()?.micros, test.name.as_str())))
+            .collect();
+        times.sort_unstable_by(|one, other| other.cmp(one));
+        let sum = |times: &[(u64, &str)]| times.iter().map(|(micros, _)| micros).sum::<u64>();
+        let (first, all) = (&times[..SLOWEST.min(times.len())], sum(&times));
+        if times.len() < SLOWEST * SLOWEST || sum(first) * 5 <= all {
+            return String::new();
+        }
+        let shown: Vec<String> = first
+            .iter()
+            .map(|(micros, name)| format!("{name} {}", seconds(Duration::from_micros(*micros))))
+            .collect();
+        format!(
+            "slowest ({} % of the time of all tests): {}\n",
+            sum(first) * 100 / all,
+            shown.join(", ")
+        )
     }
 
     /// One line: verdict, number of tests, kernel and times.

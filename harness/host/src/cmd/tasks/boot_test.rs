@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make boot-test`: builds, boots, runs the tests and compares their output with snapshots.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,7 +15,8 @@ use crate::env::context::{Arch, Context, PLAIN};
 use crate::judge::per_test;
 use crate::judge::snapshot::{Snapshots, Unreferenced};
 use crate::judge::verdict::Verdict;
-use crate::report::run_report::{self, Report};
+use crate::report::run_report::{self, Report, RunResult};
+use crate::report::{annotations, junit, ktap, stages};
 use crate::vm::machine;
 
 /// Lines of the console that are printed for a failed run.
@@ -43,6 +45,12 @@ pub struct Args {
     /// Write the result as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write the result as JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the result as KTAP to this file
+    #[arg(long, value_name = "FILE")]
+    pub ktap: Option<PathBuf>,
 }
 
 /// A judged run, published as `last`.
@@ -74,11 +82,14 @@ impl Judged {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let judged = run_and_judge(ctx, args)?;
     let report = &judged.report;
-    if let Some(json) = &args.json {
-        write_json(json, report, &judged.console)?;
-    }
+    let result = report.result(&judged.console);
+    write_results(args, &result)?;
     print!("{}{}", report.table(), judged.failures(ctx));
-    println!("\n{}", report.verdict_line(judged.shown(ctx)));
+    if is_github(std::env::var_os("GITHUB_ACTIONS").as_deref()) {
+        print!("{}", annotations::render(&result, &ctx.repo));
+    }
+    println!("\n{}{}", report.slowest(), stages::line(&report.stages));
+    println!("{}", report.verdict_line(judged.shown(ctx)));
     Ok(exit::verdict(report.passed()))
 }
 
@@ -136,10 +147,32 @@ fn unreferenced(
         .with_context(|| format!("cannot read the snapshots in {}", store.dir.display()))
 }
 
-fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {
-    let text = serde_json::to_vec_pretty(&report.result(console))?;
-    fs::write(path, text)
-        .with_context(|| format!("cannot write the result to {} (JSON=)", path.display()))
+/// Writes the result in the requested formats.
+fn write_results(args: &Args, result: &RunResult) -> Result<()> {
+    type Render = fn(&RunResult) -> Result<String>;
+    let formats: [(&Option<PathBuf>, &str, Render); 3] = [
+        (&args.json, "JSON", |result| {
+            Ok(serde_json::to_string_pretty(result)?)
+        }),
+        (&args.junit, "JUNIT", junit::render),
+        (&args.ktap, "KTAP", |result| Ok(ktap::render(result))),
+    ];
+    for (path, variable, render) in formats {
+        if let Some(path) = path {
+            fs::write(path, render(result)?).with_context(|| {
+                format!(
+                    "cannot write the result to {} ({variable}=)",
+                    path.display()
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the output is the log of a workflow of GitHub, which shows annotations.
+fn is_github(variable: Option<&OsStr>) -> bool {
+    variable.is_some_and(|value| value == "true")
 }
 
 /// The snapshots of the clone for a run of this architecture, configuration and base.

@@ -96,6 +96,21 @@ a__lost    FAILED           -              -       -       -
     assert_eq!(report.table(), want);
 }
 
+#[test]
+fn the_slowest_tests_are_shown_if_they_take_more_than_a_fifth() {
+    let mut report = good();
+    report.tests = (0..25).map(|i| test(&format!("a__{i}"), None)).collect();
+    assert_eq!(report.slowest(), "", "all take the same time");
+    report.tests[7].report.as_mut().unwrap().micros = 2_500_000;
+    assert_eq!(
+        report.slowest(),
+        "slowest (99 % of the time of all tests): a__7 2.5 s, a__9 0.0 s, a__8 0.0 s, a__6 0.0 s, \
+         a__5 0.0 s\n"
+    );
+    report.tests.truncate(24);
+    assert_eq!(report.slowest(), "", "five of 24 tests take a fifth anyway");
+}
+
 /// The count in the verdict line, the change to the report, and the shown failure.
 type Spoilt = (&'static str, fn(&mut Report), &'static str);
 
