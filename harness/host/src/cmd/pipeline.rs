@@ -213,7 +213,7 @@ pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
     let times = last_times(&plan.keep);
     let jobs = match plan.jobs {
         Jobs::Fixed(jobs) => jobs,
-        Jobs::Auto => jobs::default(&times, filter.as_ref()),
+        Jobs::Auto => jobs::default(&ctx.config, &times, filter.as_ref()),
     };
     // one guest runs the tests as announced
     let times = if jobs == 1 { Times::new() } else { times };

@@ -94,6 +94,7 @@ mod tests {
             r#"<testsuites name="bpf-streams v6.12 x86_64 plain" tests="5" skipped="1" failures="2" errors="0" time="6.500">"#,
             r#"<testsuite name="a" tests="3" skipped="1" errors="0" failures="1">"#,
             r#"<testcase name="x" classname="a" time="0.001"/>"#,
+            r#"<testcase name="b" classname="b" time="0.001"/>"#,
             r#"<skipped message="no moon"/>"#,
             r#"<failure message="it differs">returned: 1 &lt;&amp;&gt;"#,
             r#"<failure message="no end line">no end line"#,

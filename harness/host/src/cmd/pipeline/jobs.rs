@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::env::context::PLAIN;
 use crate::vm::machine::Times;
 
-/// Memory of this machine that a guest needs, in KiB. The host allocates what the guest uses.
+/// Memory of this machine that a guest with a plain kernel needs, in KiB. The host allocates what the guest
+/// uses.
 const MEMORY_KIB: u64 = 2 << 20;
+
+/// The same for a guest with another kernel: KASAN and kmemleak use all memory of the guest.
+const CHECKED_MEMORY_KIB: u64 = 4 << 20;
 
 /// Most guests.
 const MOST: usize = 8;
@@ -17,12 +22,17 @@ const MOST: usize = 8;
 /// A further guest boots only if the tests take at least this long, which is about what it costs.
 const WORTH: Duration = Duration::from_secs(4);
 
-/// The number of guests for the tests that match `filter`, on this machine.
-pub(super) fn default(times: &Times, filter: Option<&Regex>) -> usize {
+/// The number of guests for the tests that match `filter`, with the kernel configuration `config`, on this
+/// machine.
+pub(super) fn default(config: &str, times: &Times, filter: Option<&Regex>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let expected = expected(times, filter);
-    of(cores, available_kib(&meminfo), expected)
+    let needed = match config {
+        PLAIN => MEMORY_KIB,
+        _ => CHECKED_MEMORY_KIB,
+    };
+    let by_memory = available_kib(&meminfo).map_or(1, |kib| kib / needed);
+    of(cores, by_memory, expected(times, filter))
 }
 
 /// How long the selected tests took in the last run; `None` if that is unknown for all of them.
@@ -41,8 +51,8 @@ fn expected(times: &Times, filter: Option<&Regex>) -> Option<Duration> {
     }
 }
 
-fn of(cores: usize, memory: Option<u64>, expected: Option<Duration>) -> usize {
-    let by_memory = memory.map_or(1, |kib| usize::try_from(kib / MEMORY_KIB).unwrap_or(MOST));
+fn of(cores: usize, by_memory: u64, expected: Option<Duration>) -> usize {
+    let by_memory = usize::try_from(by_memory).unwrap_or(MOST);
     let by_time = expected.map_or(MOST, |time| {
         usize::try_from(time.as_millis() / WORTH.as_millis()).unwrap_or(MOST)
     });
@@ -61,15 +71,14 @@ fn available_kib(meminfo: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const PLENTY: Option<u64> = Some(64 << 20);
+    const PLENTY: u64 = 64;
 
     #[test]
     fn cores_memory_and_the_time_of_the_tests_limit_the_guests() {
         assert_eq!(of(2, PLENTY, None), 2);
         assert_eq!(of(64, PLENTY, None), MOST);
-        assert_eq!(of(8, Some(5 << 20), None), 2);
-        assert_eq!(of(8, Some(1 << 20), None), 1);
-        assert_eq!(of(8, None, None), 1);
+        assert_eq!(of(8, 2, None), 2);
+        assert_eq!(of(8, 0, None), 1);
         assert_eq!(of(8, PLENTY, Some(Duration::from_secs(13))), 3);
         assert_eq!(of(8, PLENTY, Some(Duration::ZERO)), 1);
     }

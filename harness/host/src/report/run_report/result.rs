@@ -206,7 +206,7 @@ pub(crate) fn example() -> RunResult {
                 skipped: Some("moon".to_owned()),
                 ..test("a__z")
             },
-            test("b__x"),
+            test("b__b"),
         ],
         faults: vec!["no end line\n  see the console".to_owned()],
         guest_seconds: 5.0,
