@@ -29,6 +29,7 @@ pub(super) fn boot(
                 1 => spec.run_dir.clone(),
                 _ => folder(&spec.run_dir, guest),
             },
+            timeouts: spec.timeouts.shared_by(jobs as u32),
             ..spec.clone()
         })
         .collect();

@@ -47,6 +47,19 @@ impl Timeouts {
     }
 }
 
+impl Timeouts {
+    /// The limits for each of several guests that share the CPUs of the machine.
+    #[must_use]
+    pub fn shared_by(self, guests: u32) -> Timeouts {
+        Timeouts {
+            boot: self.boot * guests,
+            test: self.test * guests,
+            power_off: self.power_off * guests,
+            whole: self.whole * guests,
+        }
+    }
+}
+
 /// Upper limit for the number of stress tests.
 const MAX_STRESS_TESTS: u32 = 4;
 
