@@ -7,7 +7,7 @@
 TASKS := apply bench boot-test cache-key check-series compare demo doctor export help matrix nightly \
 	page-test refresh report review setup setup-test shell snapshots-changed test tree tree-tests
 
-VARIABLES := ACCEL ALONE ARCH BASE BOOT CELL CONFIG CPUS JSON KERNEL OUT QUICK RUNS SINCE STRESS SUITE TEST TREE
+VARIABLES := ACCEL ALONE ARCH BASE BOOT CELL CONFIG CPUS JOBS JSON JUNIT KERNEL KTAP OUT QUICK RUNS SINCE STRESS SUITE TEST TREE
 
 # make exports variables of its command line; the harness runs other makes, which would read them
 unexport $(VARIABLES) MAKEFLAGS MFLAGS

@@ -43,15 +43,15 @@ int many_more(void *ctx)
 	return fault_often(10 * 1000);
 }
 
-/*
- * Takes a second or two (the limit is a minute), and must not monopolise its CPU: the scenario checks that
- * a thread that needs the CPU regularly gets it.
- */
+/* STRESS= sets the number of reports: up to a million */
+const volatile __u32 reports;
+
+/* Must not monopolise its CPU: the scenario checks that a thread that needs the CPU regularly gets it. */
 SEC("syscall") __not_run_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(preemption)
 int a_million(void *ctx)
 {
-	return fault_often(1000 * 1000);
+	return fault_often(reports);
 }
 
 /* Text that the program prints itself is neither counted nor suppressed. */

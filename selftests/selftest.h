@@ -48,6 +48,8 @@ char _license[] SEC("license") = "GPL";
 #define __scenario(name) __streams("scenario", #name)
 /* skip the test unless this feature is available; names are in harness/guest/src/feature.rs */
 #define __requires(feature) __streams("requires", #feature)
+/* tests run in several guests at once; this one runs last, while no other guest runs, for this reason */
+#define __alone(reason) __streams("alone", reason)
 /*
  * The result differs in mainline, for this reason: `make compare` runs the test there and shows its text
  * next to that of the series, but does not compare it with the snapshot. It is an error if mainline's

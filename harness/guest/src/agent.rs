@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Runs all tests and reports them: start, one event per test, end.
+//! Runs the tests that the host names and reports them: start, one event per test, end.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use wire::{FromGuest, PROTOCOL, TestReport};
 
 use crate::channel::Channel;
@@ -16,52 +16,81 @@ use crate::lockdep;
 use crate::test;
 use crate::test_progs;
 
-/// Runs every test of the set and reports it over the channel.
+/// Runs tests of the set as the host names them, and reports them over the channel.
 pub fn run(tests: &TestSet) -> Result<()> {
     let headroom = Headroom::at_start()?;
-    let names = tests.tests.iter().map(|c| c.name.clone()).collect();
-    run_each(names, &tests.empty_objects, |index, channel| {
+    let announced = Announced {
+        names: tests.tests.iter().map(|test| test.name.clone()).collect(),
+        alone: tests
+            .tests
+            .iter()
+            .filter(|test| matches!(&test.spec, Ok(spec) if spec.alone.is_some()))
+            .map(|test| test.name.clone())
+            .collect(),
+        empty_objects: tests.empty_objects.clone(),
+    };
+    run_each(announced, |index, channel| {
         test::run(&tests.tests[index], &headroom, channel)
     })
 }
 
-/// Runs every test of a `test_progs` and reports it over the channel.
+/// Runs tests of a `test_progs` as the host names them, and reports them over the channel.
 pub fn run_test_progs(program: &Path) -> Result<()> {
     let names = test_progs::names(program)?;
-    run_each(names.clone(), &[], |index, _| {
+    let announced = Announced {
+        names: names.clone(),
+        alone: Vec::new(),
+        empty_objects: Vec::new(),
+    };
+    run_each(announced, |index, _| {
         test_progs::run(program, &names[index])
     })
 }
 
-/// Sends `start`, calls `run` with the index of each test, and sends the reports and `end`.
-fn run_each(
+/// The lists of the `start` line.
+struct Announced {
     names: Vec<String>,
-    empty_objects: &[String],
+    alone: Vec<String>,
+    empty_objects: Vec<String>,
+}
+
+/// Sends `start`, calls `run` with the index of each test that the host names, and sends the reports
+/// and `end`.
+fn run_each(
+    announced: Announced,
     mut run: impl FnMut(usize, &mut Channel) -> TestReport,
 ) -> Result<()> {
     let mut channel = Channel::open()?;
-    channel.send(&start(names.clone(), empty_objects)?)?;
-    for (index, test) in names.iter().enumerate() {
-        channel.send(&FromGuest::TestStart { test: test.clone() })?;
+    let names = announced.names.clone();
+    channel.send(&start(announced)?)?;
+    let mut reported = 0;
+    while let Some(test) = channel.next_test()? {
+        let index = names
+            .iter()
+            .position(|name| *name == test)
+            .ok_or_else(|| anyhow!("the host named the test `{test}`, which is not in the list"))?;
+        channel.send(&FromGuest::TestStart { test })?;
         let report = run(index, &mut channel);
         channel.send(&FromGuest::Test(report))?;
+        reported += 1;
     }
     lockdep::warn_if_off();
     kcsan::warn_if_inactive();
     channel.send(&FromGuest::End {
-        tests: names.len(),
+        tests: reported,
         leaks: kmemleak::scan()?,
     })
 }
 
-fn start(tests: Vec<String>, empty_objects: &[String]) -> Result<FromGuest> {
+fn start(announced: Announced) -> Result<FromGuest> {
     Ok(FromGuest::Start {
         protocol: PROTOCOL,
         kernel: kernel_release()?,
         machine: std::env::consts::ARCH.to_owned(),
         cpus: online_cpus()?,
-        tests,
-        empty_objects: empty_objects.to_vec(),
+        tests: announced.names,
+        alone: announced.alone,
+        empty_objects: announced.empty_objects,
     })
 }
 

@@ -42,16 +42,28 @@ impl Channel {
     /// Sends a request to the host and waits for the answer.
     pub fn request(&mut self, request: Request) -> Result<()> {
         self.send(&FromGuest::Request { request })?;
+        match self.receive()? {
+            FromHost::Done => Ok(()),
+            FromHost::Refused { reason } => bail!("the host rejected {request:?}: {reason}"),
+            other => bail!("the host answered {request:?} with {other:?}"),
+        }
+    }
+
+    /// Waits for the name of the next test; `None` if there is no further one for this guest.
+    pub fn next_test(&mut self) -> Result<Option<String>> {
+        match self.receive()? {
+            FromHost::Run { test } => Ok(Some(test)),
+            FromHost::Finish => Ok(None),
+            other => bail!("the host sent {other:?} instead of the next test"),
+        }
+    }
+
+    fn receive(&mut self) -> Result<FromHost> {
         let mut line = String::new();
         self.port
             .read_line(&mut line)
-            .context("cannot read the host's answer")?;
-        match serde_json::from_str(&line)
-            .with_context(|| format!("invalid answer {line:?} of the host to {request:?}"))?
-        {
-            FromHost::Done => Ok(()),
-            FromHost::Refused { reason } => bail!("the host rejected {request:?}: {reason}"),
-        }
+            .context("cannot read a line of the host")?;
+        serde_json::from_str(&line).with_context(|| format!("invalid line {line:?} of the host"))
     }
 }
 

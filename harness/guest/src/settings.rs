@@ -43,6 +43,18 @@ pub fn stress() -> Duration {
     get().stress
 }
 
+/// A number of rounds that grows with the duration of a stress test: `per_second` for each second, at most
+/// `most`.
+pub fn rounds(per_second: usize, most: usize) -> usize {
+    let seconds = usize::try_from(stress().as_secs()).unwrap_or(most);
+    per_second.saturating_mul(seconds.max(1)).min(most)
+}
+
+/// Number of reports of a program that faults in a loop.
+pub fn reports() -> u32 {
+    rounds(200_000, 1_000_000) as u32
+}
+
 /// Whether the streams of plain tests are read with bpftool.
 pub fn by_bpftool() -> bool {
     get().bpftool

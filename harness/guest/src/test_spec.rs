@@ -42,6 +42,8 @@ pub struct TestSpec {
     pub scenario: Option<String>,
     /// Skip the test unless these features are available; see `feature.rs`.
     pub requires: Vec<String>,
+    /// Why no other guest may run at the same time; reported to the host, which names the tests.
+    pub alone: Option<String>,
     /// Why the result differs in mainline; reported to the host, which compares the kernels.
     pub not_in_mainline: Option<String>,
     /// Why `BPF_F_TEST_STATE_FREQ` changes the verdict; see `state_freq.rs`.
@@ -59,6 +61,7 @@ impl Default for TestSpec {
             wait_stderr: 0,
             scenario: None,
             requires: Vec::new(),
+            alone: None,
             not_in_mainline: None,
             state_freq_differs: None,
         }
@@ -80,6 +83,7 @@ impl TestSpec {
             "wait_stderr" => self.wait_stderr = number(attribute, value)?,
             "scenario" => self.scenario = Some(value.to_owned()),
             "requires" => self.requires.push(value.to_owned()),
+            "alone" => self.alone = Some(value.to_owned()),
             "not_in_mainline" | OWN_ARCH_NOT_IN_MAINLINE => {
                 self.not_in_mainline = Some(value.to_owned());
             }
@@ -161,6 +165,7 @@ mod tests {
             wait_stderr: 7,
             scenario: Some("fill".into()),
             requires: vec!["nmi".into(), "two_cpus".into()],
+            alone: Some("it measures time".into()),
             not_in_mainline: Some("it has no such = sign".into()),
             state_freq_differs: Some("a loop converges".into()),
         };
@@ -175,6 +180,7 @@ mod tests {
             "scenario=fill",
             "requires=two_cpus",
             "requires=nmi",
+            "alone=it measures time",
             "not_in_mainline=it has no such = sign",
             "state_freq_differs=a loop converges",
         ];

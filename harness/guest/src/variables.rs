@@ -9,6 +9,7 @@ use libbpf_rs::btf::types::{DataSec, Var};
 
 use crate::cpus;
 use crate::discover::btf;
+use crate::settings;
 
 /// A text in user space, for programs that read user memory.
 static USER_TEXT: &CStr = c"text of user space";
@@ -25,6 +26,7 @@ const VARIABLES: &[(&str, Value)] = &[
         let online = cpus::online().map_or(0, |cpus| cpus.len() as u32);
         online.to_ne_bytes().to_vec()
     }),
+    ("reports", || settings::reports().to_ne_bytes().to_vec()),
     ("user_text", || {
         (USER_TEXT.as_ptr() as u64).to_ne_bytes().to_vec()
     }),

@@ -19,7 +19,7 @@ use bpf_streams::cmd::pipeline;
 use bpf_streams::env::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
 use bpf_streams::env::progress::Progress;
 use bpf_streams::judge::verdict::{Expected, Fault, Verdict};
-use bpf_streams::vm::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools};
+use bpf_streams::vm::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Times, Tools};
 use wire::{FromGuest, PROTOCOL};
 
 /// Opens the channel as descriptor 3 and defines the lines of a good run.
@@ -27,15 +27,22 @@ const PRELUDE: &str = r#"#!/bin/sh
 for port in /sys/class/virtio-ports/*; do
     read -r name < "$port/name" && [ "$name" = bpf-streams.0 ] && break
 done
-exec 3> "/dev/${port##*/}"
+exec 3<> "/dev/${port##*/}"
 say() { echo "$1" >&3; }
 start() {
     release=$(busybox uname -r) machine=$(busybox uname -m)
-    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"tests":["a__x","a__y"],"empty_objects":[]}'
+    say '{"event":"start","protocol":PROTOCOL,"kernel":"'$release'","machine":"'$machine'","cpus":2,"tests":["a__x","a__y"],"alone":[],"empty_objects":[]}'
 }
 begin() { say '{"event":"test_start","test":"'$1'"}'; }
 report() { say '{"event":"test","test":"'$1'","outcome":{"kind":"ran","retval":0},"stdout":"","stderr":"","notes":[],"micros":1}'; }
 end() { say '{"event":"end","tests":'$1'}'; }
+next() {
+    read -r answer <&3
+    case $answer in
+    *'"run"'*) test=${answer#*'"test":"'} test=${test%%'"'*} ;;
+    *) return 1 ;;
+    esac
+}
 "#;
 
 /// Long enough for a loaded machine; tests shorten the time-out of one stage.
@@ -59,6 +66,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| Context {
         .map(PathBuf::from),
     ci: false,
     jobs: 2,
+    setup: Duration::ZERO,
     progress: Progress::Silent,
 });
 
@@ -127,7 +135,7 @@ impl Guest {
         let record = machine::run(&CONTEXT, &self.spec, &mut listener).unwrap();
         let machine = CONTEXT.arch.names().machine;
         let verdict = pipeline::judge(
-            &record,
+            std::slice::from_ref(&record),
             &Expected {
                 release: Some(&KERNEL.release),
                 machine,
@@ -163,6 +171,24 @@ impl Outcome {
             self.shown()
         );
     }
+}
+
+/// Two guests that run this script share the tests.
+fn two_guests(script: &str) -> (Vec<RunRecord>, Verdict) {
+    let guest = Guest::with_agent(script);
+    let specs = ["guest-1", "guest-2"].map(|name| RunSpec {
+        run_dir: guest.dir.path().join(name),
+        ..guest.spec.clone()
+    });
+    let records = machine::run_several(&CONTEXT, &specs, Times::new(), &|_, _| {}).unwrap();
+    let expected = Expected {
+        release: Some(&KERNEL.release),
+        machine: CONTEXT.arch.names().machine,
+        filter: None,
+        features: &[],
+    };
+    let verdict = pipeline::judge(&records, &expected);
+    (records, verdict)
 }
 
 fn program(dir: &Path, name: &str, text: &str) -> PathBuf {
@@ -232,6 +258,54 @@ fn a_kernel_that_panics_in_a_test_names_the_test() {
         outcome.shown().contains("TEST='^a__x$'"),
         "{}",
         outcome.shown()
+    );
+}
+
+#[test]
+fn two_guests_share_the_tests() {
+    let (records, verdict) = two_guests(
+        "start; n=0; while next; do begin $test; report $test; n=$((n + 1)); done; end $n",
+    );
+    assert_eq!(verdict.faults, []);
+    assert_eq!(verdict.reports.len(), 2);
+    assert!(
+        records
+            .iter()
+            .all(|record| record.end == HowEnded::PoweredOff)
+    );
+}
+
+#[test]
+fn a_guest_that_panics_fails_its_test_only() {
+    let (records, verdict) = two_guests(
+        "start; n=0\n\
+         while next; do\n\
+             begin $test\n\
+             [ $test = a__x ] && echo c > /proc/sysrq-trigger\n\
+             report $test; n=$((n + 1))\n\
+         done; end $n",
+    );
+    let resets = (1..)
+        .zip(&records)
+        .filter(|(_, record)| record.end == HowEnded::Reset);
+    let numbers: Vec<usize> = resets.map(|(number, _)| number).collect();
+    let [number] = numbers[..] else {
+        panic!("{numbers:?} panicked: {:?}", verdict.faults);
+    };
+    assert!(verdict.report("a__y").is_some() && verdict.report("a__x").is_none());
+    let in_guest = |what: &str, is_it: &dyn Fn(&Fault) -> bool| {
+        let found = verdict.faults.iter().any(
+            |fault| matches!(fault, Fault::InGuest { guest, fault } if *guest == number && is_it(fault)),
+        );
+        assert!(found, "expected {what} in: {:?}", verdict.faults);
+    };
+    in_guest("the panic in its test", &splat("panic", Some("a__x")));
+    in_guest("the test", &died_in_x);
+    assert!(
+        verdict
+            .faults
+            .iter()
+            .all(|fault| fault.guest() == Some(number))
     );
 }
 

@@ -53,6 +53,7 @@ impl MachineTest {
             kernel: None,
             ci: false,
             jobs: 1,
+            setup: Duration::ZERO,
             progress: Progress::Silent,
         }
     }
@@ -258,6 +259,105 @@ shut_down("guest-shutdown")
     .record();
     let answer = String::from_utf8_lossy(&refused.console);
     assert!(answer.contains("no NMI here"), "{answer}");
+}
+
+/// Two guests of a scene share the tests; the longest is handed out first.
+fn two_guests(scene: &str, limit: Duration) -> Vec<RunRecord> {
+    let mut run = MachineTest::of(scene);
+    run.timeouts.test = limit;
+    let specs = ["guest-1", "guest-2"].map(|name| RunSpec {
+        run_dir: run.path(name),
+        ..run.spec()
+    });
+    let times = [("a", 1), ("b", 2), ("whole", 9)].map(|(test, time)| (test.to_owned(), time));
+    let records = machine::run_several(&run.context(), &specs, times.into(), &|_, _| {}).unwrap();
+    for name in ["guest-1", "guest-2"] {
+        assert!(run.path(name).join("channel.raw").is_file());
+    }
+    records
+}
+
+/// The tests that were handed to the guests, sorted.
+fn handed(records: &[RunRecord]) -> Vec<&str> {
+    let handed = records.iter().flat_map(|record| &record.handed);
+    let mut handed: Vec<&str> = handed.map(String::as_str).collect();
+    handed.sort_unstable();
+    handed
+}
+
+#[test]
+fn guests_share_the_tests() {
+    let scene = r#"
+boot()
+start("a", "b", "whole")
+for test in tests():
+    time.sleep(0.1)
+shut_down("guest-shutdown")
+"#;
+    let records = two_guests(scene, Duration::from_secs(60));
+    assert_eq!(handed(&records), ["a", "b", "whole"]);
+    assert!(
+        records
+            .iter()
+            .any(|record| record.handed.first().is_some_and(|test| test == "whole"))
+    );
+    for record in &records {
+        assert_eq!(record.end, HowEnded::PoweredOff);
+        assert_eq!(record.lines.len(), 2 + 2 * record.handed.len());
+    }
+}
+
+#[test]
+fn a_guest_that_waits_to_be_alone_is_not_timed() {
+    let scene = r#"
+late = not is_first()
+if late:
+    time.sleep(3)
+boot()
+start("a", "b", "whole", alone=["whole"])
+for test in tests():
+    assert not late
+shut_down("guest-shutdown")
+"#;
+    let records = two_guests(scene, Duration::from_secs(2));
+    for record in &records {
+        assert_eq!(record.end, HowEnded::PoweredOff);
+    }
+    let (first, second) = (&records[0].handed, &records[1].handed);
+    let (all, none) = if second.is_empty() {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    assert_eq!(
+        all[..],
+        ["b", "a", "whole"],
+        "the test that runs alone is last"
+    );
+    assert_eq!(none[..], [""; 0]);
+}
+
+#[test]
+fn a_guest_that_dies_leaves_the_rest_to_the_other() {
+    let scene = r#"
+dies = is_first()
+boot()
+start("a", "b", "whole", alone=["whole"])
+for test in tests():
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+shut_down("guest-shutdown")
+"#;
+    let records = two_guests(scene, Duration::from_secs(60));
+    assert_eq!(handed(&records), ["a", "b", "whole"]);
+    let (dead, other): (Vec<&RunRecord>, Vec<&RunRecord>) = records
+        .iter()
+        .partition(|record| matches!(record.end, HowEnded::QemuGone { .. }));
+    let ([dead], [other]) = (&dead[..], &other[..]) else {
+        panic!("{records:?}");
+    };
+    assert_eq!(dead.handed.len(), 1);
+    assert_eq!(other.end, HowEnded::PoweredOff);
 }
 
 #[test]

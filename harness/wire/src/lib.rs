@@ -8,8 +8,10 @@
 //! start  (test_start  [request …]  test)*  end
 //! ```
 //!
-//! Every test that `start` lists is reported exactly once, and `end` repeats their number, so that
-//! an incomplete, duplicated or mixed stream is detected. The guest only reports; the host decides
+//! After `start` and after each `test` the guest waits for the host's [`FromHost::Run`], which names
+//! the next test, or [`FromHost::Finish`]. So several guests can share the tests of one run. Every
+//! test that the host names is reported exactly once, and `end` repeats their number, so that an
+//! incomplete, duplicated or mixed stream is detected. The guest only reports; the host decides
 //! whether a result is right.
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,7 @@ pub use bytes::Bytes;
 
 /// Version of the protocol, changed whenever the meaning of a line changes. Host and guest must
 /// have the same version.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// Name of the virtio-serial port, as in `/sys/class/virtio-ports/*/name`.
 pub const PORT: &str = "bpf-streams.0";
@@ -39,8 +41,10 @@ pub enum FromGuest {
         machine: String,
         /// Number of online CPUs.
         cpus: u32,
-        /// Names of the selected tests, in the order in which they will run.
+        /// Names of the selected tests, in the order of the objects and of their programs.
         tests: Vec<String>,
+        /// Those of `tests` that must run while no other guest runs (`__alone`).
+        alone: Vec<String>,
         /// Object files without a program, which the host reports as an error.
         empty_objects: Vec<String>,
     },
@@ -78,6 +82,13 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromHost {
+    /// Run this test of `start` next.
+    Run {
+        /// Name of the test.
+        test: String,
+    },
+    /// There is no further test for this guest: send `end`.
+    Finish,
     /// The request was carried out.
     Done,
     /// The request could not be carried out.

@@ -23,7 +23,8 @@ Through `make`, the exit status is 2 in both cases of failure, as make's own.
 
 With make, `--name value` is `NAME=value` on make's command line: `make boot-test ARCH=arm64`.
 Variables of the environment change nothing, except CI (anything but empty, 0 and false: a differing
-snapshot is not written for review) and XDG_CACHE_HOME (where the cache is).";
+snapshot is not written for review), GITHUB_ACTIONS (true: boot-test prints annotations) and
+XDG_CACHE_HOME (where the cache is).";
 
 /// BPF standard streams for Linux 6.12: build, boot, run, compare.
 #[derive(Debug, Parser)]
@@ -143,6 +144,7 @@ impl Common {
             kernel: self.kernel,
             ci: is_ci(std::env::var_os("CI").as_deref()),
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            setup: std::time::Duration::ZERO,
             progress: Progress::detect(),
         };
         ensure!(

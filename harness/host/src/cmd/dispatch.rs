@@ -2,6 +2,7 @@
 //! Installs what a task needs and runs it.
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -19,7 +20,12 @@ use crate::queue::base::REFERENCE;
 /// Runs a task. The exit code is the verdict; an error means that there is no verdict.
 pub fn run(ctx: &Context, task: &Task) -> Result<ExitCode> {
     command::search_first(unpacked::programs(&ctx.cache));
+    let begun = Instant::now();
     setup::ensure(ctx, &tools_for(ctx, task))?;
+    let ctx = &Context {
+        setup: begun.elapsed(),
+        ..ctx.clone()
+    };
     match task {
         Task::BootTest(args) => tasks::boot_test::run(ctx, args),
         Task::Compare(args) => tasks::compare::run(ctx, args),

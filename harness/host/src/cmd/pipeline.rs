@@ -7,38 +7,84 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use regex::Regex;
-use wire::FromGuest;
 
 use crate::build::agent;
 use crate::build::bpftool;
 use crate::build::kernel::{self, Kernel};
 use crate::build::selftests;
 use crate::env::context::Context;
-use crate::env::progress::seconds;
+use crate::judge::console;
 use crate::judge::feature;
 use crate::judge::verdict::{self, Evidence, Expected, Verdict};
 use crate::report::matrix::Matrix;
-use crate::report::run_report::{Environment, RunFolder};
-use crate::vm::machine::{self, RunRecord, RunSpec, StreamReader, Timeouts, Tools};
+use crate::report::run_report::{Environment, GuestFiles, RunFolder, last_times};
+use crate::report::stages::Stages;
+use crate::vm::machine::{self, RunRecord, RunSpec, StreamReader, Timeouts, Times, Tools};
+
+mod guests;
+mod jobs;
 
 /// A run after its end.
 #[derive(Debug)]
 pub struct PipelineRun {
     /// The folder of the run.
     pub folder: RunFolder,
-    /// The record of the guest.
-    pub record: RunRecord,
+    /// The records of the guests.
+    pub records: Vec<RunRecord>,
     /// The report.
     pub verdict: Verdict,
     /// Kernel, tools and machine of the run.
     pub environment: Environment,
+    /// The time of each stage.
+    pub stages: Stages,
 }
 
 impl PipelineRun {
-    /// The guest's lines as received.
+    /// Time from the start of the guests to the end of the last one.
     #[must_use]
-    pub fn lines(&self) -> Vec<&[u8]> {
-        lines(&self.record)
+    pub fn time(&self) -> Duration {
+        let times = self.records.iter().map(|record| record.time);
+        times.max().unwrap_or_default()
+    }
+
+    /// The last `count` lines of the console; of several guests, those of each guest with a fault.
+    #[must_use]
+    pub fn console(&self, count: usize) -> Vec<String> {
+        if let [record] = &self.records[..] {
+            return console::tail(&record.console, count);
+        }
+        let faulty = |guest| {
+            self.verdict
+                .faults
+                .iter()
+                .any(|fault| fault.guest() == Some(guest))
+        };
+        (1..)
+            .zip(&self.records)
+            .filter(|(guest, _)| faulty(*guest))
+            .flat_map(|(guest, record)| {
+                let mut lines = vec![format!("guest {guest}:")];
+                lines.extend(console::tail(&record.console, count));
+                lines
+            })
+            .collect()
+    }
+
+    /// The received bytes of each guest.
+    #[must_use]
+    pub fn files(&self) -> Vec<GuestFiles<'_>> {
+        let folder = |guest| match self.records.len() {
+            1 => self.folder.path().to_owned(),
+            _ => guests::folder(self.folder.path(), guest),
+        };
+        (1..)
+            .zip(&self.records)
+            .map(|(guest, record)| GuestFiles {
+                folder: folder(guest),
+                lines: lines(record),
+                console: &record.console,
+            })
+            .collect()
     }
 }
 
@@ -63,6 +109,17 @@ pub struct RunPlan<'a> {
     pub icount: bool,
     /// The program that reads the streams of simple tests.
     pub reader: StreamReader,
+    /// Number of guests that share the tests.
+    pub jobs: Jobs,
+}
+
+/// The number of guests that share the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jobs {
+    /// What cores, memory and the times of the last run suggest.
+    Auto,
+    /// This number.
+    Fixed(usize),
 }
 
 impl<'a> RunPlan<'a> {
@@ -77,6 +134,7 @@ impl<'a> RunPlan<'a> {
             cpus: machine::CPUS,
             icount: false,
             reader: StreamReader::Agent,
+            jobs: Jobs::Fixed(1),
         }
     }
 
@@ -115,12 +173,15 @@ impl<'a> RunPlan<'a> {
 ///
 /// Where a stage before the verdict fails.
 pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
-    check_filter(plan.filter)?;
+    let filter = filter(plan.filter)?;
+    let mut stages = Stages::after_setup(ctx.setup);
     let scale = timeout_scale(ctx, plan)?;
     let kernel = kernel::build(ctx)?;
+    stages.end("kernel");
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&plan.keep)?;
     let bpftool_for_guest = bpftool::build_for_guest(ctx, &kernel)?;
+    stages.end("bpftool");
     let objects = selftests::compile(
         ctx,
         &plan.programs,
@@ -128,11 +189,14 @@ pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
         &bpftool,
         &folder.path().join("objects"),
     )?;
+    stages.end("selftests");
+    let agent = agent::build(ctx)?;
+    stages.end("agent");
     let spec = RunSpec {
         image: kernel.image.clone(),
         arch: ctx.arch,
         objects: objects.dir,
-        agent: agent::build(ctx)?,
+        agent,
         bpftool: Some(bpftool_for_guest.path),
         test_progs: None,
         filter: plan.filter.map(str::to_owned),
@@ -146,7 +210,16 @@ pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
         tools: Tools::find(ctx)?,
     };
     let features = must_have(ctx, &kernel, plan.cpus)?;
-    let record = boot(ctx, &spec)?;
+    let times = last_times(&plan.keep);
+    let jobs = match plan.jobs {
+        Jobs::Fixed(jobs) => jobs,
+        Jobs::Auto => jobs::default(&ctx.config, &times, filter.as_ref()),
+    };
+    // one guest runs the tests as announced
+    let times = if jobs == 1 { Times::new() } else { times };
+    let records = guests::boot(ctx, &spec, jobs, times)?;
+    let booted = records.iter().filter_map(|record| record.boot).max();
+    stages.end_two("boot", booted.unwrap_or_default(), "tests");
     let expected = Expected {
         release: Some(&kernel.release),
         machine: ctx.arch.names().machine,
@@ -158,17 +231,29 @@ pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
         package: kernel.package,
         compiler: kernel.compiler,
         clang: objects.compiler,
-        qemu: record.qemu_version.clone(),
-        virtme_ng: record.virtme_version.clone(),
-        accelerator: record.accelerator.to_string(),
-        ..Environment::of(ctx, plan.filter, plan.cpus)
+        jobs,
+        ..with_machine(Environment::of(ctx, plan.filter, plan.cpus), &records)
     };
     Ok(PipelineRun {
-        verdict: judge(&record, &expected),
+        verdict: judge(&records, &expected),
         folder,
-        record,
+        records,
         environment,
+        stages,
     })
+}
+
+/// Adds what the guests ran on, which is the same for all.
+fn with_machine(environment: Environment, records: &[RunRecord]) -> Environment {
+    match records.first() {
+        None => environment,
+        Some(record) => Environment {
+            qemu: record.qemu_version.clone(),
+            virtme_ng: record.virtme_version.clone(),
+            accelerator: record.accelerator.to_string(),
+            ..environment
+        },
+    }
 }
 
 /// The factor of all time-outs.
@@ -188,36 +273,22 @@ fn must_have(ctx: &Context, kernel: &Kernel, cpus: u32) -> Result<Vec<&'static s
     Ok(feature::required(&ctx.base, ctx.arch, &config, cpus))
 }
 
-/// Boots the guest and shows the progress.
-fn boot(ctx: &Context, spec: &RunSpec) -> Result<RunRecord> {
-    let stage = ctx.progress.stage("boot", "waiting for the guest");
-    let (mut all, mut begun) = (0, 0);
-    let mut listener = |line: &FromGuest| match line {
-        FromGuest::Start { tests, .. } => all = tests.len(),
-        FromGuest::TestStart { test } => {
-            begun += 1;
-            stage.update(format!("{begun} of {all}: {test}"));
-        }
-        _ => {}
-    };
-    let record = machine::run(ctx, spec, &mut listener)?;
-    let started = match record.boot {
-        Some(time) => format!("start line after {}", seconds(time)),
-        None => "no start line".to_owned(),
-    };
-    stage.done(format!("guest under {}, {started}", record.accelerator));
-    Ok(record)
-}
-
-/// The verdict on a recorded run.
+/// The verdict on a run, by the records of its guests.
 #[must_use]
-pub fn judge(record: &RunRecord, expected: &Expected) -> Verdict {
-    let stopped = record.end.stopped();
-    let evidence = Evidence {
-        lines: &lines(record),
-        console: &record.console,
-        stopped: stopped.as_deref(),
-    };
+pub fn judge(records: &[RunRecord], expected: &Expected) -> Verdict {
+    let lines: Vec<Vec<&[u8]>> = records.iter().map(lines).collect();
+    let stopped: Vec<Option<String>> = records.iter().map(|record| record.end.stopped()).collect();
+    let evidence: Vec<Evidence<'_>> = records
+        .iter()
+        .zip(&lines)
+        .zip(&stopped)
+        .map(|((record, lines), stopped)| Evidence {
+            lines,
+            handed: &record.handed,
+            console: &record.console,
+            stopped: stopped.as_deref(),
+        })
+        .collect();
     verdict::judge(&evidence, expected)
 }
 
@@ -225,12 +296,12 @@ fn lines(record: &RunRecord) -> Vec<&[u8]> {
     record.lines.iter().map(|line| line.0.as_slice()).collect()
 }
 
-/// Checks the selection before anything is built.
-fn check_filter(filter: Option<&str>) -> Result<()> {
-    let Some(filter) = filter else { return Ok(()) };
-    Regex::new(filter)
-        .map(drop)
-        .with_context(|| format!("TEST={filter} is not a regular expression"))
+/// Compiles the selection before anything is built.
+fn filter(filter: Option<&str>) -> Result<Option<Regex>> {
+    filter.map(Regex::new).transpose().with_context(|| {
+        let filter = filter.unwrap_or_default();
+        format!("TEST={filter} is not a regular expression")
+    })
 }
 
 #[cfg(test)]
@@ -239,10 +310,10 @@ mod tests {
 
     #[test]
     fn an_invalid_selection_is_an_error() {
-        assert!(check_filter(None).is_ok());
-        assert!(check_filter(Some("^test_run__")).is_ok());
+        assert!(filter(None).unwrap().is_none());
+        assert!(filter(Some("^test_run__")).is_ok());
         assert!(
-            check_filter(Some("("))
+            filter(Some("("))
                 .unwrap_err()
                 .to_string()
                 .contains("TEST=(")

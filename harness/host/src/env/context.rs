@@ -2,6 +2,7 @@
 //! What every task gets: the folders, and the options that all tasks share.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -29,6 +30,8 @@ pub struct Context {
     pub ci: bool,
     /// How many jobs a build runs at once.
     pub jobs: usize,
+    /// How long the set-up of this task took.
+    pub setup: Duration,
     /// Where progress is shown.
     pub progress: Progress,
 }

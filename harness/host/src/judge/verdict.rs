@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The verdict on a run: a pure function of the recorded channel and console.
 //!
-//! A run has no fault if the guest wrote exactly one start line, every announced test once and in its
+//! A guest has no fault if it wrote exactly one start line, every test that it was handed once and in its
 //! turn, one end line with the right count, and no other line; if it ran the expected kernel; if the
-//! console has no splat and the leak scan found nothing; and if the guest powered off by itself.
+//! console has no splat and the leak scan found nothing; and if the guest powered off by itself. A run has
+//! no fault if no guest has one, all guests announced the same tests, and each was handed to one guest.
 //! Everything else is a [`Fault`]. Exit codes do not count. `per_test` compares the tests with their
 //! snapshots.
 
@@ -14,14 +15,17 @@ use crate::judge::console;
 use crate::judge::feature;
 
 mod fault;
+mod union;
 
 pub use fault::Fault;
 
-/// The record of a run.
+/// The record of a guest.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// Lines of the channel, each with its `\n` if it had one.
     pub lines: &'a [&'a [u8]],
+    /// The tests that were handed to the guest, in order.
+    pub handed: &'a [String],
     /// The whole console.
     pub console: &'a [u8],
     /// Why the guest was stopped, where it did not power off by itself.
@@ -51,6 +55,8 @@ pub struct Verdict {
     pub kernel: Option<String>,
     /// The announced tests, in their order.
     pub announced: Vec<String>,
+    /// Those that must run while no other guest runs.
+    pub alone: Vec<String>,
     /// The first report of each announced test.
     pub reports: Vec<TestReport>,
 }
@@ -63,10 +69,15 @@ impl Verdict {
     }
 }
 
-/// Judges a run.
+/// Judges a run by the records of its guests.
 #[must_use]
-pub fn judge(evidence: &Evidence, expected: &Expected) -> Verdict {
-    let mut reader = LineJudge::new(expected);
+pub fn judge(evidence: &[Evidence], expected: &Expected) -> Verdict {
+    let guests = evidence.iter().map(|guest| judge_guest(guest, expected));
+    union::unite(guests.collect(), evidence)
+}
+
+fn judge_guest(evidence: &Evidence, expected: &Expected) -> Verdict {
+    let mut reader = LineJudge::new(expected, evidence.handed);
     for (index, line) in evidence.lines.iter().enumerate() {
         reader.line(index + 1, line);
     }
@@ -100,6 +111,8 @@ enum Phase {
 /// Checks the guest's lines one by one.
 struct LineJudge<'a> {
     expected: &'a Expected<'a>,
+    /// The tests that the guest was handed.
+    handed: &'a [String],
     phase: Phase,
     /// The test that has begun and is not reported yet.
     open: Option<String>,
@@ -109,9 +122,10 @@ struct LineJudge<'a> {
 }
 
 impl<'a> LineJudge<'a> {
-    fn new(expected: &'a Expected<'a>) -> Self {
+    fn new(expected: &'a Expected<'a>, handed: &'a [String]) -> Self {
         Self {
             expected,
+            handed,
             phase: Phase::BeforeStart,
             open: None,
             reported: 0,
@@ -143,11 +157,13 @@ impl<'a> LineJudge<'a> {
                     kernel,
                     machine,
                     tests,
+                    alone,
                     empty_objects,
                     cpus: _,
                 }),
             ) => {
-                self.start(protocol, kernel, &machine, tests, empty_objects);
+                self.start(protocol, kernel, &machine, empty_objects);
+                self.announce(tests, alone);
             }
             (Phase::BeforeStart, Ok(_)) => self.fault(Fault::BeforeStart {
                 number,
@@ -179,14 +195,7 @@ impl<'a> LineJudge<'a> {
         });
     }
 
-    fn start(
-        &mut self,
-        protocol: u32,
-        kernel: String,
-        machine: &str,
-        tests: Vec<String>,
-        empty_objects: Vec<String>,
-    ) {
+    fn start(&mut self, protocol: u32, kernel: String, machine: &str, empty_objects: Vec<String>) {
         self.phase = Phase::Tests;
         if protocol != PROTOCOL {
             self.fault(Fault::Protocol { guest: protocol });
@@ -206,6 +215,10 @@ impl<'a> LineJudge<'a> {
         for object in empty_objects {
             self.fault(Fault::EmptyObject { object });
         }
+        self.verdict.kernel = Some(kernel);
+    }
+
+    fn announce(&mut self, tests: Vec<String>, alone: Vec<String>) {
         if tests.is_empty() {
             self.fault(Fault::NoTests {
                 filter: self.expected.filter.map(str::to_owned),
@@ -216,8 +229,8 @@ impl<'a> LineJudge<'a> {
                 self.fault(Fault::AnnouncedTwice { test: test.clone() });
             }
         }
-        self.verdict.kernel = Some(kernel);
         self.verdict.announced = tests;
+        self.verdict.alone = alone;
     }
 
     fn test_start(&mut self, test: String) {
@@ -243,6 +256,9 @@ impl<'a> LineJudge<'a> {
         }
         if !self.verdict.announced.contains(&test) {
             return self.fault(Fault::NotAnnounced { test });
+        }
+        if !self.handed.contains(&test) {
+            self.fault(Fault::NotHanded { test: test.clone() });
         }
         if let Outcome::Skipped { feature } = &report.outcome
             && self.expected.features.contains(&feature.as_str())
@@ -283,13 +299,7 @@ impl<'a> LineJudge<'a> {
             return self.verdict;
         }
         let missing = |test: &&String| self.verdict.report(test).is_none();
-        let tests: Vec<String> = self
-            .verdict
-            .announced
-            .iter()
-            .filter(missing)
-            .cloned()
-            .collect();
+        let tests: Vec<String> = self.handed.iter().filter(missing).cloned().collect();
         if !tests.is_empty() {
             let died_in = self.open.clone();
             self.fault(Fault::NeverReported { tests, died_in });

@@ -14,6 +14,8 @@ use crate::env::progress::seconds;
 use crate::judge::per_test::TestResult;
 use crate::judge::snapshot::{self, Unreferenced};
 use crate::judge::verdict::Verdict;
+use crate::report::stages::StageTime;
+use crate::vm::machine::Times;
 
 mod environment;
 mod events;
@@ -21,7 +23,9 @@ mod files;
 mod result;
 
 pub use environment::Environment;
-pub use files::{CONSOLE_LINES, RunFolder, write_files};
+pub use files::{CONSOLE_LINES, GuestFiles, RunFolder, last_times, write_files};
+#[cfg(test)]
+pub(super) use result::example;
 pub use result::{RunResult, TestOutcome};
 
 /// Everything known about a run after its end.
@@ -39,6 +43,10 @@ pub struct Report {
     pub guest: Duration,
     /// How long everything took.
     pub total: Duration,
+    /// The time of each stage.
+    pub stages: Vec<StageTime>,
+    /// How long each test took in earlier runs.
+    pub earlier_times: Times,
 }
 
 impl Report {
@@ -108,6 +116,33 @@ impl Report {
                 .for_each(|line| out.push_str(&format!("    {line}\n")));
         }
         out
+    }
+
+    /// The five slowest tests, if they take more than a fifth of the time of all tests; else empty. Of
+    /// few tests, five always do.
+    #[must_use]
+    pub fn slowest(&self) -> String {
+        const SLOWEST: usize = 5;
+        let mut times: Vec<(u64, &str)> = self
+            .tests
+            .iter()
+            .filter_map(|test| Some((test.report.as_ref()?.micros, test.name.as_str())))
+            .collect();
+        times.sort_unstable_by(|one, other| other.cmp(one));
+        let sum = |times: &[(u64, &str)]| times.iter().map(|(micros, _)| micros).sum::<u64>();
+        let (first, all) = (&times[..SLOWEST.min(times.len())], sum(&times));
+        if times.len() < SLOWEST * SLOWEST || sum(first) * 5 <= all {
+            return String::new();
+        }
+        let shown: Vec<String> = first
+            .iter()
+            .map(|(micros, name)| format!("{name} {}", seconds(Duration::from_micros(*micros))))
+            .collect();
+        format!(
+            "slowest ({} % of the time of all tests): {}\n",
+            sum(first) * 100 / all,
+            shown.join(", ")
+        )
     }
 
     /// One line: verdict, number of tests, kernel and times.

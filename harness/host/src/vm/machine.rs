@@ -14,6 +14,7 @@ mod accel;
 mod board;
 mod channel;
 mod command;
+mod dispatch;
 mod end;
 mod events;
 pub(crate) mod process_group;
@@ -29,8 +30,9 @@ mod userland;
 
 pub use accel::Accel;
 pub(crate) use accel::device as kvm_device;
+pub use dispatch::Times;
 pub use end::HowEnded;
-pub use run::run;
+pub use run::{run, run_several};
 pub(crate) use shell::shell;
 pub use timeouts::{Stage, Timeouts};
 pub use tools::Tools;
@@ -97,6 +99,8 @@ pub const STRESS: Duration = Duration::from_secs(1);
 pub struct RunRecord {
     /// The lines that the guest wrote, in order.
     pub lines: Vec<RawLine>,
+    /// The tests that were handed to the guest, in order.
+    pub handed: Vec<String>,
     /// The console, including the error messages of QEMU.
     pub console: Vec<u8>,
     /// How the guest ended.

@@ -43,7 +43,7 @@ def say(message):
     channel.sendall(json.dumps(message).encode() + b"\n")
 
 
-def start(*tests):
+def start(*tests, alone=()):
     say(
         {
             "event": "start",
@@ -52,9 +52,35 @@ def start(*tests):
             "machine": "x86_64",
             "cpus": 2,
             "tests": tests,
+            "alone": alone,
             "empty_objects": [],
         }
     )
+
+
+def tests():
+    """Yields the tests that the host names, each between its begin and its report."""
+    answers = channel.makefile()
+    reported = 0
+    while (answer := json.loads(answers.readline()))["answer"] == "run":
+        test = answer["test"]
+        say({"event": "test_start", "test": test})
+        yield test
+        ran = {"kind": "ran", "retval": 0}
+        text = {"stdout": "", "stderr": "", "notes": [], "micros": 1}
+        say({"event": "test", "test": test, "outcome": ran, **text})
+        reported += 1
+    assert answer == {"answer": "finish"}, answer
+    say({"event": "end", "tests": reported})
+
+
+def is_first():
+    """Whether no other guest of this scene has asked."""
+    try:
+        os.mkdir(sys.argv[sys.argv.index("--kimg") + 1] + ".first")
+        return True
+    except FileExistsError:
+        return False
 
 
 def shut_down(reason):

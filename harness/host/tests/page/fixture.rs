@@ -187,6 +187,7 @@ fn environment(arch: &str, config: &str) -> Environment {
         virtme_ng: "1.36".to_owned(),
         machine: "2 CPUs".to_owned(),
         accelerator: "software emulation".to_owned(),
+        jobs: 1,
         commit: Some("7241f47c0ffee7241f47c0ffee7241f47c0ffee7".to_owned()),
         dirty: Some(false),
         selection: None,

@@ -31,6 +31,7 @@ fn test_cache() -> TestCache {
         kernel: None,
         ci: false,
         jobs: 1,
+        setup: std::time::Duration::ZERO,
         progress: Progress::Silent,
     };
     TestCache { root, ctx }

@@ -62,6 +62,7 @@ impl TestClone {
             kernel: None,
             ci: false,
             jobs: 2,
+            setup: std::time::Duration::ZERO,
             progress: Progress::Silent,
         };
         let into = tempfile::tempdir_in(self.root.path()).unwrap().keep();

@@ -91,6 +91,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
     let stopped = record.end.stopped();
     let evidence = Evidence {
         lines: &lines,
+        handed: &record.handed,
         console: &record.console,
         stopped: stopped.as_deref(),
     };
@@ -100,7 +101,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
         filter: None,
         features: &[],
     };
-    let mut faults = verdict::judge(&evidence, &expected).faults;
+    let mut faults = verdict::judge(&[evidence], &expected).faults;
     // the run has no tests
     faults.retain(|fault| !matches!(fault, Fault::NoTests { .. }));
     if faults.is_empty() {

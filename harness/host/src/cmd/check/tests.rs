@@ -64,6 +64,7 @@ fn fake() -> Fake {
         kernel: None,
         ci: false,
         jobs: 1,
+        setup: std::time::Duration::ZERO,
         progress: Progress::Silent,
     };
     let fake = Fake { root, ctx };

@@ -12,7 +12,6 @@ use fs_err as fs;
 use crate::cmd::exit;
 use crate::cmd::pipeline::{self, RunPlan};
 use crate::env::context::{Context, PLAIN};
-use crate::judge::console;
 use crate::queue::base::REFERENCE;
 use crate::report::bench::aims::Aims;
 use crate::report::bench::{self, Bench, Figures};
@@ -102,7 +101,7 @@ fn take(ctx: &Context, args: &Args) -> Result<Bench> {
 fn add(ctx: &Context, plan: &RunPlan<'_>, figures: &mut Figures) -> Result<()> {
     let run = pipeline::run(ctx, plan)?;
     if !run.verdict.faults.is_empty() {
-        console::tail(&run.record.console, LAST_LINES)
+        run.console(LAST_LINES)
             .iter()
             .for_each(|line| println!("    {line}"));
     }

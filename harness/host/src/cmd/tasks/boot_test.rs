@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make boot-test`: builds, boots, runs the tests and compares their output with snapshots.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,17 +10,20 @@ use anyhow::{Context as _, Result};
 use fs_err as fs;
 
 use crate::cmd::exit;
-use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
+use crate::cmd::pipeline::{self, Jobs, RunPlan};
 use crate::env::context::{Arch, Context, PLAIN};
-use crate::judge::console;
 use crate::judge::per_test;
 use crate::judge::snapshot::{Snapshots, Unreferenced};
 use crate::judge::verdict::Verdict;
-use crate::report::run_report::{self, Report};
+use crate::report::run_report::{self, Report, RunResult};
+use crate::report::{annotations, junit, ktap, stages};
 use crate::vm::machine;
 
 /// Lines of the console that are printed for a failed run.
 const LAST_LINES: usize = 30;
+
+/// Most guests of a run.
+const MAX_JOBS: u32 = 16;
 
 /// Flags of `make boot-test`.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -34,9 +38,19 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(machine::MAX_CPUS)))]
     pub cpus: Option<u32>,
+    /// Number of guests that share the tests [default: by cores, memory and the time of the tests]
+    #[arg(long, value_name = "NUMBER",
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_JOBS)))]
+    pub jobs: Option<u32>,
     /// Write the result as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write the result as JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write the result as KTAP to this file
+    #[arg(long, value_name = "FILE")]
+    pub ktap: Option<PathBuf>,
 }
 
 /// A judged run, published as `last`.
@@ -46,6 +60,8 @@ pub struct Judged {
     pub report: Report,
     /// The last lines of the console.
     pub console: Vec<String>,
+    /// Fewer of them, to print.
+    shown_console: Vec<String>,
     /// The folder of the run.
     last: PathBuf,
 }
@@ -53,8 +69,7 @@ pub struct Judged {
 impl Judged {
     /// The failures, with the end of the console.
     pub fn failures(&self, ctx: &Context) -> String {
-        let end = &self.console[self.console.len().saturating_sub(LAST_LINES)..];
-        self.report.failures(end, self.shown(ctx))
+        self.report.failures(&self.shown_console, self.shown(ctx))
     }
 
     /// The folder, relative to the clone.
@@ -67,11 +82,14 @@ impl Judged {
 pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
     let judged = run_and_judge(ctx, args)?;
     let report = &judged.report;
-    if let Some(json) = &args.json {
-        write_json(json, report, &judged.console)?;
-    }
+    let result = report.result(&judged.console);
+    write_results(args, &result)?;
     print!("{}{}", report.table(), judged.failures(ctx));
-    println!("\n{}", report.verdict_line(judged.shown(ctx)));
+    if is_github(std::env::var_os("GITHUB_ACTIONS").as_deref()) {
+        print!("{}", annotations::render(&result, &ctx.repo));
+    }
+    println!("\n{}{}", report.slowest(), stages::line(&report.stages));
+    println!("{}", report.verdict_line(judged.shown(ctx)));
     Ok(exit::verdict(report.passed()))
 }
 
@@ -82,24 +100,35 @@ pub fn run_and_judge(ctx: &Context, args: &Args) -> Result<Judged> {
     let plan = RunPlan {
         stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
+        jobs: args
+            .jobs
+            .map_or(Jobs::Auto, |jobs| Jobs::Fixed(jobs as usize)),
         ..RunPlan::selftests(ctx, filter)
     };
-    let run = pipeline::run(ctx, &plan)?;
+    let earlier_times = run_report::last_times(&plan.keep);
+    let mut run = pipeline::run(ctx, &plan)?;
     let store = store(ctx)?;
+    let tests = per_test::all(&run.verdict, &store);
+    let unreferenced = unreferenced(&store, &run.verdict, filter)?;
+    run.stages.end("judge");
     let report = Report {
-        tests: per_test::all(&run.verdict, &store),
-        unreferenced: unreferenced(&store, &run.verdict, filter)?,
-        guest: run.record.time,
+        tests,
+        unreferenced,
+        guest: run.time(),
         total: begun.elapsed(),
         verdict: run.verdict.clone(),
         environment: run.environment.clone(),
+        stages: run.stages.times().to_vec(),
+        earlier_times,
     };
-    let console = console::tail(&run.record.console, run_report::CONSOLE_LINES);
-    let last = leave(run, &report)?;
+    let console = run.console(run_report::CONSOLE_LINES);
+    let shown_console = run.console(LAST_LINES);
+    run_report::write_files(run.folder.path(), &run.files(), &console, &report)?;
     Ok(Judged {
         report,
         console,
-        last,
+        shown_console,
+        last: run.folder.publish()?,
     })
 }
 
@@ -118,16 +147,32 @@ fn unreferenced(
         .with_context(|| format!("cannot read the snapshots in {}", store.dir.display()))
 }
 
-/// Writes the files of the run and publishes it as `last`.
-fn leave(run: PipelineRun, report: &Report) -> Result<PathBuf> {
-    run_report::write_files(run.folder.path(), &run.lines(), &run.record.console, report)?;
-    run.folder.publish()
+/// Writes the result in the requested formats.
+fn write_results(args: &Args, result: &RunResult) -> Result<()> {
+    type Render = fn(&RunResult) -> Result<String>;
+    let formats: [(&Option<PathBuf>, &str, Render); 3] = [
+        (&args.json, "JSON", |result| {
+            Ok(serde_json::to_string_pretty(result)?)
+        }),
+        (&args.junit, "JUNIT", junit::render),
+        (&args.ktap, "KTAP", |result| Ok(ktap::render(result))),
+    ];
+    for (path, variable, render) in formats {
+        if let Some(path) = path {
+            fs::write(path, render(result)?).with_context(|| {
+                format!(
+                    "cannot write the result to {} ({variable}=)",
+                    path.display()
+                )
+            })?;
+        }
+    }
+    Ok(())
 }
 
-fn write_json(path: &Path, report: &Report, console: &[String]) -> Result<()> {
-    let text = serde_json::to_vec_pretty(&report.result(console))?;
-    fs::write(path, text)
-        .with_context(|| format!("cannot write the result to {} (JSON=)", path.display()))
+/// Whether the output is the log of a workflow of GitHub, which shows annotations.
+fn is_github(variable: Option<&OsStr>) -> bool {
+    variable.is_some_and(|value| value == "true")
 }
 
 /// The snapshots of the clone for a run of this architecture, configuration and base.

@@ -9,7 +9,6 @@ use anyhow::Result;
 use crate::cmd::exit;
 use crate::cmd::pipeline::{self, PipelineRun, RunPlan};
 use crate::env::context::Context;
-use crate::judge::console;
 use crate::judge::snapshot;
 use crate::vm::machine::StreamReader;
 
@@ -52,7 +51,7 @@ fn text(run: &PipelineRun) -> String {
         out.push_str(&format!("the run failed: {fault}\n"));
     }
     if !run.verdict.faults.is_empty() {
-        console::tail(&run.record.console, 30)
+        run.console(30)
             .iter()
             .for_each(|line| out.push_str(&format!("    {line}\n")));
     }

@@ -76,7 +76,11 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
             ..ctx.clone()
         };
         summary.step(ctx, &format!("boot-test on {arch}"), || {
-            task(boot_test::run(&guest, &boot_test::Args::default())?)
+            let args = boot_test::Args {
+                junit: Some(guest.build_dir().join("junit.xml")),
+                ..boot_test::Args::default()
+            };
+            task(boot_test::run(&guest, &args)?)
         });
         summary.step(ctx, &format!("tree-tests on {arch}"), || {
             task(tree_tests::run(&guest, &tree_tests::Args::default())?)
@@ -226,6 +230,7 @@ mod tests {
             kernel: None,
             ci: false,
             jobs: 1,
+            setup: std::time::Duration::ZERO,
             progress: Progress::Silent,
         }
     }

@@ -47,7 +47,7 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         filter: None,
         features: &[],
     };
-    let verdict = pipeline::judge(&record, &expected);
+    let verdict = pipeline::judge(std::slice::from_ref(&record), &expected);
     print!("{}", table(&verdict));
     let wrong = wrong(&in_tree.tests, &verdict);
     for wrong in &wrong {

@@ -167,6 +167,7 @@ fn context(dir: &std::path::Path) -> Context {
         kernel: None,
         ci: false,
         jobs: 1,
+        setup: std::time::Duration::ZERO,
         progress: Progress::Silent,
     }
 }

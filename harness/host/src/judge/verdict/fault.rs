@@ -79,6 +79,8 @@ pub enum Fault {
     NotBegun { test: String, begun: Option<String> },
     #[error("{test} was reported, but the start line does not list it\n  {AGENT}")]
     NotAnnounced { test: String },
+    #[error("{test} was reported, but the host had not named it\n  {AGENT}")]
+    NotHanded { test: String },
     #[error("{test} was reported twice; expected every test exactly once\n  {AGENT}")]
     ReportedTwice { test: String },
     #[error("{}", never_reported(.tests, .died_in.as_deref()))]
@@ -109,6 +111,76 @@ pub enum Fault {
          search last/console.log for kmemleak: it disables itself when it runs out of memory for its records"
     )]
     NotScanned,
+    #[error("guest {guest}: {}", in_folder(*.guest, .fault))]
+    InGuest { guest: usize, fault: Box<Fault> },
+    #[error("{}", different_lists(*.of, *.guest, .missing, .more))]
+    DifferentLists {
+        of: usize,
+        guest: usize,
+        missing: Vec<String>,
+        more: Vec<String>,
+    },
+    #[error(
+        "{test} was handed to the guests {}; expected one guest per test\n  \
+         the dispatcher (harness/host/src/vm/machine/dispatch.rs) is broken",
+        numbers(.guests)
+    )]
+    HandedOutTwice { test: String, guests: Vec<usize> },
+    #[error(
+        "no guest was left to run {}\n  \
+         the faults of the guests are above; fix them first",
+        list(.tests)
+    )]
+    NotHandedOut { tests: Vec<String> },
+}
+
+impl Fault {
+    /// Whether the objects, the agent or the kernel cause the fault, so that every guest has it.
+    #[must_use]
+    pub fn is_of_every_guest(&self) -> bool {
+        matches!(
+            self,
+            Fault::Protocol { .. }
+                | Fault::Kernel { .. }
+                | Fault::Machine { .. }
+                | Fault::EmptyObject { .. }
+                | Fault::NoTests { .. }
+                | Fault::AnnouncedTwice { .. }
+        )
+    }
+
+    /// The number of the guest that has the fault, if the run had several guests.
+    #[must_use]
+    pub fn guest(&self) -> Option<usize> {
+        match self {
+            Fault::InGuest { guest, .. } | Fault::DifferentLists { guest, .. } => Some(*guest),
+            _ => None,
+        }
+    }
+}
+
+/// The message of a fault of one guest, which has a folder of its own in `last/`.
+fn in_folder(guest: usize, fault: &Fault) -> String {
+    let folder = format!("last/guest-{guest}/");
+    fault.to_string().replace("last/", &folder)
+}
+
+fn different_lists(of: usize, guest: usize, missing: &[String], more: &[String]) -> String {
+    let difference = match (missing, more) {
+        ([], []) => "the same tests in another order, or with other `__alone` marks".to_owned(),
+        ([], more) => format!("also {}", list(more)),
+        (missing, []) => format!("not {}", list(missing)),
+        (missing, more) => format!("not {}, but {}", list(missing), list(more)),
+    };
+    format!(
+        "guest {guest} announced other tests than guest {of}: {difference}; expected equal lists\n  \
+         the agent must find the same tests in every guest (harness/guest/src/discover.rs)"
+    )
+}
+
+fn numbers(guests: &[usize]) -> String {
+    let numbers: Vec<String> = guests.iter().map(ToString::to_string).collect();
+    numbers.join(" and ")
 }
 
 fn excerpt(splat: &Splat) -> String {

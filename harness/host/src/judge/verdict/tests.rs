@@ -8,6 +8,7 @@ use super::*;
 mod death;
 mod each_test;
 mod features;
+mod guests;
 mod lines;
 mod start;
 
@@ -31,15 +32,34 @@ fn start_with(
     tests: &[&str],
     empty: &[&str],
 ) -> Vec<u8> {
-    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     line(&FromGuest::Start {
         protocol,
         kernel: kernel.to_owned(),
         machine: machine.to_owned(),
         cpus: 2,
         tests: owned(tests),
+        alone: Vec::new(),
         empty_objects: owned(empty),
     })
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// The distinct tests of the first line, all of which a single guest gets.
+fn announced(lines: &[Vec<u8>]) -> Vec<String> {
+    let first = lines.first().map(|line| serde_json::from_slice(line));
+    let Some(Ok(FromGuest::Start { tests, .. })) = first else {
+        return Vec::new();
+    };
+    let mut distinct = Vec::new();
+    for test in tests {
+        if !distinct.contains(&test) {
+            distinct.push(test);
+        }
+    }
+    distinct
 }
 
 fn start(tests: &[&str]) -> Vec<u8> {
@@ -102,13 +122,15 @@ fn judged_with(
     stopped: Option<&str>,
     expected: &Expected,
 ) -> Verdict {
+    let handed = announced(lines);
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
     let evidence = Evidence {
         lines: &lines,
+        handed: &handed,
         console,
         stopped,
     };
-    judge(&evidence, expected)
+    judge(&[evidence], expected)
 }
 
 /// The faults of a good run after one change.

@@ -35,6 +35,9 @@ pub struct Environment {
     pub virtme_ng: String,
     /// How QEMU ran the guest: KVM or software emulation.
     pub accelerator: String,
+    /// Number of guests that shared the tests.
+    #[serde(default)]
+    pub jobs: usize,
     /// The machine that ran QEMU: number and model of its CPUs.
     #[serde(default)]
     pub machine: String,

@@ -15,7 +15,7 @@ use wire::Outcome;
 
 use super::{Report, events};
 use crate::env::atomic;
-use crate::judge::console;
+use crate::vm::machine::Times;
 
 /// Lines of the console in the report of a failed run.
 pub const CONSOLE_LINES: usize = 200;
@@ -23,6 +23,9 @@ pub const CONSOLE_LINES: usize = 200;
 const PREFIX: &str = "run-";
 /// Age after which a folder that is not `last` belongs to a killed run.
 const ABANDONED: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The time of each test in this and earlier runs.
+const TIMES: &str = "times.json";
 
 /// The folder of one run; removed on drop, unless published.
 #[derive(Debug)]
@@ -106,21 +109,51 @@ fn remove(dir: &Path) -> Result<()> {
     }
 }
 
-/// Writes the lines, the raw streams and the environment of a run into `dir`.
+/// The received bytes of a guest, and the folder for them.
+#[derive(Clone, Debug)]
+pub struct GuestFiles<'a> {
+    /// The folder of the run, or one in it for each of several guests.
+    pub folder: PathBuf,
+    /// The lines of the channel.
+    pub lines: Vec<&'a [u8]>,
+    /// The console.
+    pub console: &'a [u8],
+}
+
+/// Writes the lines of the guests, the raw streams, the environment and the times of a run into `dir`.
+/// `console` has the last lines of the console.
 ///
 /// # Errors
 ///
 /// Where a file cannot be written.
-pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report) -> Result<()> {
-    write(&dir.join("console.log"), console)?;
-    write(&dir.join("events.jsonl"), &events::of(lines, report)?)?;
+pub fn write_files(
+    dir: &Path,
+    guests: &[GuestFiles<'_>],
+    console: &[String],
+    report: &Report,
+) -> Result<()> {
+    for guest in guests {
+        write(&guest.folder.join("console.log"), guest.console)?;
+        write(
+            &guest.folder.join("events.jsonl"),
+            &events::of(&guest.lines, report)?,
+        )?;
+    }
+    write(
+        &dir.join("stages.json"),
+        &serde_json::to_vec_pretty(&report.stages)?,
+    )?;
+    write(
+        &dir.join(TIMES),
+        &serde_json::to_vec_pretty(&times(report))?,
+    )?;
     write(
         &dir.join("environment.json"),
         &serde_json::to_vec_pretty(&report.environment)?,
     )?;
     write(
         &dir.join("result.json"),
-        &serde_json::to_vec_pretty(&report.result(&console::tail(console, CONSOLE_LINES)))?,
+        &serde_json::to_vec_pretty(&report.result(console))?,
     )?;
     let streams = dir.join("streams");
     fs::create_dir_all(&streams)?;
@@ -134,6 +167,32 @@ pub fn write_files(dir: &Path, lines: &[&[u8]], console: &[u8], report: &Report)
         }
     }
     Ok(())
+}
+
+/// How long each test took in the last runs that kept their files in `build`. Empty if there was none.
+#[must_use]
+pub fn last_times(build: &Path) -> Times {
+    // without the times, tests run in announced order
+    fs::read(build.join("last").join(TIMES))
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
+}
+
+/// The times of earlier runs, replaced by those of this run; a run without a selection has all tests.
+fn times(report: &Report) -> Times {
+    let mut times = match report.environment.selection {
+        Some(_) => report.earlier_times.clone(),
+        None => Times::new(),
+    };
+    times.extend(
+        report
+            .tests
+            .iter()
+            .filter_map(|test| test.report.as_ref())
+            .map(|report| (report.test.clone(), report.micros)),
+    );
+    times
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -73,6 +73,26 @@ impl RunResult {
         }
     }
 
+    /// The tests of each file of `selftests/`, in announced order.
+    #[must_use]
+    pub fn by_file(&self) -> Vec<(&str, Vec<&TestOutcome>)> {
+        let mut files: Vec<(&str, Vec<&TestOutcome>)> = Vec::new();
+        for test in &self.tests {
+            let (file, _) = snapshot::split(&test.test);
+            match files.iter_mut().find(|(known, _)| *known == file) {
+                Some((_, tests)) => tests.push(test),
+                None => files.push((file, vec![test])),
+            }
+        }
+        files
+    }
+
+    /// What is wrong with the run as a whole: faults and unreferenced snapshots.
+    pub fn wrong_with_run(&self) -> impl Iterator<Item = &str> {
+        let wrong = self.faults.iter().chain(&self.unreferenced);
+        wrong.map(String::as_str)
+    }
+
     pub(super) fn of(report: &Report, console: &[String]) -> Self {
         let passed = report.passed();
         Self {
@@ -160,6 +180,44 @@ fn describe(outcome: &Outcome) -> String {
         }
         Outcome::Skipped { feature } => format!("SKIP: {feature}"),
         Outcome::Failed { .. } => "failed".to_owned(),
+    }
+}
+
+/// A result with a failure, a skipped test and a fault, for the tests of its formats.
+#[cfg(test)]
+pub(crate) fn example() -> RunResult {
+    let test = |name: &str| TestOutcome {
+        test: name.to_owned(),
+        passed: true,
+        micros: Some(1000),
+        ..TestOutcome::default()
+    };
+    RunResult {
+        tests: vec![
+            test("a__x"),
+            TestOutcome {
+                passed: false,
+                failure: Some("it differs".to_owned()),
+                raw: Some("returned: 1 <&>\n".to_owned()),
+                ..test("a__y")
+            },
+            TestOutcome {
+                passed: false,
+                skipped: Some("moon".to_owned()),
+                ..test("a__z")
+            },
+            test("b__b"),
+        ],
+        faults: vec!["no end line\n  see the console".to_owned()],
+        guest_seconds: 5.0,
+        total_seconds: 6.5,
+        environment: Environment {
+            base: "v6.12".to_owned(),
+            arch: "x86_64".to_owned(),
+            config: "plain".to_owned(),
+            ..Environment::default()
+        },
+        ..RunResult::default()
     }
 }
 

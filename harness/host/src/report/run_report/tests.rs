@@ -43,6 +43,17 @@ fn good() -> Report {
         },
         guest: Duration::from_millis(5300),
         total: Duration::from_millis(6900),
+        stages: Vec::new(),
+        earlier_times: Times::new(),
+    }
+}
+
+/// The files of a guest that wrote these lines.
+fn guest<'a>(folder: &Path, lines: &[&'a [u8]], console: &'a [u8]) -> GuestFiles<'a> {
+    GuestFiles {
+        folder: folder.to_owned(),
+        lines: lines.to_vec(),
+        console,
     }
 }
 
@@ -83,6 +94,21 @@ a__longer  ok             1.2            -28      19       0
 a__lost    FAILED           -              -       -       -
 ";
     assert_eq!(report.table(), want);
+}
+
+#[test]
+fn the_slowest_tests_are_shown_if_they_take_more_than_a_fifth() {
+    let mut report = good();
+    report.tests = (0..25).map(|i| test(&format!("a__{i}"), None)).collect();
+    assert_eq!(report.slowest(), "", "all take the same time");
+    report.tests[7].report.as_mut().unwrap().micros = 2_500_000;
+    assert_eq!(
+        report.slowest(),
+        "slowest (99 % of the time of all tests): a__7 2.5 s, a__9 0.0 s, a__8 0.0 s, a__6 0.0 s, \
+         a__5 0.0 s\n"
+    );
+    report.tests.truncate(24);
+    assert_eq!(report.slowest(), "", "five of 24 tests take a fifth anyway");
 }
 
 /// The count in the verdict line, the change to the report, and the shown failure.
@@ -225,7 +251,8 @@ fn the_result_of_a_failure_has_the_texts() {
 fn files_hold_the_received_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let lines: [&[u8]; 2] = [b"{\"event\":\n", b"\xff cut"];
-    write_files(dir.path(), &lines, b"console \xff\n", &good()).unwrap();
+    let guest = guest(dir.path(), &lines, b"console \xff\n");
+    write_files(dir.path(), &[guest], &[], &good()).unwrap();
     let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
     assert_eq!(read("events.jsonl"), b"{\"event\":\n\xff cut");
     assert_eq!(read("console.log"), b"console \xff\n");
@@ -233,6 +260,45 @@ fn files_hold_the_received_bytes() {
     assert_eq!(read("streams/a__x.stderr"), b"");
     let environment: serde_json::Value = serde_json::from_slice(&read("environment.json")).unwrap();
     assert_eq!(environment["accelerator"], "TCG");
+}
+
+#[test]
+fn several_guests_have_a_folder_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let folders = ["guest-1", "guest-2"].map(|name| dir.path().join(name));
+    for folder in &folders {
+        std::fs::create_dir(folder).unwrap();
+    }
+    let guests = [
+        guest(&folders[0], &[b"one\n"], b"first"),
+        guest(&folders[1], &[b"two\n"], b"second"),
+    ];
+    write_files(dir.path(), &guests, &[], &good()).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(read("guest-1/events.jsonl"), "one\n");
+    assert_eq!(read("guest-2/console.log"), "second");
+    assert!(read("result.json").contains("a__x"));
+    assert!(!dir.path().join("console.log").exists());
+}
+
+#[test]
+fn the_times_of_tests_outlive_a_run_of_a_selection() {
+    let build = tempfile::tempdir().unwrap();
+    let run = |report: &Report| {
+        let folder = RunFolder::create(build.path()).unwrap();
+        write_files(folder.path(), &[], &[], report).unwrap();
+        folder.publish().unwrap();
+        last_times(build.path())
+    };
+    assert_eq!(last_times(build.path()), Times::new());
+    let mut report = good();
+    report.earlier_times = [("a__old".to_owned(), 7), ("a__x".to_owned(), 8)].into();
+    let of_run = Times::from([("a__longer".to_owned(), 1234), ("a__x".to_owned(), 1234)]);
+    assert_eq!(run(&report), of_run);
+    report.environment.selection = Some("^a__".to_owned());
+    let mut all = of_run.clone();
+    all.insert("a__old".to_owned(), 7);
+    assert_eq!(run(&report), all);
 }
 
 #[test]
@@ -254,7 +320,7 @@ fn kernel_reports_follow_the_line_of_their_test() {
         .collect::<Result<_, _>>()
         .unwrap();
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
-    write_files(dir.path(), &lines, b"", &report).unwrap();
+    write_files(dir.path(), &[guest(dir.path(), &lines, b"")], &[], &report).unwrap();
     let text = std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
     let events: Vec<serde_json::Value> = text
         .lines()

@@ -21,6 +21,8 @@ pub enum VmEvent {
     Closed(Port),
     /// virtme-ng has exited.
     Exited(ExitStatus),
+    /// The guest, which waits for a test, may ask the dispatcher again.
+    AskAgain,
 }
 
 /// The source of bytes.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use fs_err::File;
 use wire::{FromGuest, FromHost, Request};
 
 use super::channel::{LineBuffer, MAX_BYTES};
+use super::dispatch::{Next, Seat};
 use super::events::{Port, VmEvent};
 use super::qmp::{self, QmpMessage};
 use super::timeouts::{Clock, Timeouts};
@@ -21,9 +23,14 @@ use super::{HowEnded, RawLine};
 pub type Listener<'a> = dyn FnMut(&FromGuest) + 'a;
 
 /// A run in progress.
-pub struct Session<'a> {
+pub struct Session<'a, 's> {
     clock: Clock,
     listener: &'a mut Listener<'a>,
+    seat: Seat<'s>,
+    /// Whether the guest's start line has the lists of the other guests.
+    lists_differ: bool,
+    /// The queue of this session's events.
+    queue: Sender<VmEvent>,
     channel: LineBuffer,
     monitor: LineBuffer,
     to_guest: Option<UnixStream>,
@@ -43,6 +50,8 @@ pub struct Session<'a> {
 pub struct Recorded {
     /// The lines of the guest.
     pub lines: Vec<RawLine>,
+    /// The tests that were handed to the guest, in order.
+    pub handed: Vec<String>,
     /// Its console.
     pub console: Vec<u8>,
     /// Version of QEMU.
@@ -51,16 +60,22 @@ pub struct Recorded {
     pub boot: Option<Duration>,
 }
 
-impl<'a> Session<'a> {
-    /// Begins a session, which writes channel and console to files in `folder` as they arrive.
+impl<'a, 's> Session<'a, 's> {
+    /// Begins a session, which writes channel and console to files in `folder` as they arrive. `seat`
+    /// names the tests, and `queue` brings the events of the session.
     pub fn begin(
         timeouts: Timeouts,
         folder: &Path,
         listener: &'a mut Listener<'a>,
-    ) -> Result<Session<'a>> {
+        seat: Seat<'s>,
+        queue: Sender<VmEvent>,
+    ) -> Result<Session<'a, 's>> {
         Ok(Session {
             clock: Clock::start(timeouts),
             listener,
+            seat,
+            lists_differ: false,
+            queue,
             channel: LineBuffer::default(),
             monitor: LineBuffer::default(),
             to_guest: None,
@@ -111,6 +126,7 @@ impl<'a> Session<'a> {
             }
             VmEvent::Closed(port) => self.closed.push(port),
             VmEvent::Exited(status) => self.status = Some(status),
+            VmEvent::AskAgain => self.name_test(),
         }
         if self.channel.is_flooded() && self.stopped.is_none() {
             self.stopped = Some(HowEnded::Flooded { bytes: MAX_BYTES });
@@ -166,11 +182,41 @@ impl<'a> Session<'a> {
         if let Ok(message) = serde_json::from_slice(&line.0) {
             self.clock.line(&message);
             (self.listener)(&message);
-            if let FromGuest::Request { request } = message {
-                self.carry_out(request);
-            }
+            self.respond(message);
         }
         self.recorded.lines.push(line);
+    }
+
+    fn respond(&mut self, message: FromGuest) {
+        match message {
+            FromGuest::Start { tests, alone, .. } => {
+                self.lists_differ = !self.seat.announce(&tests, &alone);
+                self.name_test();
+            }
+            FromGuest::Test(_) => self.name_test(),
+            FromGuest::Request { request } => self.carry_out(request),
+            FromGuest::TestStart { .. } | FromGuest::End { .. } => {}
+        }
+    }
+
+    /// Names the next test to the guest, or stops its clock until there is an answer.
+    fn name_test(&mut self) {
+        let next = match self.lists_differ || self.must_end() {
+            true => Next::Finish,
+            false => self.seat.next(&self.queue),
+        };
+        match next {
+            Next::Wait => self.clock.wait(),
+            Next::Finish => {
+                self.clock.answered();
+                self.answer(&FromHost::Finish);
+            }
+            Next::Run(test) => {
+                self.clock.answered();
+                self.recorded.handed.push(test.clone());
+                self.answer(&FromHost::Run { test });
+            }
+        }
     }
 
     fn carry_out(&mut self, request: Request) {

@@ -47,6 +47,19 @@ impl Timeouts {
     }
 }
 
+impl Timeouts {
+    /// The limits for each of several guests that share the CPUs of the machine.
+    #[must_use]
+    pub fn shared_by(self, guests: u32) -> Timeouts {
+        Timeouts {
+            boot: self.boot * guests,
+            test: self.test * guests,
+            power_off: self.power_off * guests,
+            whole: self.whole * guests,
+        }
+    }
+}
+
 /// Upper limit for the number of stress tests.
 const MAX_STRESS_TESTS: u32 = 4;
 
@@ -59,6 +72,8 @@ pub enum Stage {
     Test(String),
     /// Between two tests.
     Between,
+    /// Waiting for the host to name a test; only the limit of the whole run counts.
+    Waiting,
     /// After the last line of the agent.
     PowerOff,
     /// All stages together.
@@ -71,6 +86,7 @@ impl fmt::Display for Stage {
             Stage::Boot => f.write_str("while it booted"),
             Stage::Test(test) => write!(f, "in {test}"),
             Stage::Between => f.write_str("between two tests"),
+            Stage::Waiting => f.write_str("while it waited for a test"),
             Stage::PowerOff => f.write_str("while it powered off"),
             Stage::Whole => f.write_str("before the run was over"),
         }
@@ -100,13 +116,28 @@ impl Clock {
 
     /// Enters the stage that begins with this line, if one does.
     pub fn line(&mut self, line: &FromGuest) {
-        self.stage = match line {
+        let stage = match line {
             FromGuest::Start { .. } | FromGuest::Test(_) => Stage::Between,
             FromGuest::TestStart { test } => Stage::Test(test.clone()),
             FromGuest::End { .. } => Stage::PowerOff,
             // requests do not extend the time of a stage
             FromGuest::Request { .. } => return,
         };
+        self.enter(stage);
+    }
+
+    /// Enters [`Stage::Waiting`].
+    pub fn wait(&mut self) {
+        self.enter(Stage::Waiting);
+    }
+
+    /// Enters [`Stage::Between`]: the guest has an answer.
+    pub fn answered(&mut self) {
+        self.enter(Stage::Between);
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        self.stage = stage;
         self.since = Instant::now();
     }
 
@@ -137,7 +168,7 @@ impl Clock {
             Stage::Boot => self.timeouts.boot,
             Stage::Test(_) | Stage::Between => self.timeouts.test,
             Stage::PowerOff => self.timeouts.power_off,
-            Stage::Whole => self.timeouts.whole,
+            Stage::Waiting | Stage::Whole => self.timeouts.whole,
         }
     }
 }
