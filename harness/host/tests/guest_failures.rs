@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -21,6 +20,12 @@ use bpf_streams::env::progress::Progress;
 use bpf_streams::judge::verdict::{Expected, Fault, Verdict};
 use bpf_streams::vm::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Times, Tools};
 use wire::{FromGuest, PROTOCOL};
+
+#[allow(dead_code)]
+#[path = "../src/test_support.rs"]
+mod test_support;
+
+use test_support::write_executable;
 
 /// Opens the channel as descriptor 3 and defines the lines of a good run.
 const PRELUDE: &str = r#"#!/bin/sh
@@ -193,8 +198,7 @@ fn two_guests(script: &str) -> (Vec<RunRecord>, Verdict) {
 
 fn program(dir: &Path, name: &str, text: &str) -> PathBuf {
     let path = dir.join(name);
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&path, text);
     path
 }
 

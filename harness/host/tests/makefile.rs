@@ -4,11 +4,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use bpf_streams::cmd::cli;
+
+#[allow(dead_code)]
+#[path = "../src/test_support.rs"]
+mod test_support;
+
+use test_support::write_executable;
 
 const REPO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -29,8 +34,7 @@ impl Clone {
         let executable = |name: &str, text: &[u8]| {
             let path = dir.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            write_executable(&path, text);
         };
         for name in [
             "Makefile",

@@ -75,17 +75,14 @@ fn workflows(folder: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
+    use crate::test_support::write_executable;
 
     /// What the check makes of an actionlint that is this script.
     fn with_actionlint(script: &str) -> Result<Linted> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("actionlint");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_executable(&path, format!("#!/bin/sh\n{script}\n"));
         lint(&path, &[PathBuf::from("a.yml"), PathBuf::from("b.yml")])
     }
 

@@ -4,7 +4,7 @@
 use super::*;
 use crate::env::context::{AccelChoice, Arch};
 use crate::env::progress::Progress;
-use crate::test_support::names;
+use crate::test_support::{names, write_executable};
 
 const GOOD: &str = "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n\
     SEC(\"syscall\") int good(void *ctx) { return sizeof(struct of_the_kernel) == VALUE; }\n\
@@ -24,15 +24,10 @@ impl TestClone {
             fs::create_dir_all(clone.path(dir)).unwrap();
         }
         clone.write("vmlinux", "a kernel");
-        clone.write(
-            "bpftool",
+        write_executable(
+            &clone.path("bpftool"),
             "#!/bin/sh\necho 'struct of_the_kernel { int x; };'\n",
         );
-        fs::set_permissions(
-            clone.path("bpftool"),
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )
-        .unwrap();
         clone.write(
             "include/bpf/bpf_helpers.h",
             "#define SEC(name) __attribute__((section(name), used))\n#define VALUE 4\n",

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! What set-up prints before it changes anything, and what it reports about tools it cannot install.
 
-use std::os::unix::fs::PermissionsExt;
-
 use fs_err as fs;
 
 use super::*;
@@ -11,6 +9,7 @@ use crate::env::context::Arch;
 use crate::env::context::{AccelChoice, PLAIN};
 use crate::env::progress::Progress;
 use crate::env::tools::{Origin, Version, every, needed_for};
+use crate::test_support::write_executable;
 
 /// A tool of the table by its package.
 fn tool(package: &str) -> &'static Tool {
@@ -177,8 +176,7 @@ fn unpack(ctx: &Context, name: &str) -> PathBuf {
     let programs = unpacked::programs(&ctx.cache);
     fs::create_dir_all(&programs).unwrap();
     let file = programs.join(name);
-    fs::write(&file, "#!/bin/sh\necho 42\n").unwrap();
-    fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&file, "#!/bin/sh\necho 42\n");
     file
 }
 

@@ -3,15 +3,12 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-
-use fs_err as fs;
 
 use super::check::{absolute_paths, parse_version};
 use super::*;
 use crate::env::arch::Arch;
 use crate::env::command;
+use crate::test_support::write_executable;
 
 fn tool(name: &str, proof: Proof) -> Tool {
     Tool {
@@ -44,8 +41,7 @@ fn library(source: &str, args: &[&str]) -> Tool {
 fn folder_with(name: &str, script: &str) -> (tempfile::TempDir, OsString) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join(name);
-    fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    write_executable(&file, format!("#!/bin/sh\n{script}\n"));
     let path = command::in_front(&[dir.path()], &command::search_path());
     (dir, path)
 }

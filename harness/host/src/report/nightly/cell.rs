@@ -239,10 +239,10 @@ fn last_lines(log: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
     use crate::report::run_report::Environment;
+    use crate::test_support::write_executable;
 
     fn cell() -> Cell {
         Cell {
@@ -291,8 +291,7 @@ mod tests {
         let text = format!(
             "#!/bin/sh\nfor word; do [ \"$last\" = --json ] && json=$word; last=$word; done\n{script}\n"
         );
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write_executable(&path, text);
         run(&Program(path), cell, &folder, &plan(bench))
     }
 
