@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The pipeline of a run: build, boot, judge.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 use regex::Regex;
 
 use crate::build::agent;
@@ -264,12 +264,7 @@ fn timeout_scale(ctx: &Context, plan: &RunPlan<'_>) -> Result<u32> {
 
 /// The features that a guest with this kernel and number of CPUs must have.
 fn must_have(ctx: &Context, kernel: &Kernel, cpus: u32) -> Result<Vec<&'static str>> {
-    let config = fs::read_to_string(&kernel.config).with_context(|| {
-        format!(
-            "cannot read the kernel's configuration {}",
-            kernel.config.display()
-        )
-    })?;
+    let config = fs::read_to_string(&kernel.config)?;
     Ok(feature::required(&ctx.base, ctx.arch, &config, cpus))
 }
 

@@ -261,7 +261,7 @@ fn places() -> Result<String> {
 
 fn own_codename() -> Result<String> {
     let file = "/etc/os-release";
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?;
+    let text = fs::read_to_string(file)?;
     text.lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
         .map(|name| name.trim_matches('"').to_owned())

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -312,8 +312,7 @@ fn unfinished(build: &Build<'_>) -> PathBuf {
 }
 
 fn read_log(build: &Build<'_>) -> Result<String> {
-    let text =
-        fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
+    let text = fs::read(build.log())?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 

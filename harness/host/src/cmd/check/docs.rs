@@ -83,8 +83,7 @@ fn sphinx(
     let build = Build::named(checkout.ctx, tree, "html");
     // sphinx repeats no warning for files that it has read earlier
     build.remove()?;
-    fs::create_dir_all(build.out())
-        .with_context(|| format!("cannot create {}", build.out().display()))?;
+    fs::create_dir_all(build.out())?;
     let names: Vec<&str> = folders.iter().copied().collect();
     let stage = checkout
         .ctx
@@ -94,8 +93,7 @@ fn sphinx(
     if let Err(error) = build.make(&["htmldocs", &dirs], &stage) {
         return Ok(Err(format!("{error:#}")));
     }
-    let log =
-        fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
+    let log = fs::read(build.log())?;
     // without sphinx, the kernel's make skips the target and succeeds
     let output = build.out().join("Documentation/output");
     for folder in folders {

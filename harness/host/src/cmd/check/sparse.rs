@@ -30,8 +30,7 @@ pub fn run(
     build
         .make(&arguments.collect::<Vec<_>>(), stage)
         .context("cannot run sparse; `make doctor` shows how to install it")?;
-    let log =
-        fs::read(build.log()).with_context(|| format!("cannot read {}", build.log().display()))?;
+    let log = fs::read(build.log())?;
     let mut found = warnings::read(&String::from_utf8_lossy(&log), &warnings::OF_COMPILERS);
     found.retain(|warning| !is_kfunc(warning, tree));
     Ok(found)
