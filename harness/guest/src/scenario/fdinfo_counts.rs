@@ -72,7 +72,7 @@ pub fn run_and_compare(ctx: &mut TestCtx<'_>, reason: &str) -> Result<Option<i64
         "the programs returned {returned} refusals, fdinfo counts {counted}"
     );
     ctx.note(format!(
-        "as many refusals were counted ({reason}) as the programs were told of"
+        "counted rejections ({reason}) equal the errors that the programs got"
     ));
     Ok(None)
 }

@@ -209,7 +209,7 @@ fn check_counts(
         "{read} lines were read, {refused} refused"
     );
     ctx.note("read + refused = printed, by the numbers of the lines and by their bytes");
-    ctx.note("some were refused, and the follower was told how many");
+    ctx.note("some were rejected, and the follower showed how many");
     Ok(None)
 }
 

@@ -179,6 +179,7 @@ fn bases(ctx: &Context) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::command::NOT_INHERITED;
 
     fn parsed(words: &[&str]) -> Result<Task, clap::Error> {
         let words = ["bpf-streams"].iter().chain(words);
@@ -208,6 +209,25 @@ mod tests {
             assert_eq!(quick(&[&format!("--quick={value}")]), Some(expected));
         }
         assert_eq!(quick(&["--quick=maybe"]), None);
+    }
+
+    #[test]
+    fn no_command_inherits_the_variable_of_a_flag() {
+        let mut command = command();
+        command.build();
+        for flag in command
+            .get_subcommands()
+            .filter(|task| task.get_name() != "help")
+            .flat_map(clap::Command::get_arguments)
+            .filter_map(clap::Arg::get_long)
+            .filter(|flag| !["help", "version", "all"].contains(flag))
+        {
+            let variable = flag.to_uppercase().replace('-', "_");
+            assert!(
+                NOT_INHERITED.contains(&variable.as_str()),
+                "add {variable} to NOT_INHERITED in env/command.rs"
+            );
+        }
     }
 
     #[test]

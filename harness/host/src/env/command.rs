@@ -18,8 +18,9 @@ use xshell::{Cmd, Shell};
 const SHOWN_LINES: usize = 20;
 
 /// Variables that no command inherits: those of git hooks that run the harness, and those of make and
-/// of the harness's own command line (`ARCH=… make boot-test`), which the kernel's make would read.
-const NOT_INHERITED: &[&str] = &[
+/// of the harness's own command line (`ARCH=… make boot-test`), which the kernel's make would read; a
+/// test of `cmd/cli.rs` compares the latter with the flags.
+pub(crate) const NOT_INHERITED: &[&str] = &[
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -30,13 +31,18 @@ const NOT_INHERITED: &[&str] = &[
     "ARCH",
     "BASE",
     "BOOT",
+    "CELL",
     "CONFIG",
     "CPUS",
+    "JOBS",
     "JSON",
+    "JUNIT",
     "KERNEL",
+    "KTAP",
     "OUT",
     "QUICK",
     "RUNS",
+    "SINCE",
     "STRESS",
     "SUITE",
     "TEST",

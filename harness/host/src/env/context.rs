@@ -50,6 +50,26 @@ pub enum AccelChoice {
     Tcg,
 }
 
+#[cfg(test)]
+impl Context {
+    /// For unit tests: a clone and a cache in `root`, with the defaults of the command line.
+    pub fn of_test(root: &Path) -> Context {
+        Context {
+            repo: root.join("repo"),
+            cache: root.join("cache"),
+            base: "v6.12".to_owned(),
+            arch: Arch::X86_64,
+            config: PLAIN.to_owned(),
+            accel: AccelChoice::Tcg,
+            kernel: None,
+            ci: false,
+            jobs: 1,
+            setup: std::time::Duration::ZERO,
+            progress: Progress::Silent,
+        }
+    }
+}
+
 impl Context {
     /// `patches/<base>/`.
     pub fn patches(&self) -> PathBuf {

@@ -25,7 +25,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         ctx.note(format!("looked again: {}", pending_events(&both)?));
     }
     ctx.note(format!(
-        "who waits for stderr: {}",
+        "poller of stderr: {}",
         pending_events(&stderr_only)?
     ));
 
@@ -35,7 +35,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         poll::describe(next(&both)?)
     ));
     ctx.note(format!(
-        "who waits for stderr: {}",
+        "poller of stderr: {}",
         poll::describe(next(&stderr_only)?)
     ));
 

@@ -44,7 +44,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         "bpf-streams-guest: {} wake-ups raced with prints",
         race.lines_read.into_inner()
     );
-    ctx.note("each print raced with who was about to wait, and none was waited for in vain");
+    ctx.note("each print raced with a task that began to wait, and no wake-up was lost");
     Ok(None)
 }
 

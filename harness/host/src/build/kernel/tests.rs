@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::build::kconfig::Requests;
-use crate::env::context::{AccelChoice, Arch, PLAIN};
-use crate::env::progress::Progress;
+use crate::env::context::Arch;
 use crate::queue::base::Base;
 use crate::queue::source::{Package, Source};
 
@@ -21,19 +20,7 @@ struct TestCache {
 
 fn test_cache() -> TestCache {
     let root = tempfile::tempdir().unwrap();
-    let ctx = Context {
-        repo: root.path().join("repo"),
-        cache: root.path().join("cache"),
-        base: "v6.12".to_owned(),
-        arch: Arch::X86_64,
-        config: PLAIN.to_owned(),
-        accel: AccelChoice::Tcg,
-        kernel: None,
-        ci: false,
-        jobs: 1,
-        setup: std::time::Duration::ZERO,
-        progress: Progress::Silent,
-    };
+    let ctx = Context::of_test(root.path());
     TestCache { root, ctx }
 }
 

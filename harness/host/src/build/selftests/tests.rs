@@ -2,8 +2,6 @@
 //! The real compiler, with small sources and a small header.
 
 use super::*;
-use crate::env::context::{AccelChoice, Arch};
-use crate::env::progress::Progress;
 use crate::test_support::{names, write_executable};
 
 const GOOD: &str = "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n\
@@ -48,17 +46,8 @@ impl TestClone {
 
     fn compile(&self) -> Result<Vec<String>> {
         let ctx = Context {
-            repo: self.path("repo"),
-            cache: self.path("cache"),
-            base: "v6.12".to_owned(),
-            arch: Arch::X86_64,
-            config: "plain".to_owned(),
-            accel: AccelChoice::Tcg,
-            kernel: None,
-            ci: false,
             jobs: 2,
-            setup: std::time::Duration::ZERO,
-            progress: Progress::Silent,
+            ..Context::of_test(self.root.path())
         };
         let into = tempfile::tempdir_in(self.root.path()).unwrap().keep();
         let bpftool = Bpftool {

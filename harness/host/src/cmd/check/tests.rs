@@ -3,8 +3,6 @@
 //! does.
 
 use super::*;
-use crate::env::context::{AccelChoice, PLAIN};
-use crate::env::progress::Progress;
 use crate::queue::gittree::tests::{patch, series as written};
 
 /// The part of the kernel's make that the checks use.
@@ -54,19 +52,7 @@ struct Fake {
 
 fn fake() -> Fake {
     let root = tempfile::tempdir().unwrap();
-    let ctx = Context {
-        repo: root.path().join("repo"),
-        cache: root.path().join("cache"),
-        base: "v6.12".to_owned(),
-        arch: Arch::X86_64,
-        config: PLAIN.to_owned(),
-        accel: AccelChoice::Tcg,
-        kernel: None,
-        ci: false,
-        jobs: 1,
-        setup: std::time::Duration::ZERO,
-        progress: Progress::Silent,
-    };
+    let ctx = Context::of_test(root.path());
     let fake = Fake { root, ctx };
     fake.write("repo/kernel-config/base.config", FRAGMENT);
     for arch in ["x86_64", "arm64"] {

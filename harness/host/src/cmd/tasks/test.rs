@@ -213,26 +213,14 @@ fn is_script(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use anyhow::bail;
 
     use super::*;
-    use crate::env::context::{AccelChoice, PLAIN};
-    use crate::env::progress::Progress;
 
     fn context() -> Context {
-        Context {
-            repo: PathBuf::new(),
-            cache: PathBuf::new(),
-            base: "v6.12".to_owned(),
-            arch: Arch::X86_64,
-            config: PLAIN.to_owned(),
-            accel: AccelChoice::Auto,
-            kernel: None,
-            ci: false,
-            jobs: 1,
-            setup: std::time::Duration::ZERO,
-            progress: Progress::Silent,
-        }
+        Context::of_test(Path::new(""))
     }
 
     /// The line and the exit code of these steps.

@@ -6,8 +6,6 @@ use fs_err as fs;
 use super::*;
 use crate::env::apt::{Change, Plan};
 use crate::env::context::Arch;
-use crate::env::context::{AccelChoice, PLAIN};
-use crate::env::progress::Progress;
 use crate::env::tools::{Origin, Version, every, needed_for};
 use crate::test_support::write_executable;
 
@@ -156,19 +154,7 @@ fn a_program_that_cannot_be_installed_is_unpacked() {
 
 /// A context with an empty cache.
 fn context(dir: &std::path::Path) -> Context {
-    Context {
-        repo: dir.to_owned(),
-        cache: dir.join("cache"),
-        base: "v6.12".into(),
-        arch: Arch::X86_64,
-        config: PLAIN.into(),
-        accel: AccelChoice::Auto,
-        kernel: None,
-        ci: false,
-        jobs: 1,
-        setup: std::time::Duration::ZERO,
-        progress: Progress::Silent,
-    }
+    Context::of_test(dir)
 }
 
 /// Writes an unpacked program that prints 42 into the cache.
