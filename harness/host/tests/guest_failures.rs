@@ -16,6 +16,7 @@ use bpf_streams::build::kernel::{self, Kernel};
 use bpf_streams::build::selftests;
 use bpf_streams::cmd::pipeline;
 use bpf_streams::env::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
+use bpf_streams::env::guest_machine::GuestMachine;
 use bpf_streams::env::progress::Progress;
 use bpf_streams::judge::verdict::{Expected, Fault, Verdict};
 use bpf_streams::vm::machine::{self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Times, Tools};
@@ -105,6 +106,7 @@ impl Guest {
         let spec = RunSpec {
             image: KERNEL.image.clone(),
             arch: CONTEXT.arch,
+            machine: GuestMachine::default(),
             objects: dir.path().join("objects"),
             // the scripts do not use bpftool
             bpftool: Some(agent.clone()),

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bpf_streams::env::context::{AccelChoice, Arch, Context, PLAIN};
+use bpf_streams::env::guest_machine::GuestMachine;
 use bpf_streams::env::progress::Progress;
 use bpf_streams::vm::machine::{
     self, HowEnded, RunRecord, RunSpec, Stage, Timeouts, Tools, Userland,
@@ -62,6 +63,7 @@ impl MachineTest {
         RunSpec {
             image: self.path("image"),
             arch: Arch::of_this_machine().unwrap(),
+            machine: GuestMachine::default(),
             objects: self.path("objects"),
             agent: self.path("agent"),
             bpftool: Some(self.path("bpftool")),

@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 
 use crate::env::context::{Context, PLAIN};
+use crate::env::guest_machine::GuestMachine;
 
 /// The requests of fragments: options and values, in the format of `.config`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +22,10 @@ pub struct Requests {
 /// File in the folder of the patches with the requests in which a base differs from `kernel-config/`.
 const OF_BASE: &str = "kernel.config";
 
-/// The fragments of the configuration of `ctx`; later ones override earlier ones.
+/// The fragments of the configuration of `ctx`, if its architecture has that configuration; later ones
+/// override earlier ones.
 pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
+    GuestMachine::of(ctx)?;
     let dir = ctx.repo.join("kernel-config");
     let config = Some(ctx.config.as_str()).filter(|&config| config != PLAIN);
     let names = ["base", ctx.arch.names().name].into_iter().chain(config);
@@ -150,6 +153,8 @@ fn option(line: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     const FRAGMENT: &str = "# why\nCONFIG_BPF=y\n\nCONFIG_LSM=\"bpf\"\nCONFIG_MODULES=n\n";
@@ -235,12 +240,22 @@ mod tests {
             .join("kernel-config");
         let entries = dir.read_dir().unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
-        let (makes, fragments): (Vec<_>, Vec<_>) =
-            paths.partition(|path| path.extension().is_some_and(|end| end == "make"));
+        let (fragments, others): (Vec<_>, Vec<_>) =
+            paths.partition(|path| path.extension().is_some_and(|end| end == "config"));
         assert!(fragments.len() >= 2, "{fragments:?}");
         load(&fragments).unwrap();
-        for path in makes {
-            variables(&fs::read_to_string(&path).unwrap()).unwrap();
+        for path in others {
+            match path.extension().and_then(OsStr::to_str) {
+                Some("make") => {
+                    variables(&fs::read_to_string(&path).unwrap()).unwrap();
+                }
+                Some("machine") => {
+                    let config = path.file_stem().and_then(OsStr::to_str).unwrap();
+                    let machine = GuestMachine::read(&dir, config).unwrap();
+                    assert_ne!(machine, GuestMachine::default(), "{path:?}");
+                }
+                _ => panic!("{path:?} is no fragment and belongs to none"),
+            }
             assert!(
                 fragments.contains(&path.with_extension("config")),
                 "{path:?}"

@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cmd::tasks;
 use crate::env::context::{AccelChoice, Arch, Context, PLAIN, find_cache, find_repo};
+use crate::env::guest_machine::GuestMachine;
 use crate::env::paths;
 use crate::env::progress::Progress;
 
@@ -153,6 +154,8 @@ impl Common {
             ctx.base,
             bases(&ctx).join(", ")
         );
+        // before anything is installed or built
+        GuestMachine::of(&ctx)?;
         Ok(ctx)
     }
 }

@@ -13,6 +13,7 @@ use crate::build::bpftool;
 use crate::build::kernel::{self, Kernel};
 use crate::build::selftests;
 use crate::env::context::Context;
+use crate::env::guest_machine::GuestMachine;
 use crate::judge::console;
 use crate::judge::feature;
 use crate::judge::verdict::{self, Evidence, Expected, Verdict};
@@ -195,6 +196,7 @@ pub fn run(ctx: &Context, plan: &RunPlan<'_>) -> Result<PipelineRun> {
     let spec = RunSpec {
         image: kernel.image.clone(),
         arch: ctx.arch,
+        machine: GuestMachine::of(ctx)?,
         objects: objects.dir,
         agent,
         bpftool: Some(bpftool_for_guest.path),

@@ -2,6 +2,7 @@
 //! The machine: architecture, commands, locks, the cache, packages and tools.
 
 pub mod context;
+pub mod guest_machine;
 pub mod progress;
 
 pub(crate) mod apt;

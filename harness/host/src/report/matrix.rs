@@ -2,7 +2,8 @@
 //! The matrix of CI: every base on every architecture in every configuration.
 //!
 //! A base is a folder of `patches/`, an architecture or a configuration is a fragment of
-//! `kernel-config/`; `ci/matrix.toml` holds only what cannot be derived from them.
+//! `kernel-config/`, and `<config>.machine` there names the only architectures of a configuration.
+//! `ci/matrix.toml` holds only what cannot be derived from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::arch::Arch;
 use crate::env::context::PLAIN;
+use crate::env::guest_machine::GuestMachine;
 use crate::queue::base::REFERENCE;
 
 /// One cell of the matrix: what `make boot-test BASE=… ARCH=… CONFIG=…` runs.
@@ -95,9 +97,11 @@ impl Matrix {
         let text = fs::read_to_string(&path)?;
         let file: MatrixFile =
             toml::from_str(&text).with_context(|| format!("cannot parse {}", path.display()))?;
-        let fragments = fragments(&repo.join("kernel-config"))?;
+        let folder = repo.join("kernel-config");
+        let fragments = fragments(&folder)?;
         let bases = bases(&repo.join("patches"))?;
-        let mut matrix = combine(&bases, &fragments, file).with_context(|| {
+        let has = |config: &str, arch| Ok(GuestMachine::read(&folder, config)?.is_for(arch));
+        let mut matrix = combine(&bases, &fragments, has, file).with_context(|| {
             format!(
                 "{} does not fit the folders patches/ and kernel-config/",
                 path.display()
@@ -189,23 +193,31 @@ struct StrategyEntry {
     cell: Cell,
 }
 
-fn combine(bases: &[String], fragments: &BTreeSet<String>, file: MatrixFile) -> Result<Matrix> {
+/// `has` tells whether an architecture has a configuration.
+fn combine(
+    bases: &[String],
+    fragments: &BTreeSet<String>,
+    has: impl Fn(&str, Arch) -> Result<bool>,
+    file: MatrixFile,
+) -> Result<Matrix> {
     let (archs, configs) = split(fragments);
     for arch in &archs {
         ensure!(
-            file.runner.contains_key(arch),
+            file.runner.contains_key(&arch.to_string()),
             "[runner] has no entry for {arch}, for which there is a fragment"
         );
     }
     let mut cells = Vec::new();
     for base in bases {
         for config in &configs {
-            for arch in &archs {
-                cells.push(Cell {
-                    base: base.clone(),
-                    arch: arch.clone(),
-                    config: config.clone(),
-                });
+            for &arch in &archs {
+                if has(config, arch)? {
+                    cells.push(Cell {
+                        base: base.clone(),
+                        arch: arch.to_string(),
+                        config: config.clone(),
+                    });
+                }
             }
         }
     }
@@ -236,16 +248,16 @@ fn combine(bases: &[String], fragments: &BTreeSet<String>, file: MatrixFile) -> 
 }
 
 /// Which fragments are architectures, and the configurations with [`PLAIN`] as the first.
-fn split(fragments: &BTreeSet<String>) -> (Vec<String>, Vec<String>) {
+fn split(fragments: &BTreeSet<String>) -> (Vec<Arch>, Vec<String>) {
     // in the order of the harness, not of the alphabet
-    let archs: Vec<String> = Arch::ALL
-        .iter()
-        .map(ToString::to_string)
-        .filter(|arch| fragments.contains(arch))
+    let archs: Vec<Arch> = Arch::ALL
+        .into_iter()
+        .filter(|arch| fragments.contains(arch.names().name))
         .collect();
+    let is_arch = |name: &str| archs.iter().any(|arch| arch.names().name == name);
     let others = fragments
         .iter()
-        .filter(|name| *name != "base" && !archs.contains(name))
+        .filter(|name| *name != "base" && !is_arch(name))
         .cloned();
     let configs = std::iter::once(PLAIN.to_owned()).chain(others).collect();
     (archs, configs)
@@ -282,10 +294,14 @@ mod tests {
 
     const RUNNERS: &str = "[runner]\nx86_64 = 'x'\narm64 = 'a'\n";
 
+    fn everywhere(_: &str, _: Arch) -> Result<bool> {
+        Ok(true)
+    }
+
     fn matrix(fragments: &[&str], without: &str) -> Result<Vec<String>> {
         let file = toml::from_str(&format!("{RUNNERS}{without}"))?;
         let fragments = fragments.iter().map(|&name| name.to_owned()).collect();
-        let matrix = combine(&["v6.12".to_owned()], &fragments, file)?;
+        let matrix = combine(&["v6.12".to_owned()], &fragments, everywhere, file)?;
         Ok(matrix.cells.iter().map(Cell::to_string).collect())
     }
 
@@ -303,13 +319,30 @@ mod tests {
     }
 
     #[test]
+    fn an_architecture_without_a_configuration_has_no_cell() {
+        let file = toml::from_str(RUNNERS).unwrap();
+        let fragments = ["x86_64", "arm64", "tags"].map(str::to_owned).into();
+        let has = |config: &str, arch| Ok(config != "tags" || arch == Arch::Arm64);
+        let matrix = combine(&["v6.12".to_owned()], &fragments, has, file).unwrap();
+        let names: Vec<String> = matrix.cells.iter().map(Cell::to_string).collect();
+        assert_eq!(
+            names,
+            [
+                "v6.12-x86_64-plain",
+                "v6.12-arm64-plain",
+                "v6.12-arm64-tags"
+            ]
+        );
+    }
+
+    #[test]
     fn a_plain_kernel_with_a_mainline_cell_is_measured() {
         let file = toml::from_str(&format!(
             "{RUNNERS}[[exclude]]\nbase='mainline'\narch='arm64'\nreason='why'"
         ));
         let bases = ["mainline", "v6.12"].map(str::to_owned);
         let fragments = ["x86_64", "arm64", "debug"].map(str::to_owned).into();
-        let matrix = combine(&bases, &fragments, file.unwrap()).unwrap();
+        let matrix = combine(&bases, &fragments, everywhere, file.unwrap()).unwrap();
         let measured = matrix.cells.iter().filter(|cell| matrix.is_measured(cell));
         let names: Vec<String> = measured.map(Cell::to_string).collect();
         assert_eq!(names, ["v6.12-x86_64-plain"]);
@@ -344,7 +377,7 @@ mod tests {
         let of = |text: &str| {
             let file = toml::from_str(&format!("{RUNNERS}[timeout_scale]\n{text}")).unwrap();
             let fragments = ["x86_64", "debug"].map(str::to_owned).into();
-            combine(&["v6.12".to_owned()], &fragments, file)
+            combine(&["v6.12".to_owned()], &fragments, everywhere, file)
         };
         let matrix = of("debug = 6").unwrap();
         assert_eq!(
@@ -361,7 +394,7 @@ mod tests {
     fn an_architecture_without_a_runner_is_an_error() {
         let file = toml::from_str("[runner]\narm64 = 'a'").unwrap();
         let fragments = BTreeSet::from(["x86_64".to_owned()]);
-        let said = combine(&["v6.12".to_owned()], &fragments, file)
+        let said = combine(&["v6.12".to_owned()], &fragments, everywhere, file)
             .unwrap_err()
             .to_string();
         assert!(said.contains("no entry for x86_64"), "{said}");

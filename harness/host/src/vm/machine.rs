@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::env::context::Arch;
+use crate::env::guest_machine::GuestMachine;
 
 mod accel;
 mod board;
@@ -46,6 +47,8 @@ pub struct RunSpec {
     pub image: PathBuf,
     /// Architecture of the guest.
     pub arch: Arch,
+    /// What the kernel's configuration needs of the machine.
+    pub machine: GuestMachine,
     /// The folder of the `*.bpf.o` files.
     pub objects: PathBuf,
     /// The guest agent.

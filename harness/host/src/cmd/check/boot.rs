@@ -14,6 +14,7 @@ use crate::build::agent;
 use crate::build::kconfig::{self, Requests};
 use crate::build::kernel::{Build, Kernel};
 use crate::env::context::Context;
+use crate::env::guest_machine::GuestMachine;
 use crate::judge::verdict::{self, Evidence, Expected, Fault};
 use crate::queue::series::Series;
 use crate::vm::machine::{self, RunSpec, StreamReader, Timeouts, Tools};
@@ -72,6 +73,7 @@ fn boot(ctx: &Context, kernel: &Kernel, name: &str) -> Result<Vec<Fault>> {
     let spec = RunSpec {
         image: kernel.image.clone(),
         arch: ctx.arch,
+        machine: GuestMachine::of(ctx)?,
         objects,
         agent: agent::build(ctx)?,
         bpftool: None,

@@ -17,6 +17,7 @@ use crate::build::kernel;
 use crate::build::selftests::in_tree::{self, InTree};
 use crate::cmd::{exit, pipeline};
 use crate::env::context::Context;
+use crate::env::guest_machine::GuestMachine;
 use crate::judge::console;
 use crate::judge::verdict::{Expected, Verdict};
 use crate::report::matrix::Matrix;
@@ -87,6 +88,7 @@ fn spec(
     Ok(RunSpec {
         image: image.to_owned(),
         arch: ctx.arch,
+        machine: GuestMachine::of(ctx)?,
         objects,
         agent: agent::build(ctx)?,
         bpftool: None,

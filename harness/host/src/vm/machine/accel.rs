@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,7 @@ use super::scratch::Scratch;
 use crate::env::atomic;
 use crate::env::cache_key::Digest;
 use crate::env::context::{AccelChoice, Arch, Context};
+use crate::env::guest_machine::GuestMachine;
 
 /// How a guest executes instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,15 @@ const DEVICE: &str = "/dev/kvm";
 /// Decides how guests of `ctx` run; the probe boots `image`.
 pub fn choose(ctx: &Context, qemu: &Path, image: &Path) -> Result<Accel> {
     if ctx.accel == AccelChoice::Tcg {
+        return Ok(Accel::Tcg);
+    }
+    if GuestMachine::of(ctx)?.emulated {
+        ensure!(
+            ctx.accel == AccelChoice::Auto,
+            "ACCEL=kvm was requested, but the machine of CONFIG={} exists in software emulation only \
+             (kernel-config/{0}.machine); use ACCEL=tcg",
+            ctx.config
+        );
         return Ok(Accel::Tcg);
     }
     let usable = usable(ctx, qemu, image)?;
@@ -257,6 +267,27 @@ mod tests {
         let image = tempfile::NamedTempFile::new().unwrap();
         fs::write(&image, script).unwrap();
         probe(Path::new(qemu), image.path(), Arch::X86_64, timeout).unwrap()
+    }
+
+    #[test]
+    fn a_machine_that_exists_in_emulation_only_is_emulated() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("repo/kernel-config");
+        fs::create_dir_all(&folder).unwrap();
+        let machine = "only = ['arm64']\nreason = 'why'\nemulated = true\n";
+        fs::write(folder.join("tags.machine"), machine).unwrap();
+        let choose = |accel| {
+            let ctx = Context {
+                arch: Arch::Arm64,
+                config: "tags".to_owned(),
+                accel,
+                ..Context::of_test(dir.path())
+            };
+            choose(&ctx, Path::new("qemu"), Path::new("image"))
+        };
+        assert_eq!(choose(AccelChoice::Auto).unwrap(), Accel::Tcg);
+        let error = choose(AccelChoice::Kvm).unwrap_err().to_string();
+        assert!(error.contains("kernel-config/tags.machine"), "{error}");
     }
 
     #[test]

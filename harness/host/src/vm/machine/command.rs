@@ -10,6 +10,7 @@ use super::root;
 use super::scratch::Scratch;
 use super::{RunSpec, StreamReader, Tools};
 use crate::env::command::quote;
+use crate::env::guest_machine::GuestMachine;
 
 /// Enough for several streams of maximum length; and with KASAN for arenas, each of which has 512 MiB of
 /// shadow memory for its 4 GiB of addresses, freed some time after the arena. The host allocates only
@@ -41,14 +42,23 @@ pub fn arguments(spec: &RunSpec, scratch: &Scratch, accel: Accel) -> Vec<OsStrin
     for parameter in PARAMETERS.iter().chain(board.parameters) {
         add(&mut args, &["--kopt", parameter]);
     }
+    args.extend(parameters(&spec.machine));
     // the rest of the arguments are QEMU's
     args.push("--qemu-opts".into());
     add(&mut args, board.qemu(accel));
+    // overrides the board
+    args.extend(spec.machine.qemu.iter().map(OsString::from));
     if spec.icount {
         add(&mut args, board.counting);
     }
     args.extend(devices(scratch).map(OsString::from));
     args
+}
+
+/// The kernel parameters of a configuration.
+pub fn parameters(machine: &GuestMachine) -> impl Iterator<Item = OsString> {
+    let parameters = machine.parameters.iter();
+    parameters.flat_map(|parameter| ["--kopt".into(), parameter.into()])
 }
 
 /// Arguments for every guest.
@@ -139,6 +149,7 @@ mod tests {
         RunSpec {
             image: "image".into(),
             arch,
+            machine: GuestMachine::default(),
             objects: "objects".into(),
             agent: "agent".into(),
             bpftool: Some("bpftool".into()),
@@ -206,6 +217,19 @@ mod tests {
             &words(Arch::X86_64, Accel::Tcg),
             "--no-virtme-ng-init"
         ));
+    }
+
+    #[test]
+    fn the_machine_of_a_configuration_comes_after_that_of_the_architecture() {
+        let mut spec = spec(Arch::Arm64, None);
+        spec.machine.qemu = ["-machine", "mte=on"].map(str::to_owned).into();
+        spec.machine.parameters = vec!["kasan=on".to_owned()];
+        let scratch = Scratch::new().unwrap();
+        let words = arguments(&spec, &scratch, Accel::Tcg);
+        let at = |word: &str| words.iter().position(|known| known == word).unwrap();
+        assert_eq!(words[at("kasan=on") - 1], "--kopt");
+        assert!(at("kasan=on") < at("--qemu-opts"));
+        assert!(at("gic-version=3") < at("mte=on"));
     }
 
     #[test]

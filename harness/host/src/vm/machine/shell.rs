@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::board::{Board, Init};
 use super::{CPUS, Tools, accel, command};
 use crate::env::context::{Arch, Context};
+use crate::env::guest_machine::GuestMachine;
 
 /// Mount points of the folder of bpftool: the first folders of `PATH` in virtme-ng's init and in a login
 /// shell of root. Both are empty on most machines.
@@ -34,6 +35,12 @@ pub fn shell(ctx: &Context, tools: &Tools, image: &Path, bin: &Path) -> Result<E
         let mut folder = OsString::from(format!("{mount_point}="));
         folder.push(bin);
         args.push(folder);
+    }
+    let machine = GuestMachine::of(ctx)?;
+    args.extend(command::parameters(&machine));
+    if !machine.qemu.is_empty() {
+        args.push("--qemu-opts".into());
+        args.extend(machine.qemu.iter().map(OsString::from));
     }
     // stays in the terminal's process group: Ctrl-C reaches the guest, and closing the terminal ends QEMU
     Command::new(&tools.virtme_run)
