@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Searches the console of a guest for lines that fail a run.
+//! Searches the console of a guest for lines that fail a run, and for lines that must not be missing.
 //!
 //! The patterns are in `ci/splats.toml`, each with a reason and two samples.
 
@@ -43,6 +43,37 @@ pub fn splats(console: &[u8]) -> Vec<Splat> {
     found
 }
 
+/// A line that the console of a kernel with a feature must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingLine {
+    /// The feature, as in `judge/feature.rs`.
+    pub feature: &'static str,
+    /// The pattern that no line matches.
+    pub pattern: &'static str,
+    /// What the missing line means.
+    pub reason: &'static str,
+}
+
+/// The lines that are missing on the console of a kernel with these features.
+#[must_use]
+pub fn missing_lines(console: &[u8], features: &[&str]) -> Vec<MissingLine> {
+    let required = TABLE.required.iter();
+    let required = required.filter(|(_, line)| features.contains(&line.feature.as_str()));
+    let lines = lines(console);
+    let is_missing = |pattern: &Regex| {
+        let mut messages = lines.iter().flat_map(|line| STAMP.split(line));
+        !messages.any(|message| pattern.is_match(message))
+    };
+    required
+        .filter(|(pattern, _)| is_missing(pattern))
+        .map(|(_, line)| MissingLine {
+            feature: &line.feature,
+            pattern: &line.pattern,
+            reason: &line.reason,
+        })
+        .collect()
+}
+
 /// The last `count` lines of a console.
 #[must_use]
 pub fn tail(console: &[u8], count: usize) -> Vec<String> {
@@ -79,6 +110,7 @@ static STAMP: LazyLock<Regex> = LazyLock::new(|| constant(r"\[ *\d+\.\d{6}\](?:\
 struct Patterns {
     splats: Vec<(Regex, &'static Pattern)>,
     exceptions: Vec<(Regex, &'static SplatException)>,
+    required: Vec<(Regex, &'static RequiredLine)>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +119,8 @@ struct SplatsFile {
     splat: Vec<Pattern>,
     #[serde(default)]
     exception: Vec<SplatException>,
+    #[serde(default)]
+    required: Vec<RequiredLine>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +149,17 @@ struct SplatException {
     trace: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the tests read the samples"))]
+struct RequiredLine {
+    feature: String,
+    pattern: String,
+    reason: String,
+    sample: String,
+    other: String,
+}
+
 /// The file is compiled in, so a scan always has its patterns.
 static FILE: LazyLock<SplatsFile> = LazyLock::new(read_file);
 
@@ -139,6 +184,11 @@ impl Patterns {
                 .exception
                 .iter()
                 .map(|exception| (constant(&exception.pattern), exception))
+                .collect(),
+            required: FILE
+                .required
+                .iter()
+                .map(|line| (constant(&line.pattern), line))
                 .collect(),
         }
     }
@@ -252,6 +302,22 @@ mod tests {
                 .iter()
                 .any(|(pattern, _)| pattern.is_match(&exception.sample));
             assert!(is_splat || exception.trace, "{}", exception.sample);
+        }
+    }
+
+    #[test]
+    fn each_required_line_is_missed_where_it_is_not() {
+        for (_, line) in &TABLE.required {
+            let missing = |console: &str, features: &[&str]| {
+                let stamped = format!("[    0.000000] {console}\n[    1.000000] fine\n");
+                missing_lines(stamped.as_bytes(), features)
+            };
+            let (feature, sample) = (line.feature.as_str(), line.sample.as_str());
+            assert!(!line.reason.is_empty());
+            assert_eq!(missing(sample, &[feature]), []);
+            assert_eq!(missing(&line.other, &[feature]).len(), 1, "{feature}");
+            assert_eq!(missing(&line.other, &["kmemleak"]), []);
+            assert_eq!(names(sample), [""; 0], "{sample}");
         }
     }
 

@@ -25,6 +25,9 @@ enum Obliged {
 /// Every feature, with its condition.
 const FEATURES: &[(&str, Obliged)] = &[
     (KMEMLEAK, Obliged::Option("CONFIG_DEBUG_KMEMLEAK")),
+    // no test requires them: a line of the console shows them (ci/splats.toml)
+    ("kasan_hw_tags", Obliged::Option("CONFIG_KASAN_HW_TAGS")),
+    ("kasan_sw_tags", Obliged::Option("CONFIG_KASAN_SW_TAGS")),
     (
         "fault_injection",
         Obliged::Option("CONFIG_FAULT_INJECTION_DEBUG_FS"),
@@ -72,6 +75,8 @@ mod tests {
             required("v6.12", Arch::Arm64, "", 2),
             ["arena_bitwise_fetch", "series", "cycle_counter"]
         );
+        let tags = required(REFERENCE, Arch::Arm64, "CONFIG_KASAN_HW_TAGS=y\n", 1);
+        assert!(tags.contains(&"kasan_hw_tags"), "{tags:?}");
         let cpus = |count| required(REFERENCE, Arch::X86_64, "CONFIG_SMP=y\n", count);
         assert_eq!(cpus(1), ["injected_nmi"]);
         assert_eq!(cpus(2), ["injected_nmi", "two_cpus"]);

@@ -95,6 +95,11 @@ fn judge_guest(evidence: &Evidence, expected: &Expected) -> Verdict {
         how: how.to_owned(),
         during: open,
     }));
+    // a guest that did not boot has a fault that says more
+    if verdict.kernel.is_some() {
+        let missing = console::missing_lines(evidence.console, expected.features);
+        faults.extend(missing.into_iter().map(Fault::LineMissing));
+    }
     faults.append(&mut verdict.faults);
     verdict.faults = faults;
     verdict

@@ -5,7 +5,7 @@
 use thiserror::Error;
 use wire::PROTOCOL;
 
-use crate::judge::console::Splat;
+use crate::judge::console::{MissingLine, Splat};
 
 /// What to do about a line of the agent that neither a kernel nor a program can cause.
 const AGENT: &str = "the agent (harness/guest) or its channel is broken; last/events.jsonl holds the lines as received";
@@ -111,6 +111,12 @@ pub enum Fault {
          search last/console.log for kmemleak: it disables itself when it runs out of memory for its records"
     )]
     NotScanned,
+    #[error(
+        "the kernel was built with `{}`, but no line of its console matches `{}`: {}\n  \
+         check kernel-config/<configuration>.machine and ACCEL=; {CONSOLE}",
+        .0.feature, .0.pattern, .0.reason
+    )]
+    LineMissing(MissingLine),
     #[error("guest {guest}: {}", in_folder(*.guest, .fault))]
     InGuest { guest: usize, fault: Box<Fault> },
     #[error("{}", different_lists(*.of, *.guest, .missing, .more))]
@@ -146,6 +152,7 @@ impl Fault {
                 | Fault::EmptyObject { .. }
                 | Fault::NoTests { .. }
                 | Fault::AnnouncedTwice { .. }
+                | Fault::LineMissing(_)
         )
     }
 

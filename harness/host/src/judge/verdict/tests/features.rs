@@ -41,6 +41,25 @@ fn a_kernel_with_kmemleak_must_have_been_scanned() {
 }
 
 #[test]
+fn a_kernel_with_tags_must_have_turned_them_on() {
+    let expected = Expected {
+        features: &["kasan_hw_tags"],
+        ..EXPECTED
+    };
+    let faults = |lines: &[Vec<u8>], console| judged_with(lines, console, None, &expected).faults;
+    let off = faults(&good(), FINE);
+    let [fault @ Fault::LineMissing(line)] = &off[..] else {
+        panic!("{off:?}");
+    };
+    assert_eq!(line.feature, "kasan_hw_tags");
+    assert!(fault.to_string().contains("last/console.log"), "{fault}");
+    let on = b"[    0.000000] kasan: KernelAddressSanitizer initialized (hw-tags, mode=sync, \
+               vmalloc=on, stacktrace=on)\n";
+    assert_eq!(faults(&good(), on), []);
+    assert_eq!(faults(&[], FINE), [Fault::NoStart]);
+}
+
+#[test]
 fn a_test_may_be_skipped_only_for_a_feature_that_is_not_required() {
     let skipped = line(&FromGuest::Test(TestReport {
         test: "a__x".to_owned(),
