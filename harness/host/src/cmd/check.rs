@@ -33,6 +33,7 @@ mod config_variants;
 mod docs;
 mod documented;
 mod exported;
+mod kfuncs;
 mod libbpf;
 mod point_releases;
 mod sparse;
@@ -98,6 +99,7 @@ pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findi
     exported::check(&checkout, series, findings)?;
     checkpatch::check(&checkout, series, findings)?;
     documented::check(&checkout, findings)?;
+    kfuncs::check_flags(&checkout, findings)?;
     if depth > Depth::Quick {
         docs::check(&checkout, findings)?;
     }
@@ -107,6 +109,7 @@ pub fn series(ctx: &Context, series: &Series, depth: Depth, findings: &mut Findi
     }
     libbpf::check(&checkout, findings)?;
     config_variants::check(&checkout, findings)?;
+    kfuncs::check_tags(&checkout, findings)?;
     point_releases::check(&checkout, &source, series, findings)?;
     if depth == Depth::Boots {
         boot::check(&checkout, series, findings)?;

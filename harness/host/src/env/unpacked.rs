@@ -7,6 +7,9 @@
 //! unpacked/<package>/stamp   exists when all of the package is unpacked
 //! unpacked/bin/<program>     a script that starts the program with its own libraries, or a link to a
 //!                            program that needs none
+//!
+//! unpacked/<package>-<suite>/  the same for a package of another suite of Debian, whose program is
+//!                            not on the search path: bin/<program>; the stamp holds its version
 //! ```
 //!
 //! Maintainer scripts are not run, so this works for programs that need no configuration.
@@ -15,9 +18,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
+use xshell::{Cmd, Shell};
 
 use crate::env::atomic;
-use crate::env::command::{cmd, output, quote, shell_in};
+use crate::env::command::{cmd, command, output, quote, shell_in};
 use crate::env::context::Context;
 use crate::env::disk;
 use crate::env::elf::{self, Linkage};
@@ -49,8 +53,48 @@ pub fn provide(ctx: &Context, package: &str, program: &str) -> Result<PathBuf> {
     let _lock = lock::take(&folder.join("lock"), ctx.progress)?;
     let dir = folder.join(package);
     if !stamp(&ctx.cache, package).exists() {
-        unpack(ctx, &folder, &dir, package)?;
+        unpack(ctx, &dir, package, package, &|sh| command(sh, "apt-get"))?;
     }
+    start_from(&dir, package, program, &programs(&ctx.cache))
+}
+
+/// A package of a suite of Debian other than the machine's.
+#[derive(Debug)]
+pub struct OfSuite<'a> {
+    /// The suite.
+    pub suite: &'a str,
+    /// The package.
+    pub package: &'a str,
+    /// The version of the package in the suite.
+    pub version: &'a str,
+}
+
+/// Unpacks a package of another suite with its dependencies if the cache does not have that version, and
+/// returns `program` of it. `apt_get` uses the lists of the suite.
+pub fn of_suite(
+    ctx: &Context,
+    wanted: &OfSuite<'_>,
+    program: &str,
+    apt_get: AptGet<'_>,
+) -> Result<PathBuf> {
+    let folder = ctx.cache_dir("unpacked")?;
+    let _lock = lock::take(&folder.join("lock"), ctx.progress)?;
+    let name = format!("{}-{}", wanted.package, wanted.suite);
+    let dir = folder.join(&name);
+    let has = fs::read_to_string(stamp(&ctx.cache, &name));
+    if has.is_ok_and(|version| version == wanted.version) {
+        return Ok(dir.join("bin").join(program));
+    }
+    let package = format!("{}={}", wanted.package, wanted.version);
+    unpack(ctx, &dir, &package, wanted.version, apt_get)?;
+    start_from(&dir, wanted.package, program, &dir.join("bin"))
+}
+
+/// Starts the command line of apt-get with the package lists to use.
+pub type AptGet<'a> = &'a dyn for<'s> Fn(&'s Shell) -> Cmd<'s>;
+
+/// Adds `program` of `package`, which is unpacked in `dir`, to the folder `bin`.
+fn start_from(dir: &Path, package: &str, program: &str, bin: &Path) -> Result<PathBuf> {
     let root = dir.join("root");
     let file = find_program(&root, program).with_context(|| {
         format!(
@@ -58,8 +102,7 @@ pub fn provide(ctx: &Context, package: &str, program: &str) -> Result<PathBuf> {
             root.display()
         )
     })?;
-    let bin = programs(&ctx.cache);
-    fs::create_dir_all(&bin)?;
+    fs::create_dir_all(bin)?;
     let started = bin.join(program);
     write_starter(&root, &file, program, &started)?;
     Ok(started)
@@ -83,8 +126,15 @@ pub fn withdraw(cache: &Path, program: &str) -> Result<()> {
     }
 }
 
-/// Downloads `package` and unpacks it as `dir`.
-fn unpack(ctx: &Context, folder: &Path, dir: &Path, package: &str) -> Result<()> {
+/// Downloads `package` and unpacks it as `dir`, with the text `stamp`.
+fn unpack(
+    ctx: &Context,
+    dir: &Path,
+    package: &str,
+    stamp: &str,
+    apt_get: AptGet<'_>,
+) -> Result<()> {
+    let folder = &ctx.cache_dir("unpacked")?;
     disk::ensure_free(folder, NEEDED_SPACE, package)?;
     let stage = ctx
         .progress
@@ -95,14 +145,13 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path, package: &str) -> Result<()>
         let path = new.path().join(name);
         fs::create_dir_all(&path)?;
     }
-    let debs = download(new.path(), package)?;
+    let debs = download(new.path(), package, apt_get)?;
     let sh = shell_in(new.path())?;
     for deb in &debs {
         output(cmd!(sh, "dpkg-deb --extract {deb} {root}"))?;
     }
     fs::remove_dir_all(new.path().join("apt"))?;
-    let stamp = new.path().join("stamp");
-    fs::write(&stamp, package)?;
+    fs::write(new.path().join("stamp"), stamp)?;
     atomic::publish(new, dir)?;
     stage.done(format!(
         "unpacked {package} and {} dependencies",
@@ -113,17 +162,24 @@ fn unpack(ctx: &Context, folder: &Path, dir: &Path, package: &str) -> Result<()>
 
 /// Downloads `package` and all its dependencies: with an empty dpkg status apt regards none as
 /// installed.
-fn download(dir: &Path, package: &str) -> Result<Vec<PathBuf>> {
+fn download(dir: &Path, package: &str, apt_get: AptGet<'_>) -> Result<Vec<PathBuf>> {
     let status = dir.join("apt/status");
     fs::write(&status, "")?;
     let sh = shell_in(dir)?;
     // no other process uses the folder, and apt's own user may not write to it
     let sandbox = ["-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"];
-    output(cmd!(
-        sh,
-        "apt-get --quiet --yes --no-install-recommends --download-only install
-            -o Dir::State::status={status} -o Dir::Cache={dir}/apt {sandbox...} {package}"
-    ))
+    let folders = [
+        format!("Dir::State::status={}", status.display()),
+        format!("Dir::Cache={}/apt", dir.display()),
+    ];
+    output(
+        apt_get(&sh)
+            .args(["--quiet", "--yes", "--no-install-recommends"])
+            .args(["--download-only", "install"])
+            .args(folders.iter().flat_map(|folder| ["-o", folder]))
+            .args(sandbox)
+            .arg(package),
+    )
     .with_context(|| format!("cannot download {package} with its dependencies"))?;
     let debs: Vec<PathBuf> = fs::read_dir(dir.join("apt/archives"))?
         .flatten()

@@ -20,6 +20,7 @@ mod lists;
 mod package;
 
 pub use archive::Archive;
+pub use lists::Lists;
 pub use package::Package;
 
 /// Space for a tree, its git objects and the package.

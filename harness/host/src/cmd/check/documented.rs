@@ -84,7 +84,7 @@ fn commands(header: &str) -> BTreeSet<String> {
 }
 
 /// The kfuncs that a source registers.
-fn kfuncs(source: &str) -> BTreeSet<String> {
+pub(super) fn kfuncs(source: &str) -> BTreeSet<String> {
     let lines = source.lines().map(str::trim);
     lines
         .filter_map(|line| line.strip_prefix("BTF_ID_FLAGS(func, "))

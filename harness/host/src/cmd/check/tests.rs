@@ -511,3 +511,24 @@ fn a_kernel_is_booted_after_the_patches_that_change_it() {
     assert!(wrong.starts_with("0001-p.patch: "), "{wrong}");
     assert!(wrong.contains("does not compile"), "{wrong}");
 }
+
+#[test]
+fn a_flag_of_kfuncs_with_a_bit_of_mainline_is_found() {
+    let fake = fake();
+    let header = "include/linux/btf.h";
+    let flag = |name, bit| format!("#define KF_{name} (1 << {bit})");
+    fake.add_to_base(header, &format!("head\n{}\ntail\n", flag("OLD", 1)));
+    let wrong = |bit| {
+        let patches = [patch(header, &flag("OLD", 1), &flag("NEW", bit))];
+        let (checkout, _) = fake.checkout(&patches);
+        let mut findings = Findings::default();
+        kfuncs::check_flags(&checkout, &mut findings).unwrap();
+        findings.wrong
+    };
+    assert_eq!(wrong(24), [""; 0]);
+    let found = wrong(12);
+    assert!(
+        matches!(&found[..], [fault] if fault.contains("KF_NEW is bit 12")),
+        "{found:?}"
+    );
+}

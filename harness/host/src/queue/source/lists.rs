@@ -62,6 +62,13 @@ impl Lists {
         }
     }
 
+    /// The version of `package` that apt would install; `None` if the lists lack the package.
+    pub fn candidate(&self, package: &str) -> Result<Option<String>> {
+        let sh = shell_in("/")?;
+        let policy = self.command(&sh, "apt-cache").args(["policy", package]);
+        Ok(parse_candidate(&command::output(policy)?))
+    }
+
     /// Time of the last update; identifies the contents.
     pub fn stamp(&self) -> u128 {
         let file = self
@@ -200,6 +207,14 @@ fn mirror() -> Result<String> {
     )
 }
 
+fn parse_candidate(policy: &str) -> Option<String> {
+    policy
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Candidate: "))
+        .filter(|version| *version != "(none)")
+        .map(str::to_owned)
+}
+
 fn first_line(text: &str) -> Option<String> {
     let line = text.lines().next()?.trim();
     (!line.is_empty()).then(|| line.to_owned())
@@ -243,6 +258,18 @@ mod tests {
         assert!(own.are_fresh() && own.are_of("deb a\n") && !own.are_of("deb b\n"));
         touch(MAX_AGE + Duration::from_secs(1));
         assert!(!own.are_fresh());
+    }
+
+    #[test]
+    fn the_candidate_is_the_version_that_apt_would_install() {
+        let policy = "linux-source-6.12:\n  Installed: (none)\n  Candidate: 6.12.117-1~deb12u1\n  \
+                      Version table:\n     6.12.117-1~deb12u1 500\n";
+        assert_eq!(
+            parse_candidate(policy).as_deref(),
+            Some("6.12.117-1~deb12u1")
+        );
+        assert_eq!(parse_candidate("x:\n  Candidate: (none)\n"), None);
+        assert_eq!(parse_candidate(""), None);
     }
 
     #[test]

@@ -111,9 +111,9 @@ fn newest(lists: &Lists, base: &Base) -> Result<Option<Package>> {
     let Some(name) = newest_name(&names, base) else {
         return Ok(None);
     };
-    let policy = lists.command(&sh, "apt-cache").args(["policy", &name]);
-    let version = parse_candidate(&command::output(policy)?);
-    Ok(version.map(|version| Package { name, version }))
+    Ok(lists
+        .candidate(&name)?
+        .map(|version| Package { name, version }))
 }
 
 /// The line of `names` that matches [`Base::package`]: the equal one, or the one with the highest number
@@ -134,29 +134,9 @@ fn newest_name(names: &str, base: &Base) -> Option<String> {
         .map(|(_, name)| name.to_owned())
 }
 
-fn parse_candidate(policy: &str) -> Option<String> {
-    policy
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Candidate: "))
-        .filter(|version| *version != "(none)")
-        .map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_candidate_is_the_version_that_apt_would_install() {
-        let policy = "linux-source-6.12:\n  Installed: (none)\n  Candidate: 6.12.117-1~deb12u1\n  \
-                      Version table:\n     6.12.117-1~deb12u1 500\n";
-        assert_eq!(
-            parse_candidate(policy).as_deref(),
-            Some("6.12.117-1~deb12u1")
-        );
-        assert_eq!(parse_candidate("x:\n  Candidate: (none)\n"), None);
-        assert_eq!(parse_candidate(""), None);
-    }
 
     #[test]
     fn the_newest_package_has_the_highest_number() {
