@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "bpftool prog tracelog --follow uses poll, ends on Ctrl-C and when the program goes, and prints what was
- * refused". The scenarios run the programs, and note bpftool's output and exit status.
+ * "bpftool prog tracelog --follow reads a stream descriptor and ends when the program is gone and everything
+ * was shown", and on Ctrl-C; it prints what was refused. The scenarios run the programs, and note bpftool's
+ * output and exit status.
  */
 #include "selftest.h"
 
@@ -15,7 +16,7 @@ static __always_inline int print_line(void)
 	return 0;
 }
 
-/* Followed by two bpftools, one per stream, which must not keep the program alive. */
+/* Followed by two bpftools, one per stream, which must not keep the program loaded. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_freed_prog)
 int gone(void *ctx)
@@ -31,6 +32,14 @@ int signals(void *ctx)
 	return print_line();
 }
 
+/* Two programs of one name. */
+SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
+__scenario(bpftool_follow_several)
+int several(void *ctx)
+{
+	return print_line();
+}
+
 /* A user without the right to open programs by id. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_pinned)
@@ -39,7 +48,7 @@ int by_pin(void *ctx)
 	return print_line();
 }
 
-/* A batch whose last command follows a program that is freed. */
+/* Batches that go on when the program is freed. */
 SEC("syscall") __not_in_mainline("its bpftool cannot follow a program, and knows of no counts")
 __scenario(bpftool_follow_batch)
 int batch(void *ctx)

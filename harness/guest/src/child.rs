@@ -12,8 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::settings;
 use crate::stream::Stream;
 
-/// Time limit for every wait. A `bpftool --follow` checks every four seconds whether its program
-/// still exists, and may miss several checks on a busy machine.
+/// Time limit for every wait.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Capacity of a pipe.
@@ -64,6 +63,13 @@ impl ChildProcess {
         self.wait_until(stream, |unread| unread.len() >= wanted)
     }
 
+    /// Waits until the unread text contains `mark` this often.
+    pub fn wait_for_lines(&mut self, stream: Stream, mark: &str, wanted: usize) -> Result<()> {
+        self.wait_until(stream, |unread| {
+            String::from_utf8_lossy(unread).matches(mark).count() >= wanted
+        })
+    }
+
     /// Waits until the unread bytes end with a newline.
     pub fn wait_for_line(&mut self, stream: Stream) -> Result<()> {
         self.wait_until(stream, |unread| unread.ends_with(b"\n"))
@@ -82,8 +88,17 @@ impl ChildProcess {
         Ok(())
     }
 
+    /// Waits for output, and reads it; `false` at the end of all output.
+    pub fn read_some(&mut self) -> Result<bool> {
+        if self.stdout.file.is_none() && self.stderr.file.is_none() {
+            return Ok(false);
+        }
+        self.read_within(settings::scaled(TIMEOUT))?;
+        Ok(true)
+    }
+
     /// Waits at most `timeout` for output, and reads it.
-    pub fn read_within(&mut self, timeout: Duration) -> Result<()> {
+    fn read_within(&mut self, timeout: Duration) -> Result<()> {
         let mut fds = [self.stdout.poll_fd(), self.stderr.poll_fd()];
         let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: two elements, valid for reads and writes; poll ignores a negative fd.
@@ -149,7 +164,8 @@ impl ChildProcess {
         self.child.wait().context("cannot wait for the command")
     }
 
-    fn pid(&self) -> Result<libc::pid_t> {
+    /// The command's PID.
+    pub fn pid(&self) -> Result<libc::pid_t> {
         libc::pid_t::try_from(self.child.id()).context("the PID of the command is out of range")
     }
 

@@ -6,14 +6,19 @@ use std::io;
 const NAMES: &[(i32, &str)] = &[
     (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT"),
+    (libc::EINTR, "EINTR"),
     (libc::E2BIG, "E2BIG"),
     (libc::EBADF, "EBADF"),
+    (libc::EAGAIN, "EAGAIN"),
     (libc::ENOMEM, "ENOMEM"),
     (libc::EACCES, "EACCES"),
     (libc::EFAULT, "EFAULT"),
     (libc::EBUSY, "EBUSY"),
+    (libc::ENODEV, "ENODEV"),
     (libc::EINVAL, "EINVAL"),
+    (libc::EMFILE, "EMFILE"),
     (libc::ENOSPC, "ENOSPC"),
+    (libc::ESPIPE, "ESPIPE"),
     (libc::ERANGE, "ERANGE"),
 ];
 

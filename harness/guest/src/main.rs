@@ -36,6 +36,7 @@ mod scenario;
 mod settings;
 mod state_freq;
 mod stream;
+mod stream_fd;
 mod sysctl;
 mod test;
 mod test_ctx;

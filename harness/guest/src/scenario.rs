@@ -7,9 +7,11 @@
 
 use anyhow::{Context, Result};
 
+use self::waiting::wake_ups::Wait;
 use crate::test_ctx::Scenario;
 
 mod bench;
+mod blocked;
 mod bpftool;
 mod cpu_contention;
 mod cpu_hotplug;
@@ -39,11 +41,11 @@ mod lower_limit;
 mod nested_read;
 mod nmi;
 mod nmi_nested;
+mod open_files;
 mod other_progs;
 mod parallel_reports;
 mod partly_unmapped;
 mod plain;
-mod poll;
 mod preemption;
 mod read_while_writing;
 mod reports;
@@ -57,6 +59,8 @@ mod tally_reports;
 mod text_memory;
 mod threads;
 mod timer_interrupts;
+mod waiting;
+mod wanted;
 mod without_perfmon;
 
 /// Every scenario, by its name in `__scenario()`.
@@ -74,6 +78,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("bpftool_follow_counts", bpftool::counts::run_follow),
     ("bpftool_follow_freed_prog", bpftool::follow::run_freed_prog),
     ("bpftool_follow_pinned", bpftool::follow::run_pinned),
+    ("bpftool_follow_several", bpftool::follow::run_several),
     ("bpftool_follow_signals", bpftool::follow::run_signals),
     ("bpftool_freed_prog", bpftool::errors::run_freed_prog),
     ("bpftool_help", bpftool::run_help),
@@ -138,13 +143,6 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("other_progs", other_progs::run),
     ("parallel_reports", parallel_reports::run),
     ("partly_unmapped", partly_unmapped::run),
-    ("poll_after_print", poll::after_print::run),
-    ("poll_edge", poll::edge::run),
-    ("poll_many_waiters", poll::many_waiters::run),
-    ("poll_nmi", poll::nmi::run),
-    ("poll_prog_free", poll::prog_free::run),
-    ("poll_states", poll::states::run),
-    ("poll_wake_ups", poll::wake_ups::run),
     ("preemption", preemption::run),
     ("read_while_writing", read_while_writing::run),
     ("reports", reports::run),
@@ -162,6 +160,26 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("stress_alloc_failures", stress::run_alloc_failures),
     ("text_memory", text_memory::run),
     ("timer_interrupts", timer_interrupts::run),
+    ("waiting_after_print", waiting::after_print::run),
+    ("waiting_drain_loop", waiting::drain_loop::run),
+    ("waiting_edge", waiting::edge::run),
+    ("waiting_empty_print", waiting::empty_print::run),
+    ("waiting_hang_up", waiting::hang_up::run),
+    ("waiting_many_waiters", waiting::many_waiters::run),
+    ("waiting_nested", waiting::nested::run),
+    ("waiting_nmi", waiting::nmi::run),
+    ("waiting_prog_fd", waiting::prog_fd::run),
+    ("waiting_prog_free", waiting::prog_free::run),
+    ("waiting_states", waiting::states::run),
+    ("waiting_wake_ups", |ctx| {
+        waiting::wake_ups::run(ctx, Wait::Edge)
+    }),
+    ("waiting_wake_ups_poll", |ctx| {
+        waiting::wake_ups::run(ctx, Wait::Poll)
+    }),
+    ("waiting_wake_ups_read", |ctx| {
+        waiting::wake_ups::run(ctx, Wait::Read)
+    }),
     ("without_perfmon", without_perfmon::run),
 ];
 

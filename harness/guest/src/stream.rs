@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Reads a program's streams.
+//! Reads a program's streams with the command `BPF_PROG_STREAM_READ_BY_FD`.
 //!
 //! All valid reads go through libbpf's `bpf_prog_stream_read()`, as written for later kernels.
+//! Readers that wait use a descriptor (`stream_fd.rs`).
 
 use std::fmt;
 use std::io;
@@ -9,8 +10,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use anyhow::{Result, anyhow, bail};
 use libbpf_rs::libbpf_sys;
-
-use crate::poll;
 
 /// More than any stream holds: a kernel that gives more never stops.
 const MAX_BYTES: usize = 128 << 20;
@@ -59,14 +58,6 @@ impl Stream {
             if into.len() > MAX_BYTES {
                 bail!("{self} gave more than {MAX_BYTES} bytes");
             }
-        }
-    }
-
-    /// The epoll event for text in this stream.
-    pub fn event(self) -> u32 {
-        match self {
-            Stream::Stdout => poll::STDOUT,
-            Stream::Stderr => poll::STDERR,
         }
     }
 

@@ -4,26 +4,40 @@
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::poll::Waiter;
 use crate::stream::Stream;
+use crate::stream_fd::{self, StreamFd};
 use crate::{bpftool, settings};
 
 /// Time limit for anything that runs later in the guest, on the slowest emulation.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads the stream to its end, by bpftool where the host has set `--bpftool`.
+/// Reads the stream to its end: by bpftool where the host has set `--bpftool`, otherwise by a
+/// descriptor, or by the read command where the kernel has no stream descriptors.
 pub fn drain(stream: Stream, program: BorrowedFd<'_>, into: &mut Vec<u8>) -> Result<()> {
+    drain_by(descriptor(stream, program)?.as_ref(), stream, program, into)
+}
+
+/// As [`drain`], with a descriptor that is open already.
+fn drain_by(
+    descriptor: Option<&StreamFd>,
+    stream: Stream,
+    program: BorrowedFd<'_>,
+    into: &mut Vec<u8>,
+) -> Result<()> {
     if settings::by_bpftool() {
         into.extend(bpftool::show(stream, program)?);
         return Ok(());
     }
-    stream.drain(program, into)
+    match descriptor {
+        Some(descriptor) => descriptor.drain(into).map(drop),
+        None => stream.drain(program, into),
+    }
 }
 
 /// Reads until `into` has at least `wanted` bytes, for at most `timeout` of a plain kernel. Sleeps
-/// until there is text where the kernel supports poll on a program.
+/// until there is text where the kernel has stream descriptors.
 pub fn for_bytes(
     stream: Stream,
     program: BorrowedFd<'_>,
@@ -34,18 +48,22 @@ pub fn for_bytes(
     if into.len() >= wanted {
         return Ok(());
     }
-    let waiter = waiter(stream, program)?;
-    read_until(stream, program, wanted, timeout, into, |remaining| {
-        match &waiter {
-            Some(waiter) => drop(
-                waiter
-                    .wait(remaining)
-                    .context("cannot wait for the program")?,
-            ),
-            None => std::thread::yield_now(),
-        }
-        Ok(())
-    })
+    let descriptor = descriptor(stream, program)?;
+    let descriptor = descriptor.as_ref();
+    read_until(
+        stream,
+        wanted,
+        timeout,
+        into,
+        |into| drain_by(descriptor, stream, program, into),
+        |remaining| {
+            match descriptor {
+                Some(descriptor) => drop(descriptor.wait(remaining)?),
+                None => std::thread::yield_now(),
+            }
+            Ok(())
+        },
+    )
 }
 
 /// As [`for_bytes`], but never sleeps: for events that need this thread to run.
@@ -56,22 +74,30 @@ pub fn spin_for_bytes(
     timeout: Duration,
     into: &mut Vec<u8>,
 ) -> Result<()> {
-    read_until(stream, program, wanted, timeout, into, |_| Ok(()))
+    let descriptor = descriptor(stream, program)?;
+    read_until(
+        stream,
+        wanted,
+        timeout,
+        into,
+        |into| drain_by(descriptor.as_ref(), stream, program, into),
+        |_| Ok(()),
+    )
 }
 
 /// Calls `pause` with the remaining time between two reads.
 fn read_until(
     stream: Stream,
-    program: BorrowedFd<'_>,
     wanted: usize,
     timeout: Duration,
     into: &mut Vec<u8>,
+    mut read: impl FnMut(&mut Vec<u8>) -> Result<()>,
     mut pause: impl FnMut(Duration) -> Result<()>,
 ) -> Result<()> {
     let timeout = settings::scaled(timeout);
     let begun = Instant::now();
     loop {
-        drain(stream, program, into)?;
+        read(into)?;
         if into.len() >= wanted {
             return Ok(());
         }
@@ -86,11 +112,10 @@ fn read_until(
     }
 }
 
-/// `None` where the kernel does not support poll on a program.
-fn waiter(stream: Stream, program: BorrowedFd<'_>) -> Result<Option<Waiter>> {
-    match Waiter::new(program, stream.event()) {
-        Ok(waiter) => Ok(Some(waiter)),
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(None),
-        Err(error) => Err(error).context("cannot wait for the program"),
+/// A descriptor of the stream; `None` where the kernel has none.
+fn descriptor(stream: Stream, program: BorrowedFd<'_>) -> Result<Option<StreamFd>> {
+    if !stream_fd::is_supported() {
+        return Ok(None);
     }
+    StreamFd::open(program, stream).map(Some)
 }

@@ -3,7 +3,7 @@
 //! online, when irq_work that is queued on it may not run. The waiter must still be woken.
 
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +13,7 @@ use crate::poll::{self, Waiter};
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
+use crate::stream_fd::StreamFd;
 use crate::test_ctx::TestCtx;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,53 +23,53 @@ const TIMES: usize = 2;
 
 /// Waits for text that is printed while the CPU goes offline.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    run_with(ctx, |ctx, program| {
-        let waiter = waiter(program)?;
+    run_with(ctx, |ctx, stdout| {
+        let waiter = waiter(stdout)?;
         let _offline = OfflineCpu::take()?;
-        expect(ctx, program, &waiter)
+        expect(ctx, stdout, &waiter)
     })
 }
 
 /// Waits for text that is printed while the CPU comes online. The waiter registers while the CPU is
 /// offline, so that a wake-up from the way down is not taken for one from the way up.
 pub fn run_online(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
-    run_with(ctx, |ctx, program| {
+    run_with(ctx, |ctx, stdout| {
         let offline = OfflineCpu::take()?;
-        let waiter = waiter(program)?;
+        let waiter = waiter(stdout)?;
         drop(offline);
-        expect(ctx, program, &waiter)
+        expect(ctx, stdout, &waiter)
     })
 }
 
 /// Attaches the program and calls `turn` [`TIMES`] times.
 fn run_with(
     ctx: &mut TestCtx<'_>,
-    turn: fn(&mut TestCtx<'_>, BorrowedFd<'_>) -> Result<()>,
+    turn: fn(&mut TestCtx<'_>, &StreamFd) -> Result<()>,
 ) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;
     let link = prog_run::attach(&program)?;
+    let stdout = StreamFd::open(program.as_fd(), Stream::Stdout)?;
     for _ in 0..TIMES {
-        turn(ctx, program.as_fd())?;
+        turn(ctx, &stdout)?;
     }
     drop(link);
     Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
     Ok(None)
 }
 
-fn waiter(program: BorrowedFd<'_>) -> Result<Waiter> {
-    Waiter::new(program, poll::STDOUT | poll::EDGE)
-        .context("cannot wait for the program with epoll")
+fn waiter(stdout: &StreamFd) -> Result<Waiter> {
+    Waiter::new(stdout.as_fd(), poll::IN | poll::EDGE).context("cannot wait with epoll")
 }
 
 /// Waits for text and reads it.
-fn expect(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, waiter: &Waiter) -> Result<()> {
+fn expect(ctx: &mut TestCtx<'_>, stdout: &StreamFd, waiter: &Waiter) -> Result<()> {
     let events = waiter
         .wait(settings::scaled(TIMEOUT))
         .context("epoll_wait")?;
     ensure!(events != 0, "a wake-up was lost during CPU hotplug");
     ctx.note(format!("woken: {}", poll::describe(events)));
-    Stream::Stdout.drain(program, &mut ctx.output.stdout)
+    stdout.drain(&mut ctx.output.stdout).map(drop)
 }
 
 /// Takes CPU 1 offline. Dropping it brings the CPU online.

@@ -3,22 +3,24 @@
 //! must add up to the printed lines, in number and in bytes.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use libbpf_rs::Program;
 
-use super::{bpftool, lines, threads};
+use super::{bpftool, lines, threads, wanted};
 use crate::cpus;
 use crate::fdinfo::Counters;
-use crate::poll::{self, Waiter};
+use crate::poll;
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
+use crate::stream_fd::{End, StreamFd};
 use crate::sysctl::Limit;
 use crate::test_ctx::TestCtx;
+use crate::wait::TIMEOUT;
 
 const WRITERS: u32 = 2;
 
@@ -27,9 +29,6 @@ const LINES_PER_RUN: u32 = 1000;
 
 /// A quarter of what a run prints, so that lines are refused even on a slow kernel.
 const ROOM: u32 = 4 << 10;
-
-/// How long the follower may sleep after the writers have ended.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The program's `struct lines`: which lines to print.
 #[repr(C)]
@@ -43,16 +42,16 @@ struct LineRange {
 /// A thread's work; returns the number of lines that it printed.
 type Work<'a> = Box<dyn FnOnce() -> Result<u32> + Send + 'a>;
 
-/// Writes and follows for the duration of a stress test, then checks the counts.
+/// Writes and follows for the duration of a stress test, then checks the counts. The follower ends
+/// with the program.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
-    let loaded = ctx.load()?;
-    let program = loaded.program()?;
-    let fd = program.as_fd();
+    let program = wanted::copy(&ctx.load()?)?;
+    let descriptor = StreamFd::open(program.as_fd(), Stream::Stdout)?;
     let mut received = Received::default();
-    let printed = write_and(fd, |writing| follow(fd, writing, &mut received))?;
-    let counters = Counters::of(fd)?;
+    let printed = write_and(program, || follow(&descriptor, &mut received))?;
+    let counters = Counters::of(descriptor.as_fd())?;
     ensure!(
         counters.pending(Stream::Stdout) == 0,
         "{} bytes are pending after everything was read",
@@ -69,25 +68,23 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 pub fn run_bpftool(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let limit = Limit::keep()?;
     limit.set(ROOM)?;
-    let loaded = ctx.load()?;
-    let program = loaded.program()?;
-    let fd = program.as_fd();
-    let id = Program::id_from_fd(fd).context("cannot get the program's id")?;
+    let program = wanted::copy(&ctx.load()?)?;
+    let id = Program::id_from_fd(program.as_fd()).context("cannot get the program's id")?;
+    // reads nothing; its fdinfo outlives the program
+    let descriptor = StreamFd::open(program.as_fd(), Stream::Stdout)?;
     let mut bpftool = bpftool::follow::follow(&[], Stream::Stdout, &["id", &id.to_string()])?;
+    bpftool::follow::wait_until_opened(&bpftool, 1)?;
     let mut received = Received::default();
-    let printed = write_and(fd, |writing| {
-        while writing.load(Ordering::Acquire) > 0 {
-            bpftool.read_within(PAUSE)?;
+    let printed = write_and(program, || {
+        while bpftool.read_some()? {
             received.read(bpftool.unread(Stream::Stdout))?;
         }
         Ok(())
     })?;
-    let counters = Counters::of(fd)?;
-    drop(loaded);
     let status = bpftool.wait()?;
-    received.read(bpftool.unread(Stream::Stdout))?;
     received.check_end(bpftool.unread(Stream::Stdout))?;
     ctx.note(format!("bpftool: {status}"));
+    let counters = Counters::of(descriptor.as_fd())?;
     let reported = refused_in(&String::from_utf8_lossy(bpftool.unread(Stream::Stderr)))?;
     ensure!(
         reported.0 == counters.refused_messages(Stream::Stdout),
@@ -98,22 +95,17 @@ pub fn run_bpftool(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     check_counts(ctx, reported, printed, &received)
 }
 
-/// Runs the program on one CPU per writer, and calls `work` with the number of running writers.
-/// Returns the number of printed lines.
-fn write_and(
-    fd: BorrowedFd<'_>,
-    work: impl FnOnce(&AtomicUsize) -> Result<()> + Send,
-) -> Result<u64> {
+/// Runs the program on one CPU per writer, and calls `work` meanwhile. The last writer to end frees
+/// the program. Returns the number of printed lines.
+fn write_and(program: OwnedFd, work: impl FnOnce() -> Result<()> + Send) -> Result<u64> {
     let until = Instant::now() + settings::stress();
-    let writing = &AtomicUsize::new(WRITERS as usize);
-    let mut tasks: Vec<Work<'_>> = vec![Box::new(|| work(writing).map(|()| 0))];
+    let program = Arc::new(program);
+    let mut tasks: Vec<Work<'_>> = vec![Box::new(|| work().map(|()| 0))];
     for writer in 0..WRITERS {
-        tasks.push(Box::new(move || {
-            let wrote = write(fd, writer, until);
-            writing.fetch_sub(1, Ordering::Release);
-            wrote
-        }));
+        let program = Arc::clone(&program);
+        tasks.push(Box::new(move || write(program.as_fd(), writer, until)));
     }
+    drop(program);
     Ok(threads::run_parallel(tasks)?
         .into_iter()
         .map(u64::from)
@@ -136,19 +128,18 @@ fn write(program: BorrowedFd<'_>, writer: u32, until: Instant) -> Result<u32> {
     Ok(first)
 }
 
-fn follow(program: BorrowedFd<'_>, writing: &AtomicUsize, received: &mut Received) -> Result<()> {
-    let waiter = Waiter::new(program, poll::STDOUT).context("cannot wait for the program")?;
+fn follow(descriptor: &StreamFd, received: &mut Received) -> Result<()> {
     let mut text = Vec::new();
-    loop {
-        // loaded before the read: everything printed before it became 0 is in this read
-        let more_may_come = writing.load(Ordering::Acquire) > 0;
-        waiter.wait(PAUSE).context("epoll_wait")?;
-        Stream::Stdout.drain(program, &mut text)?;
+    while descriptor.drain(&mut text)? == End::Empty {
         received.read(&mut text)?;
-        if !more_may_come {
-            return received.check_end(&text);
-        }
+        let events = descriptor.wait(settings::scaled(TIMEOUT))?;
+        ensure!(
+            events & (poll::IN | poll::HUP) != 0,
+            "neither text nor the end of the program"
+        );
     }
+    received.read(&mut text)?;
+    received.check_end(&text)
 }
 
 /// The lines that were read.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,15 +16,14 @@ use super::{BpfFs, id_of, note_lines};
 use crate::bpftool;
 use crate::child::ChildProcess;
 use crate::prog_run;
+use crate::scenario::wanted;
 use crate::settings;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
+use crate::wait::TIMEOUT;
 
-/// bpftool closes its fd of a program that was silent for a second. By this time it has done so at
-/// least once.
-const SILENCE: Duration = Duration::from_millis(2500);
-
-/// Follows both streams of a program whose only reference is its pin, until the pin is removed.
+/// Follows both streams of a program whose last reference is its pin, until the pin is removed. The
+/// followers do not hold the program, and show what it printed before the end.
 pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
@@ -37,25 +36,59 @@ pub fn run_freed_prog(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     prog_run::run_fd(program.as_fd())?;
     wait_for_both(&mut followers, 1)?;
     drop(loaded);
-    thread::sleep(settings::scaled(SILENCE));
     // opening fails if the program is gone; waiting below fails if the followers have ended
     prog_run::run_fd(BpfFs::open()?.as_fd())?;
     wait_for_both(&mut followers, 2)?;
-    // the followers show these lines although they hold the last reference
     for (_, follower) in &followers {
         follower.stop()?;
     }
     prog_run::run_fd(BpfFs::open()?.as_fd())?;
     drop(bpffs);
+    wait_until_freed(&id)?;
+    ctx.note("freed while it is followed");
     for (_, follower) in &followers {
         follower.resume()?;
     }
     for (stream, mut follower) in followers {
         note_end(ctx, stream.name(), &mut follower)?;
     }
-    wait_until_freed(&id)?;
     Ok(None)
 }
+
+/// Follows two programs of the same name, which print by turns and are freed one after the other;
+/// the text is shown in lines, with a line before it that names the program.
+pub fn run_several(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
+    let loaded = ctx.load()?;
+    for options in [&[][..], &["--json"]] {
+        let programs = [wanted::copy(&loaded)?, wanted::copy(&loaded)?];
+        let ids = [id_of(programs[0].as_fd())?, id_of(programs[1].as_fd())?];
+        let mut follower = follow(options, Stream::Stdout, &["name", COPY_NAME])?;
+        wait_until_opened(&follower, programs.len())?;
+        let [one, two] = programs;
+        let mut shown = 0;
+        for fd in [one.as_fd(), one.as_fd(), two.as_fd(), one.as_fd()] {
+            prog_run::run_fd(fd)?;
+            // a line that is shown names its program, so that the next print is a text of its own
+            shown += 1;
+            follower.wait_for_lines(Stream::Stdout, "line ", shown)?;
+        }
+        drop(one);
+        prog_run::run_fd(two.as_fd())?;
+        drop(two);
+        note_end(ctx, &format!("two programs {options:?}"), &mut follower)?;
+        for note in &mut ctx.output.notes {
+            for (id, name) in ids.iter().zip(["A", "B"]) {
+                *note = note
+                    .replace(&format!("program {id}: "), &format!("program {name}: "))
+                    .replace(&format!("\"id\":{id},"), &format!("\"id\":{name},"));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The name of all programs that `load_insns` loads.
+const COPY_NAME: &str = "load_insns";
 
 /// Waits until each follower has shown this many lines of its stream.
 fn wait_for_both(followers: &mut [(Stream, ChildProcess)], lines: usize) -> Result<()> {
@@ -63,6 +96,32 @@ fn wait_for_both(followers: &mut [(Stream, ChildProcess)], lines: usize) -> Resu
         follower.wait_for_bytes(*stream, lines * LINE.len())?;
     }
     Ok(())
+}
+
+/// Waits until bpftool has opened the streams of this many programs, and closed the programs.
+pub fn wait_until_opened(follower: &ChildProcess, count: usize) -> Result<()> {
+    let dir = format!("/proc/{}/fd", follower.pid()?);
+    let begun = Instant::now();
+    loop {
+        let (mut streams, mut programs) = (0, 0);
+        for entry in fs::read_dir(&dir).with_context(|| format!("cannot read {dir}"))? {
+            // a file may be closed meanwhile
+            let Ok(name) = entry.and_then(|entry| fs::read_link(entry.path())) else {
+                continue;
+            };
+            let name = name.to_string_lossy();
+            streams += usize::from(name.contains("bpf-stream"));
+            programs += usize::from(name.contains("bpf-prog"));
+        }
+        if streams == count && programs == 0 {
+            return Ok(());
+        }
+        ensure!(
+            begun.elapsed() < settings::scaled(TIMEOUT),
+            "bpftool holds {streams} streams and {programs} programs, expected {count} streams"
+        );
+        thread::yield_now();
+    }
 }
 
 /// Every line of the programs `gone` and `signals` has this length.
@@ -113,43 +172,59 @@ pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Follows a program from a batch file, which succeeds when the program is freed.
+/// Follows a program from a batch file, which goes on when the program is freed. The option can
+/// stand before the file or in the command.
 pub fn run_batch(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
-    let program = loaded.program()?;
-    let id = id_of(program.as_fd())?;
-    let batch = file_in_memory(&format!("prog tracelog stdout id {id}\n"))?;
-    let path = format!("/proc/{}/fd/{}", std::process::id(), batch.as_raw_fd());
-    let words = ["--follow", "batch", "file", &path];
-    let mut follower = ChildProcess::start(&mut bpftool::command(&words))?;
-    prog_run::run_fd(program.as_fd())?;
-    follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
-    drop(loaded);
-    note_end(ctx, "batch", &mut follower)?;
+    for (option, argument) in [(&["--follow"][..], ""), (&[], " --follow")] {
+        let program = wanted::copy(&loaded)?;
+        let id = id_of(program.as_fd())?;
+        let batch = file_in_memory(&format!(
+            "prog tracelog stdout id {id}{argument}\nversion\n"
+        ))?;
+        let path = format!("/proc/{}/fd/{}", std::process::id(), batch.as_raw_fd());
+        let words = [option, &["batch", "file", &path]].concat();
+        let mut follower = ChildProcess::start(&mut bpftool::command(&words))?;
+        prog_run::run_fd(program.as_fd())?;
+        follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
+        drop(program);
+        let before = ctx.output.notes.len();
+        note_end(ctx, &format!("batch{argument}"), &mut follower)?;
+        // the versions differ between the builds
+        ctx.output.notes.retain(|note| {
+            !["bpftool v", "libbpf v", "features:"]
+                .iter()
+                .any(|word| note.contains(word))
+        });
+        ensure!(
+            ctx.output.notes.len() > before + 1,
+            "the batch showed nothing"
+        );
+    }
     Ok(None)
 }
 
-/// `nobody`, who may not open programs by id, follows a program by its pin until the pin is
-/// removed. Text printed before that is shown, although the pin is gone when bpftool looks again.
+/// `nobody`, who may not open programs by id, follows a program by its pin until the program is
+/// freed.
 pub fn run_pinned(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let mut program = loaded.program()?;
-    let _bpffs = BpfFs::pin(&mut program)?;
+    let bpffs = BpfFs::pin(&mut program)?;
+    let id = id_of(program.as_fd())?;
     fs::set_permissions(BpfFs::PROGRAM, Permissions::from_mode(0o666))
         .context("cannot change the mode of the pin")?;
     let mut command = command(&[], Stream::Stdout, &["pinned", BpfFs::PROGRAM]);
     let mut follower = ChildProcess::start(command.uid(NOBODY).gid(NOBODY))?;
     prog_run::run_fd(program.as_fd())?;
     follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
-    thread::sleep(settings::scaled(SILENCE));
+    // the pin is only needed to begin
+    drop(bpffs);
     prog_run::run_fd(program.as_fd())?;
     follower.wait_for_bytes(Stream::Stdout, 2 * LINE.len())?;
     follower.stop()?;
     prog_run::run_fd(program.as_fd())?;
-    program
-        .unpin(BpfFs::PROGRAM)
-        .context("cannot unpin the program")?;
-    thread::sleep(settings::scaled(SILENCE));
+    drop(loaded);
+    wait_until_freed(&id)?;
     follower.resume()?;
     note_end(ctx, "by pin", &mut follower)?;
     Ok(None)

@@ -1,46 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Readers that wait for text by poll and epoll, for the tests of `selftests/waiting.bpf.c`.
+//! Readers that wait for text by poll and epoll on stream descriptors, for the tests of
+//! `selftests/waiting.bpf.c`.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::blocked::TIMEOUT;
 use crate::poll::{self, Waiter};
-use crate::prog_run;
 use crate::settings;
 
 pub mod after_print;
+pub mod drain_loop;
 pub mod edge;
+pub mod empty_print;
+pub mod hang_up;
 pub mod many_waiters;
+pub mod nested;
 pub mod nmi;
+pub mod prog_fd;
 pub mod prog_free;
 pub mod states;
 pub mod wake_ups;
 
-/// Time limit for a wake-up.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The program's `struct wanted`: how many lines to print.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Wanted {
-    stdout: u32,
-    stderr: u32,
-}
-
-/// Bytes of a line.
-const LINE: usize = 5;
-
-/// Makes the program print this many lines to each stream.
-fn print(program: BorrowedFd<'_>, stdout: u32, stderr: u32) -> Result<()> {
-    let returned = prog_run::run_fd_with(program, &mut Wanted { stdout, stderr })?;
-    ensure!(returned == 0, "the program returned {returned}");
-    Ok(())
-}
-
-fn waiter(program: BorrowedFd<'_>, events: u32) -> Result<Waiter> {
-    Waiter::new(program, events).context("cannot wait for the program with epoll")
+fn waiter(fd: BorrowedFd<'_>, events: u32) -> Result<Waiter> {
+    Waiter::new(fd, events).context("cannot wait with epoll")
 }
 
 /// Waits for the next events; a timeout is an error.
