@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Drops capabilities for a while.
+//! Drops capabilities, for a while or for good.
 
 use std::io;
 
@@ -41,6 +41,11 @@ pub fn with_only<T>(kept: &[u32], work: impl FnOnce() -> T) -> Result<T> {
     let result = work();
     set(&before)?;
     Ok(result)
+}
+
+/// Drops all capabilities of this thread for good.
+pub fn drop_all() -> Result<()> {
+    set(&[Word::default(); 2])
 }
 
 fn get() -> Result<[Word; 2]> {

@@ -33,6 +33,14 @@ const FEATURES: &[(&str, Probe)] = &[
     ("three_cpus", || has_cpus(3)),
     // a CPU that can be taken offline
     ("cpu_hotplug", || Path::new(cpus::HOTPLUG_SWITCH).exists()),
+    // reads that the kernel carries out later
+    ("io_uring", || {
+        Path::new("/proc/sys/kernel/io_uring_disabled").exists()
+    }),
+    // processes without capabilities outside of their namespace
+    ("user_namespaces", || {
+        Path::new("/proc/self/ns/user").exists()
+    }),
     // a cycle counter whose overflow raises an NMI
     ("cycle_counter", || cycle_counter::Counter::open().is_ok()),
 ];

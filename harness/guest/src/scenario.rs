@@ -54,6 +54,7 @@ mod second_fd;
 mod several_readers;
 mod several_writers;
 mod short_reads;
+mod stream_fd;
 mod stress;
 mod tally_reports;
 mod text_memory;
@@ -156,6 +157,26 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("several_writers", several_writers::run),
     ("short_reads_1", |ctx| short_reads::run(ctx, 1)),
     ("short_reads_5", |ctx| short_reads::run(ctx, 5)),
+    ("stream_fd_blocking", stream_fd::blocking::run),
+    ("stream_fd_blocking_silent", stream_fd::blocking::run_silent),
+    ("stream_fd_blocking_two", stream_fd::blocking::run_two),
+    ("stream_fd_by_btf", stream_fd::by_btf::run),
+    ("stream_fd_end", stream_fd::end::run),
+    ("stream_fd_end_silent", stream_fd::end::run_silent),
+    ("stream_fd_errors", stream_fd::errors::run),
+    ("stream_fd_fdinfo", stream_fd::properties::run_fdinfo),
+    ("stream_fd_fork", stream_fd::fork::run),
+    ("stream_fd_io_uring", stream_fd::io_uring::run),
+    ("stream_fd_killed", stream_fd::killed::run),
+    ("stream_fd_lengths", stream_fd::reads::run_lengths),
+    ("stream_fd_memory", stream_fd::memory::run),
+    ("stream_fd_properties", stream_fd::properties::run),
+    ("stream_fd_reads", stream_fd::reads::run),
+    ("stream_fd_removed", stream_fd::removed::run),
+    ("stream_fd_shared", stream_fd::shared::run),
+    ("stream_fd_socket", stream_fd::socket::run),
+    ("stream_fd_user_namespace", stream_fd::user_namespace::run),
+    ("stream_fd_vectors", stream_fd::reads::run_vectors),
     ("stress", stress::run),
     ("stress_alloc_failures", stress::run_alloc_failures),
     ("text_memory", text_memory::run),

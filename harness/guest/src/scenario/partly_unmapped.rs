@@ -28,7 +28,9 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let run = prog_run::run(&program, 1, None)?;
     let pages = Pages::map()?;
     for mapped in MAPPED {
-        let (result, copied) = pages.read(program.as_fd(), mapped);
+        let (result, copied) = pages.fill(mapped, |buffer| {
+            Stream::Stdout.read(program.as_fd(), buffer)
+        });
         let what = match result {
             Ok(count) if (1..=mapped).contains(&count) => "some of them".to_owned(),
             other => errno::describe_result(&other),
@@ -42,13 +44,14 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
 }
 
 /// A mapped page followed by an unmapped one.
-struct Pages {
+pub struct Pages {
     start: *mut u8,
     size: usize,
 }
 
 impl Pages {
-    fn map() -> Result<Pages> {
+    /// Maps both, and unmaps the second.
+    pub fn map() -> Result<Pages> {
         // SAFETY: returns a number.
         let size = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) })?;
         // SAFETY: a new mapping at an address chosen by the kernel.
@@ -77,17 +80,17 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Reads stdout into 64 bytes, of which the first `mapped` are mapped; returns the filled
-    /// bytes.
-    fn read(
+    /// Calls `read` with a buffer of 64 bytes, of which the first `mapped` are mapped; returns what
+    /// `read` returned and the filled bytes. `read` may only pass the buffer to the kernel.
+    pub fn fill(
         &self,
-        program: std::os::fd::BorrowedFd<'_>,
         mapped: usize,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> (io::Result<usize>, &[u8]) {
         // SAFETY: the slice is only passed to the kernel, which must detect that a part is not
         // writable.
         let buffer = unsafe { slice::from_raw_parts_mut(self.start.add(self.size - mapped), 64) };
-        let result = Stream::Stdout.read(program, buffer);
+        let result = read(buffer);
         let copied = result.as_ref().map_or(0, |count| (*count).min(mapped));
         // SAFETY: these bytes are in the mapped page.
         let copied = unsafe { slice::from_raw_parts(self.start.add(self.size - mapped), copied) };

@@ -37,6 +37,8 @@ const FEATURES: &[(&str, Obliged)] = &[
     ("two_cpus", Obliged::Cpus(2)),
     ("three_cpus", Obliged::Cpus(3)),
     ("cpu_hotplug", Obliged::Option("CONFIG_HOTPLUG_CPU")),
+    ("io_uring", Obliged::Option("CONFIG_IO_URING")),
+    ("user_namespaces", Obliged::Option("CONFIG_USER_NS")),
     // required by __not_run_in_mainline
     ("series", Obliged::Series),
     // on x86-64 only where KVM exposes the performance counters
