@@ -179,6 +179,40 @@ int its_own_stream(void *ctx)
 	return take_own("the program");
 }
 
+/*
+ * A call returns the oldest text however many there are, although it takes a bounded number of steps: the first
+ * of 100,000 texts of one byte, and then the others in order.
+ */
+SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
+__scenario(line_count)
+int first_of_100000(void *ctx)
+{
+	struct bpf_stream_elem *elem;
+	struct bpf_stream *stream;
+	int i, err, wrong = 0;
+
+	bpf_for(i, 0, 100 * 1000) {
+		err = bpf_stream_printk(BPF_STDOUT, "%c", '0' + i % KINDS);
+		if (err)
+			return err;
+	}
+	stream = bpf_stream_get(BPF_STDOUT);
+	if (!stream)
+		return -1;
+	bpf_for(i, 0, 10 * 1000) {
+		elem = bpf_stream_next_elem(stream);
+		if (!elem)
+			break;
+		copy_text(elem);
+		bpf_stream_free_elem(elem);
+		if (!i)
+			bpf_stream_printk(BPF_STDERR, "the first call returned %s\n", passing_on);
+		wrong += passing_on[0] != '0' + i % KINDS;
+	}
+	bpf_stream_printk(BPF_STDERR, "%d calls returned a text, %d not the oldest\n", i, wrong);
+	return 0;
+}
+
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 int no_such_stream(void *ctx)
 {

