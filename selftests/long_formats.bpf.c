@@ -21,14 +21,13 @@
 
 FORMAT(long_text, LONG) = { [0 ... LONG - 2] = 'x' };
 FORMAT(short_text, SHORT) = { [0 ... SHORT - 2] = 'x' };
-FORMAT(long_percents, LONG) = { [0 ... LONG - 2] = '%' };
-FORMAT(short_percents, SHORT) = { [0 ... SHORT - 2] = '%' };
+/* an even number of '%' */
+FORMAT(long_percents, LONG) = { [0 ... LONG - 3] = '%' };
+FORMAT(short_percents, SHORT) = { [0 ... SHORT - 3] = '%' };
 FORMAT(long_after_number, LONG) = { '%', 'd', [2 ... LONG - 2] = 'x' };
 FORMAT(short_after_number, SHORT) = { '%', 'd', [2 ... SHORT - 2] = 'x' };
 FORMAT(long_width, LONG) = { '%', [1 ... LONG - 3] = '0', 'd' };
 FORMAT(short_width, SHORT) = { '%', [1 ... SHORT - 3] = '0', 'd' };
-/* An odd number of '%' in a format of only '%' would be a bad format. */
-_Static_assert(LONG % 2 == 0 && SHORT % 2 == 0, "there are sizes minus one of them, the last is the NUL's");
 
 #define shortest_of(call)                                                 \
 	({                                                                \
