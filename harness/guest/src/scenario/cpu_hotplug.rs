@@ -55,6 +55,10 @@ fn run_with(
     }
     drop(link);
     Stream::Stderr.drain(program.as_fd(), &mut ctx.output.stderr)?;
+    // work that is stuck on the CPU would keep the stream from hearing of the end
+    drop(loaded);
+    stdout.wait_for_hangup(TIMEOUT)?;
+    ctx.note("the program was freed, and the stream hung up");
     Ok(None)
 }
 
