@@ -114,7 +114,7 @@ int by_turns(void *ctx)
 
 /*
  * 600 faults: 512 reports, and the line with the number of suppressed reports, are read as elements. Then
- * there is room for more reports.
+ * all reports of a second run are counted.
  */
 SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
 __load_with(drain)

@@ -34,7 +34,7 @@ int one_more(void *ctx)
 	return fault_often(513);
 }
 
-/* The scenario runs the program, reads, runs it again, and reads: there are new reports. */
+/* The scenario runs the program, reads, runs it again, and reads: all reports are counted again. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __repeat(2)
 __scenario(reports)

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use libbpf_rs::{Map, MapCore as _, MapFlags};
 
 use super::free_memory::{self, SLACK_KIB};
+use crate::fdinfo::Counters;
 use crate::prog_run;
 use crate::settings;
 use crate::stream::Stream;
@@ -17,7 +18,7 @@ use crate::sysctl::{self, Limit};
 use crate::test_ctx::TestCtx;
 use crate::wait::TIMEOUT;
 
-/// On top of twice the limit, for each stream.
+/// On top of twice the limit.
 const MORE_KIB: i64 = 256;
 
 const SMALL: u32 = 4096;
@@ -68,7 +69,7 @@ fn run_with(
         retval = prog_run::run_fd(fd)?;
         after_run(fd)?;
     }
-    check_used(ctx, before)?;
+    check_used(ctx, fd, before)?;
     check_restored(ctx, fd, before)?;
     Ok(Some(retval))
 }
@@ -89,7 +90,7 @@ pub fn run_held(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         });
         let measured = flags
             .wait_until_held(&ended)
-            .and_then(|()| check_used(ctx, before));
+            .and_then(|()| check_used(ctx, fd, before));
         flags.set_measured()?;
         let retval = holder.join().map_err(|_| anyhow!("a thread panicked"))??;
         measured?;
@@ -132,18 +133,24 @@ impl Flags<'_> {
     }
 }
 
-/// Both streams together, as the program may print to both.
-fn check_used(ctx: &mut TestCtx<'_>, before: i64) -> Result<()> {
+/// The bound holds for each stream that has text.
+fn check_used(ctx: &mut TestCtx<'_>, program: BorrowedFd<'_>, before: i64) -> Result<()> {
     let used = before - free_memory::now()?;
     let limit: i64 = sysctl::get()?.parse().context("the limit is no number")?;
-    let bound = 2 * limit / 1024 + MORE_KIB;
+    let counters = Counters::of(program)?;
+    let streams = Stream::ALL
+        .iter()
+        .filter(|stream| counters.pending(**stream) > 0)
+        .count() as i64;
+    ensure!(streams > 0, "the program has no unread text");
+    let bound = streams * (2 * limit / 1024 + MORE_KIB);
     ensure!(
-        used <= 2 * bound + SLACK_KIB,
-        "{used} KiB are in use for two streams with a limit of {limit} bytes; {bound} KiB are \
-         allowed for each, and {SLACK_KIB} KiB for the rest of the guest"
+        used <= bound + SLACK_KIB,
+        "{used} KiB are in use for {streams} streams with a limit of {limit} bytes; {bound} KiB \
+         are allowed, and {SLACK_KIB} KiB for the rest of the guest"
     );
     // differs in every run, so it is not noted
-    eprintln!("bpf-streams-guest: {used} KiB are in use, {bound} KiB are allowed for each stream");
+    eprintln!("bpf-streams-guest: {used} KiB are in use, {bound} KiB are allowed");
     ctx.note(format!(
         "limit {limit}: the memory in use is within the bound"
     ));

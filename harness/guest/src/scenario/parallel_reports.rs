@@ -5,8 +5,7 @@
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result};
-use reports::Item;
+use anyhow::Result;
 
 use super::{tally_reports, threads};
 use crate::prog_run;
@@ -55,14 +54,8 @@ pub fn run_while_reading(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let mut tasks: Vec<Work<'_>> = vec![Box::new(read)];
     tasks.extend((0..THREADS).map(|_| Box::new(&run) as Work<'_>));
     let text = threads::run_parallel(tasks)?.concat();
-    let items = reports::parse(&text).context("cannot parse a report in stderr")?;
-    let made: u64 = items
-        .iter()
-        .map(|item| match item {
-            Item::KernelReport(_) => 1,
-            Item::ReportsSuppressed { count } => *count,
-        })
-        .sum();
+    let (printed, suppressed) = tally_reports::totals(&text)?;
+    let made = printed + suppressed;
     ctx.note(format!("{made} reports were printed or suppressed"));
     Ok(None)
 }

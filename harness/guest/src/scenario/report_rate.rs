@@ -5,10 +5,9 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
-use reports::Item;
+use anyhow::{Result, anyhow, ensure};
 
-use super::wanted;
+use super::{tally_reports, wanted};
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::stream_fd::{End, StreamFd};
@@ -46,7 +45,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             .map_err(|_| anyhow!("a thread panicked"))??;
         anyhow::Ok((text, faults, took))
     })?;
-    let (printed, suppressed) = count(&text)?;
+    let (printed, suppressed) = tally_reports::totals(&text)?;
     ensure!(
         printed + suppressed == faults,
         "{printed} reports were printed and {suppressed} suppressed, of {faults} faults"
@@ -75,7 +74,7 @@ pub fn run_freed(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     stderr.wait_for_hangup(TIMEOUT)?;
     let mut text = Vec::new();
     let end = stderr.drain(&mut text)?;
-    let (printed, suppressed) = count(&text)?;
+    let (printed, suppressed) = tally_reports::totals(&text)?;
     ctx.note(format!("{printed} reports, {suppressed} suppressed, {end}"));
     Ok(Some(retval))
 }
@@ -91,15 +90,4 @@ fn follow(stderr: &StreamFd) -> Result<Vec<u8>> {
         );
     }
     Ok(text)
-}
-
-/// Printed and suppressed reports.
-fn count(text: &[u8]) -> Result<(u64, u64)> {
-    let items = reports::parse(text).context("cannot parse a report in stderr")?;
-    Ok(items
-        .iter()
-        .fold((0, 0), |(printed, suppressed), item| match item {
-            Item::KernelReport(_) => (printed + 1, suppressed),
-            Item::ReportsSuppressed { count } => (printed, suppressed + count),
-        }))
 }

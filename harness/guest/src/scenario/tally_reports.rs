@@ -46,6 +46,31 @@ pub fn tally(stderr: &[u8], own: &mut Vec<u8>) -> Result<Vec<String>> {
     Ok(notes)
 }
 
+/// Numbers of printed and of suppressed reports.
+///
+/// # Errors
+///
+/// If a report is incomplete.
+pub fn totals(stderr: &[u8]) -> Result<(u64, u64)> {
+    let items = reports::parse(stderr).context("cannot parse a report in stderr")?;
+    Ok(items
+        .iter()
+        .fold((0, 0), |(printed, suppressed), item| match item {
+            Item::KernelReport(_) => (printed + 1, suppressed),
+            Item::ReportsSuppressed { count } => (printed, suppressed + count),
+        }))
+}
+
+/// The note for a run after one that has used up the burst of reports: how many are printed depends
+/// on the time since then, but how many there are does not.
+pub fn note_later_run(stderr: &[u8], number: u32) -> Result<String> {
+    let (printed, suppressed) = totals(stderr)?;
+    Ok(format!(
+        "run {number}: {} reports were printed or suppressed",
+        printed + suppressed
+    ))
+}
+
 fn describe(report: &Report) -> String {
     let kind = match &report.kind {
         Kind::Stack => "stack",
