@@ -2,17 +2,17 @@
 /*
  * "-E2BIG: the formatted text is longer than 1023 bytes; nothing printed, in bounded time whatever the
  * format's length": formats of a megabyte, and widths of millions. A print must not take longer than that
- * of a format of 2000 bytes, give or take; both are timed with interrupts enabled, and the shortest of several
+ * of a format of 4000 bytes, give or take; both are timed with interrupts enabled, and the shortest of several
  * times counts.
  */
 #include "selftest.h"
 
 #define LONG (1 << 20)
-#define SHORT 2000
+#define SHORT 4000
 
 #define TRIES 20
 
-/* Times differ by this factor and this many nanoseconds at most; a scan of the long format takes 500 times. */
+/* Times differ by this factor and this many nanoseconds at most; a scan of the long format takes 250 times. */
 #define FACTOR 10
 #define SLACK 20000
 
@@ -80,7 +80,7 @@ int text_after_number(void *ctx)
 	return compare(long_after_number, short_after_number, number, sizeof(number));
 }
 
-/* A width of as many zeros. */
+/* A width of as many zeros, of which the short one is valid. */
 SEC("syscall") __not_in_mainline("it scans formats to their ends, and cuts what is too long")
 int digits_of_width(void *ctx)
 {
@@ -100,7 +100,6 @@ int large_width(void *ctx)
 				  result(bpf_stream_printk(BPF_STDOUT, format, 1)), \
 				  __took > 1000000 ? ", and took too long" : "");   \
 	})
-	width("%1023d");
 	width("%1024d");
 	width("%8000000d");
 	width("%08000000d");

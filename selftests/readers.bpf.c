@@ -189,7 +189,7 @@ int first_of_100000(void *ctx)
 {
 	struct bpf_stream_elem *elem;
 	struct bpf_stream *stream;
-	int i, err, wrong = 0;
+	int i, err, calls = 0, wrong = 0;
 
 	bpf_for(i, 0, 100 * 1000) {
 		err = bpf_stream_printk(BPF_STDOUT, "%c", '0' + i % KINDS);
@@ -205,11 +205,13 @@ int first_of_100000(void *ctx)
 			break;
 		copy_text(elem);
 		bpf_stream_free_elem(elem);
-		if (!i)
+		if (!calls)
 			bpf_stream_printk(BPF_STDERR, "the first call returned %s\n", passing_on);
-		wrong += passing_on[0] != '0' + i % KINDS;
+		wrong += passing_on[0] != '0' + calls % KINDS;
+		calls++;
 	}
-	bpf_stream_printk(BPF_STDERR, "%d calls returned a text, %d not the oldest\n", i, wrong);
+	bpf_stream_printk(BPF_STDERR, "%d calls returned a text, %d not the oldest\n", calls,
+			  wrong);
 	return 0;
 }
 

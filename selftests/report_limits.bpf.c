@@ -103,27 +103,6 @@ int read_meanwhile(void *ctx)
 	return fault_often(1000);
 }
 
-/*
- * "With a reader attached at most 64 a second after a burst of 512": for two seconds and more, the scenario runs
- * the program while a descriptor is read as fast as possible. Printed and suppressed reports add up to the
- * faults.
- */
-SEC("syscall") __not_run_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
-__requires(two_cpus)
-__scenario(report_rate)
-int followed(void *ctx)
-{
-	return fault_often(1000);
-}
-
-/* The count of suppressed reports is the last text of a program that is freed. */
-SEC("syscall") __not_in_mainline("it has no stream descriptors")
-__scenario(report_rate_freed)
-int suppressed_at_the_end(void *ctx)
-{
-	return fault_often(600);
-}
-
 /* Every report, dump and text of four threads is complete. */
 SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
 __scenario(parallel_reports)
@@ -167,4 +146,25 @@ int fills(void *ctx)
 	bpf_stream_printk(BPF_STDOUT, "after 100 faults, 1023 bytes: %s\n",
 			  result(bpf_stream_vprintk(BPF_STDERR, text, NULL, 0)));
 	return 0;
+}
+
+/*
+ * "With a reader attached at most 64 a second after a burst of 512": for two seconds and more, the scenario runs
+ * the program while a descriptor is read as fast as possible. Printed and suppressed reports add up to the
+ * faults.
+ */
+SEC("syscall") __not_run_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
+__requires(two_cpus)
+__scenario(report_rate)
+int followed(void *ctx)
+{
+	return fault_often(1000);
+}
+
+/* The count of suppressed reports is the last text of a program that is freed. */
+SEC("syscall") __not_in_mainline("it has no stream descriptors")
+__scenario(report_rate_freed)
+int suppressed_at_the_end(void *ctx)
+{
+	return fault_often(600);
 }

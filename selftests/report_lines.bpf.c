@@ -88,24 +88,47 @@ int after_a_part_of_a_line_that_was_read(void *ctx)
 	return fault();
 }
 
-/* Empty texts and prints that fail end no line and begin none. */
-SEC("syscall") __not_in_mainline("its reports begin wherever the program's last text ends")
+/*
+ * Empty texts and prints that fail end no line and begin none. 996 of 4096 bytes are free, and a report needs
+ * less.
+ */
+SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __scenario(limit_4096)
-int after_failed_prints(void *ctx)
+int after_refused_half_lines(void *ctx)
 {
 	int i;
 
 	bpf_for(i, 0, 3)
 		bpf_stream_printk(BPF_STDERR, TEXT_1000);
-	bpf_stream_printk(BPF_STDOUT, "no room: %s\n",
-			  result(bpf_stream_printk(BPF_STDERR, TEXT_1000 TEXT_100 "half a line")));
+	bpf_stream_printk(BPF_STDERR, TEXT_100);
+	bpf_stream_printk(BPF_STDOUT, "1011 bytes: %s\n",
+			  result(bpf_stream_printk(BPF_STDERR, TEXT_1000 "half a line")));
 	bpf_stream_printk(BPF_STDERR, "%z", 1);
 	bpf_stream_printk(BPF_STDERR, "");
-	fault();
+	return fault();
+}
+
+SEC("syscall") __not_in_mainline("its reports begin wherever the program's last text ends")
+int after_refused_ends_of_lines(void *ctx)
+{
 	bpf_stream_printk(BPF_STDERR, "half a line");
 	bpf_stream_printk(BPF_STDERR, "%z\n", 1);
+	bpf_stream_printk(BPF_STDERR, "%01024d\n", 1);
 	bpf_stream_printk(BPF_STDERR, "");
 	return fault();
+}
+
+/* The count of suppressed reports is a line of its own, too. */
+SEC("syscall") __not_in_mainline("it suppresses no reports; those that do not fit are lost without a word")
+__scenario(reports)
+int count_after_half_a_line(void *ctx)
+{
+	int i;
+
+	bpf_for(i, 0, 600)
+		fault();
+	bpf_stream_printk(BPF_STDERR, "half a line");
+	return 0;
 }
 
 /* Stdout has lines of its own. */

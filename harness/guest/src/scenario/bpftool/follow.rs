@@ -19,6 +19,7 @@ use crate::prog_run;
 use crate::scenario::wanted;
 use crate::settings;
 use crate::stream::Stream;
+use crate::stream_fd::StreamFd;
 use crate::test_ctx::TestCtx;
 use crate::wait::TIMEOUT;
 
@@ -72,7 +73,10 @@ pub fn run_several(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
             shown += 1;
             follower.wait_for_lines(Stream::Stdout, "line ", shown)?;
         }
+        // the end of the first program comes before the last text of the second one
+        let of_one = StreamFd::open(one.as_fd(), Stream::Stdout)?;
         drop(one);
+        of_one.wait_for_hangup(TIMEOUT)?;
         prog_run::run_fd(two.as_fd())?;
         drop(two);
         note_end(ctx, &format!("two programs {options:?}"), &mut follower)?;

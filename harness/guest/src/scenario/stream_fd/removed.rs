@@ -18,7 +18,7 @@ use crate::stream_fd::{End, StreamFd};
 use crate::test_ctx::TestCtx;
 
 /// Minimum number of rounds, even if they take longer than a stress test.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 8;
 
 /// A thread's work; returns the number of bytes that it read.
 type Work<'a> = Box<dyn FnOnce() -> Result<usize> + Send + 'a>;
