@@ -50,6 +50,7 @@ mod plain;
 mod preemption;
 mod read_each_run;
 mod read_while_writing;
+mod report_addresses;
 mod report_rate;
 mod reports;
 mod scale;
@@ -158,6 +159,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("read_each_run", read_each_run::run),
     ("read_part_each_run", read_each_run::run_part),
     ("read_while_writing", read_while_writing::run),
+    ("report_addresses", report_addresses::run),
     ("report_lines", read_each_run::run_parallel),
     ("report_rate", report_rate::run),
     ("report_rate_freed", report_rate::run_freed),

@@ -11,6 +11,7 @@ use super::{free_memory, load_insns};
 use crate::fault_injection::fail_nth;
 use crate::prog_run;
 use crate::stream::Stream;
+use crate::stream_fd::StreamFd;
 use crate::test_ctx::TestCtx;
 
 /// More allocations than loading, running and reading can need.
@@ -82,6 +83,7 @@ fn attempt(instructions: &[libbpf_sys::bpf_insn]) -> Result<Step> {
         read => read,
     };
     let text = &buffer[..read.map_err(|error| Stream::Stdout.read_error(&error))?];
+    open_and_close(&program)?;
     match returned {
         0 if text == TEXT => Ok(Step::Done),
         code if code == -i64::from(libc::ENOMEM) && text.is_empty() => Ok(Step::Print),
@@ -89,6 +91,17 @@ fn attempt(instructions: &[libbpf_sys::bpf_insn]) -> Result<Step> {
             "the print returned {returned}, and {:?} was read",
             String::from_utf8_lossy(text)
         ),
+    }
+}
+
+/// Opens a stream of the program. Where this fails once, it succeeds the second time, and nothing is
+/// left of the first: the next load and the memory at the end show it.
+fn open_and_close(program: &impl AsFd) -> Result<()> {
+    match StreamFd::open(program.as_fd(), Stream::Stderr) {
+        Err(error) if error.downcast_ref().is_some_and(is_out_of_memory) => {
+            StreamFd::open(program.as_fd(), Stream::Stderr).map(drop)
+        }
+        opened => opened.map(drop),
     }
 }
 
