@@ -62,9 +62,10 @@ const EXCEPTIONS: &[Exception] = &[
                  executes is a program's, and so is what that pairs with",
     },
     Exception {
-        files: "kernel/bpf/rqspinlock.c",
+        files: "kernel/bpf/stream.c",
         types: &["VSPRINTF_SPECIFIER_PX"],
-        reason: "a report prints the addresses of locks unhashed, to readers with the privilege",
+        reason: "a report prints addresses unhashed only if the program could print them itself, \
+                 and kptr_restrict is 0",
     },
     Exception {
         files: "mm/maccess.c",
