@@ -16,20 +16,26 @@ struct {
 	__type(value, struct element);
 } elements SEC(".maps");
 
+static struct element *element(__u32 key)
+{
+	return bpf_map_lookup_elem(&elements, &key);
+}
+
 SEC("tc") __not_in_mainline("it prints raw addresses for every loader")
 __scenario(report_addresses)
 int lock_twice(struct __sk_buff *skb)
 {
-	__u32 key = 0;
-	struct element *one = bpf_map_lookup_elem(&elements, &key);
-	struct element *same = bpf_map_lookup_elem(&elements, &key);
+	struct element *one = element(0), *same = element(0);
+	int err, ret;
 
 	if (!one || !same)
 		return -1;
-	if (bpf_res_spin_lock(&one->lock))
-		return -1;
-	if (!bpf_res_spin_lock(&same->lock))
+	err = bpf_res_spin_lock(&one->lock);
+	if (err)
+		return err;
+	ret = bpf_res_spin_lock(&same->lock);
+	if (!ret)
 		bpf_res_spin_unlock(&same->lock);
 	bpf_res_spin_unlock(&one->lock);
-	return 0;
+	return ret;
 }

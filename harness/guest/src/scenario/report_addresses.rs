@@ -8,14 +8,15 @@ use std::os::fd::AsFd;
 use anyhow::{Context, Result, ensure};
 
 use crate::capability::{CAP_BPF, CAP_NET_ADMIN, with_only};
+use crate::load::Loaded;
 use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
 const KPTR_RESTRICT: &str = "/proc/sys/kernel/kptr_restrict";
 
-/// The lowest address of the kernel's half on x86-64 and arm64. Hashed addresses have 32 bits.
-const KERNEL: u64 = 0xffff_0000_0000_0000;
+/// The largest hashed address: 32 bits. Those of the kernel are in the upper half of 64 bits.
+const MAX_HASHED: u64 = u32::MAX as u64;
 
 /// Restores the sysctl when dropped.
 struct KptrRestrict {
@@ -51,8 +52,13 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ctx.load()?;
     for value in ["0", "1", "2"] {
         kptr_restrict.set(value)?;
-        let all = addresses(ctx)?;
-        let few = with_only(&[CAP_BPF, CAP_NET_ADMIN], || addresses(ctx))??;
+        let all = addresses(&ctx.load()?)?;
+        let few = with_only(&[CAP_BPF, CAP_NET_ADMIN], || match ctx.load() {
+            Ok(loaded) => addresses(&loaded),
+            // where the CPU's mitigations are on, the verifier also follows the branch that a
+            // failed acquisition does not take, and there the locks are in another state
+            Err(_) => Ok("rejected"),
+        })??;
         ctx.note(format!(
             "kptr_restrict {value}: {all} if loaded with all capabilities, {few} without CAP_PERFMON"
         ));
@@ -60,9 +66,8 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     Ok(None)
 }
 
-/// Loads and runs the program, and classifies the addresses of its report.
-fn addresses(ctx: &TestCtx<'_>) -> Result<&'static str> {
-    let loaded = ctx.load()?;
+/// Runs the program, and classifies the addresses of its report.
+fn addresses(loaded: &Loaded) -> Result<&'static str> {
     let program = loaded.program()?;
     prog_run::run(&program, 1, None)?;
     let mut stderr = Vec::new();
@@ -74,7 +79,11 @@ fn addresses(ctx: &TestCtx<'_>) -> Result<&'static str> {
         attempted == held,
         "the attempted and the held lock are the same, but the report shows {attempted:x} and {held:x}"
     );
-    Ok(if attempted >= KERNEL { "raw" } else { "hashed" })
+    Ok(if attempted > MAX_HASHED {
+        "raw"
+    } else {
+        "hashed"
+    })
 }
 
 fn address(report: &str, label: &str) -> Result<u64> {
