@@ -74,7 +74,7 @@ fn run_with(
     Ok(Some(retval))
 }
 
-/// The program holds elements until it is told to go on.
+/// The program holds four elements until `flags.measured` is set.
 pub fn run_held(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let loaded = ctx.load()?;
     let program = loaded.program()?;

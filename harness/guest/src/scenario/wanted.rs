@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Programs that print as many lines as they are told (`selftests/wanted.h`).
+//! Programs that print the number of lines in their context (`struct wanted`, `selftests/wanted.h`).
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
