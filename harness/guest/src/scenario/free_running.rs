@@ -266,18 +266,20 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
     let counts = Counts::of(&loaded)?;
     let program = loaded.program()?.as_fd().try_clone_to_owned()?;
     let attached = (plan.attach)(loaded)?;
-    orders
-        .send(())
-        .context("the thread that runs the program has ended")?;
-    if first && plan.reports {
-        expect_own_report(ctx, program.as_fd())?;
+    let order = || {
         orders
             .send(())
-            .context("the thread that runs the program has ended")?;
+            .context("the thread that runs the program has ended")
+    };
+    // read before the order: a run may end before this CPU looks again
+    let mut missed = counts.read()?.ended;
+    order()?;
+    if first && plan.reports {
+        expect_own_report(ctx, program.as_fd())?;
+        order()?;
     }
     drop(program);
     let begun = Instant::now();
-    let mut missed = counts.read()?.ended;
     loop {
         let runs = counts.read()?;
         if runs.is_running() {
@@ -290,9 +292,7 @@ fn one_round(ctx: &TestCtx<'_>, plan: &Plan<'_>, orders: &Sender<()>, first: boo
         // on a busy machine this CPU may be preempted for longer than a run takes
         if runs.ended > missed {
             missed = runs.ended;
-            orders
-                .send(())
-                .context("the thread that runs the program has ended")?;
+            order()?;
         }
     }
     drop(attached);
