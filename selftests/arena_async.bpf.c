@@ -48,7 +48,7 @@ out:												\
 		bpf_preempt_enable();								\
 	})
 
-SEC("syscall") __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
+SEC("syscall") __requires(bpf_timer) __not_in_mainline_on(x86_64, "it names the line before the faulting one, where a line begins with the fault")
 int timer_callback(void *ctx)
 {
 	struct timer_element *element;

@@ -103,7 +103,7 @@ static int print_again(void *map, __u32 *key, struct element *element)
  * callback, which interrupts it, has printed 20 times, and so has the program. The scenario checks the
  * lines, but does not note their number, which depends on the clock.
  */
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 __scenario(timer_interrupts)
 int interrupted(void *ctx)
 {

@@ -259,7 +259,7 @@ static int expired(void *map, __u32 *key, struct timer *timer)
 	return 0;
 }
 
-SEC("tc") __not_run_in_mainline(WHY)
+SEC("tc") __requires(bpf_timer) __not_run_in_mainline(WHY)
 __requires(two_cpus)
 __scenario(free_running_timer)
 int timer_callback(struct __sk_buff *skb)

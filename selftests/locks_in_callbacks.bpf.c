@@ -133,7 +133,7 @@ static int expired(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 __wait_stdout(34)
 int lock_in_timer(void *ctx)
 {

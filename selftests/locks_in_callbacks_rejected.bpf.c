@@ -129,7 +129,7 @@ static int expired_keeps(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 int lock_kept_by_timer(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });
@@ -149,7 +149,7 @@ static int expired_releases_other(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 int other_value_released_by_timer(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });
@@ -180,7 +180,7 @@ static int expired_loops(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 int value_of_timer_released_by_for_each(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });

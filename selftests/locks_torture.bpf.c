@@ -312,7 +312,7 @@ int balance(void *ctx)
 
 /* --- the tests, which the scenario runs on every CPU repeatedly */
 
-SEC("syscall") __not_in_mainline("reports that do not fit its streams are lost without a word")
+SEC("syscall") __requires(bpf_timer) __not_in_mainline("reports that do not fit its streams are lost without a word")
 __load_with(tracing)
 __load_with(start_timer)
 __load_with(stop)
@@ -324,7 +324,7 @@ int torture(void *ctx)
 	return play_as_process();
 }
 
-SEC("syscall") __not_in_mainline("reports that do not fit its streams are lost without a word")
+SEC("syscall") __requires(bpf_timer) __not_in_mainline("reports that do not fit its streams are lost without a word")
 __requires(injected_nmi)
 __load_with(tracing)
 __load_with(nmi)

@@ -335,7 +335,7 @@ static int expired(void *map, __u32 *key, struct element *element)
 }
 
 /* "From any context": a timer callback reads, in softirq. */
-SEC("syscall") __not_in_mainline("it has no kfuncs that read streams from BPF")
+SEC("syscall") __requires(bpf_timer) __not_in_mainline("it has no kfuncs that read streams from BPF")
 __wait_stderr(19)
 int softirq(void *ctx)
 {

@@ -139,7 +139,7 @@ static int expired_with_irqs_off(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 int timer_leaves_irqs_off(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });
@@ -155,7 +155,7 @@ static int expired_with_lock(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 int timer_keeps_lock(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });
@@ -172,7 +172,7 @@ static int expired_and_unlocks(void *map, int *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 int timer_releases_lock_of_program(void *ctx)
 {
 	struct timed *timed = bpf_map_lookup_elem(&timers, &(int){ 0 });

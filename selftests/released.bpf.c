@@ -142,7 +142,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 __wait_stdout(29)
 int own_record_submitted_in_timer(void *ctx)
 {

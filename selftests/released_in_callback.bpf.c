@@ -200,7 +200,7 @@ static int timer_keeps_record(void *map, __u32 *key, struct timed *timed)
 	return 0;
 }
 
-SEC("tc")
+SEC("tc") __requires(bpf_timer)
 int record_kept_by_timer(struct __sk_buff *skb)
 {
 	struct timed *timed = timed_element();

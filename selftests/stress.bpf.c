@@ -160,7 +160,7 @@ int passing(void *ctx)
 }
 
 /* The scenario takes a second, or STRESS seconds. */
-SEC("syscall") __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
+SEC("syscall") __requires(bpf_timer) __not_in_mainline("a stream holds 100,000 bytes and no sysctl changes that")
 __load_with(tracing)
 __load_with(passing)
 __scenario(stress)

@@ -23,7 +23,7 @@ static int expired(void *map, __u32 *key, struct element *element)
 	return 0;
 }
 
-SEC("syscall")
+SEC("syscall") __requires(bpf_timer)
 __wait_stdout(45)
 __wait_stderr(45)
 int timer(void *ctx)

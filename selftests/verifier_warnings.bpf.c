@@ -36,7 +36,7 @@ static int expired(void *map, __u32 *key, struct timed *timed)
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("it allows tail calls in asynchronous callbacks")
+SEC("tc") __requires(bpf_timer) __not_in_mainline("it allows tail calls in asynchronous callbacks")
 int tail_call_in_timer(struct __sk_buff *skb)
 {
 	struct timed *timed = timed_element();

@@ -41,6 +41,8 @@ const FEATURES: &[(&str, Probe)] = &[
     ("user_namespaces", || {
         Path::new("/proc/self/ns/user").exists()
     }),
+    // 6.12 rejects it on PREEMPT_RT
+    ("bpf_timer", || !Path::new("/sys/kernel/realtime").exists()),
     // a cycle counter whose overflow raises an NMI
     ("cycle_counter", || cycle_counter::Counter::open().is_ok()),
 ];

@@ -66,14 +66,9 @@ fn run_on_every_cpu(ctx: &mut TestCtx<'_>) -> Result<String> {
     let fd = program.as_fd();
     let tasks = cpus::online()?
         .into_iter()
-        .map(|cpu| {
-            move || {
-                cpus::stay_on(cpu)?;
-                prog_run::run_fd(fd)
-            }
-        })
+        .map(|cpu| (cpu, move || prog_run::run_fd(fd)))
         .collect();
-    let failures: Vec<i64> = threads::run_parallel(tasks)?;
+    let failures: Vec<i64> = threads::run_on_cpus(tasks)?;
     Stream::Stdout.drain(fd, &mut ctx.output.stdout)?;
     let mut reports = Vec::new();
     Stream::Stderr.drain(fd, &mut reports)?;

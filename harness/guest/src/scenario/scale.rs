@@ -84,14 +84,9 @@ fn print(ctx: &mut TestCtx<'_>, programs: &[BorrowedFd<'_>]) -> Result<()> {
     let tasks = online
         .iter()
         .zip(programs)
-        .map(|(&cpu, &program)| {
-            move || {
-                cpus::stay_on(cpu)?;
-                print_on_one(program)
-            }
-        })
+        .map(|(&cpu, &program)| (cpu, move || print_on_one(program)))
         .collect();
-    let done = threads::run_parallel(tasks)?;
+    let done = threads::run_on_cpus(tasks)?;
     let printed: f64 = done.iter().map(|writer| writer.a_second).sum();
     let refused: i64 = done.iter().map(|writer| writer.refused).sum();
     let tried: i64 = done.iter().map(|writer| writer.tried).sum();

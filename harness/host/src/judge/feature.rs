@@ -14,6 +14,8 @@ pub const KMEMLEAK: &str = "kmemleak";
 enum Obliged {
     /// The kernel has this option.
     Option(&'static str),
+    /// The kernel does not have this option.
+    NoOption(&'static str),
     /// The guest has this architecture.
     Arch(Arch),
     /// The guest has at least this many CPUs, and an SMP kernel.
@@ -39,6 +41,7 @@ const FEATURES: &[(&str, Obliged)] = &[
     ("cpu_hotplug", Obliged::Option("CONFIG_HOTPLUG_CPU")),
     ("io_uring", Obliged::Option("CONFIG_IO_URING")),
     ("user_namespaces", Obliged::Option("CONFIG_USER_NS")),
+    ("bpf_timer", Obliged::NoOption("CONFIG_PREEMPT_RT")),
     // required by __not_run_in_mainline
     ("series", Obliged::Series),
     // on x86-64 only where KVM exposes the performance counters
@@ -54,6 +57,7 @@ pub fn required(base: &str, arch: Arch, config: &str, cpus: u32) -> Vec<&'static
         .iter()
         .filter(|(_, obliged)| match obliged {
             Obliged::Option(option) => is_set(option),
+            Obliged::NoOption(option) => !is_set(option),
             Obliged::Arch(which) => *which == arch,
             Obliged::Cpus(count) => cpus >= *count && is_set("CONFIG_SMP"),
             Obliged::Series => base != REFERENCE,
@@ -71,15 +75,21 @@ mod tests {
         let config = "CONFIG_DEBUG_KMEMLEAK=y\n# CONFIG_FAULT_INJECTION_DEBUG_FS is not set\n";
         assert_eq!(
             required(REFERENCE, Arch::X86_64, config, 2),
-            [KMEMLEAK, "injected_nmi"]
+            [KMEMLEAK, "injected_nmi", "bpf_timer"]
         );
         assert_eq!(
             required("v6.12", Arch::Arm64, "", 2),
-            ["arena_bitwise_fetch", "series", "cycle_counter"]
+            [
+                "arena_bitwise_fetch",
+                "bpf_timer",
+                "series",
+                "cycle_counter"
+            ]
         );
         let tags = required(REFERENCE, Arch::Arm64, "CONFIG_KASAN_HW_TAGS=y\n", 1);
         assert!(tags.contains(&"kasan_hw_tags"), "{tags:?}");
-        let cpus = |count| required(REFERENCE, Arch::X86_64, "CONFIG_SMP=y\n", count);
+        let real_time = "CONFIG_SMP=y\nCONFIG_PREEMPT_RT=y\n";
+        let cpus = |count| required(REFERENCE, Arch::X86_64, real_time, count);
         assert_eq!(cpus(1), ["injected_nmi"]);
         assert_eq!(cpus(2), ["injected_nmi", "two_cpus"]);
         assert_eq!(cpus(8), ["injected_nmi", "two_cpus", "three_cpus"]);
