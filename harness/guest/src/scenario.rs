@@ -160,6 +160,10 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("read_part_each_run", read_each_run::run_part),
     ("read_while_writing", read_while_writing::run),
     ("report_addresses", report_addresses::run),
+    (
+        "report_addresses_with_token",
+        report_addresses::run_with_token,
+    ),
     ("report_lines", read_each_run::run_parallel),
     ("report_rate", report_rate::run),
     ("report_rate_freed", report_rate::run_freed),

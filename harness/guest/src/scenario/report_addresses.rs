@@ -2,6 +2,8 @@
 //! Which addresses the report of a deadlock shows, by `kernel.kptr_restrict` and by the capabilities
 //! of the task that loaded the program.
 
+mod token;
+
 use std::fs;
 use std::os::fd::AsFd;
 
@@ -13,7 +15,12 @@ use crate::prog_run;
 use crate::stream::Stream;
 use crate::test_ctx::TestCtx;
 
+pub use token::run as run_with_token;
+
 const KPTR_RESTRICT: &str = "/proc/sys/kernel/kptr_restrict";
+
+/// Each value of the sysctl.
+const VALUES: [&str; 3] = ["0", "1", "2"];
 
 /// The largest hashed address: 32 bits. Those of the kernel are in the upper half of 64 bits.
 const MAX_HASHED: u64 = u32::MAX as u64;
@@ -50,20 +57,26 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     let kptr_restrict = KptrRestrict::keep()?;
     // libbpf probes the kernel's features here, for which it needs all capabilities
     ctx.load()?;
-    for value in ["0", "1", "2"] {
+    for value in VALUES {
         kptr_restrict.set(value)?;
-        let all = addresses(&ctx.load()?)?;
-        let few = with_only(&[CAP_BPF, CAP_NET_ADMIN], || match ctx.load() {
-            Ok(loaded) => addresses(&loaded),
-            // where the CPU's mitigations are on, the verifier also follows the branch that a
-            // failed acquisition does not take, and there the locks are in another state
-            Err(_) => Ok("rejected"),
-        })??;
-        ctx.note(format!(
-            "kptr_restrict {value}: {all} if loaded with all capabilities, {few} without CAP_PERFMON"
-        ));
+        let shown = with_all_and_few(ctx)?;
+        ctx.note(format!("kptr_restrict {value}: {shown}"));
     }
     Ok(None)
+}
+
+/// Loads the program with all capabilities of this process, and without CAP_PERFMON.
+fn with_all_and_few(ctx: &TestCtx<'_>) -> Result<String> {
+    let all = addresses(&ctx.load()?)?;
+    let few = with_only(&[CAP_BPF, CAP_NET_ADMIN], || match ctx.load() {
+        Ok(loaded) => addresses(&loaded),
+        // where the CPU's mitigations are on, the verifier also follows the branch that a failed
+        // acquisition does not take, and there the locks are in another state
+        Err(_) => Ok("rejected"),
+    })??;
+    Ok(format!(
+        "{all} if loaded with all capabilities, {few} without CAP_PERFMON"
+    ))
 }
 
 /// Runs the program, and classifies the addresses of its report.

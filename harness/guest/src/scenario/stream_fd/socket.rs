@@ -84,7 +84,8 @@ pub fn send(socket: &UnixDatagram, descriptor: StreamFd) -> Result<()> {
     send_fd(socket, descriptor.as_fd())
 }
 
-fn send_fd(socket: &UnixDatagram, fd: BorrowedFd<'_>) -> Result<()> {
+/// Sends a descriptor of any kind.
+pub fn send_fd(socket: &UnixDatagram, fd: BorrowedFd<'_>) -> Result<()> {
     let mut control = Control([0; 64]);
     let sent = with_message(&mut control, |message| {
         // SAFETY: the message has room for one control message with one fd.
