@@ -4,6 +4,7 @@
 //! A test whose feature is missing is skipped. The host has the list of features that the kernel
 //! was built with, and fails a run that skips one of them.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -42,7 +43,9 @@ const FEATURES: &[(&str, Probe)] = &[
         Path::new("/proc/self/ns/user").exists()
     }),
     // 6.12 rejects it on PREEMPT_RT
-    ("bpf_timer", || !Path::new("/sys/kernel/realtime").exists()),
+    ("bpf_timer", || {
+        fs::read_to_string("/proc/version").is_ok_and(|version| !version.contains("PREEMPT_RT"))
+    }),
     // a cycle counter whose overflow raises an NMI
     ("cycle_counter", || cycle_counter::Counter::open().is_ok()),
 ];
