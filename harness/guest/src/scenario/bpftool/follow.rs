@@ -164,7 +164,8 @@ pub fn run_signals(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
     ] {
         prog_run::run_fd(program.as_fd())?;
         let mut follower = follow(options, Stream::Stdout, &["id", &id])?;
-        follower.wait_for_bytes(Stream::Stdout, LINE.len())?;
+        // not a number of bytes: JSON begins before the first text is read
+        follower.wait_for_lines(Stream::Stdout, "line ", 1)?;
         match end {
             End::Signal(signal) => follower.signal(signal)?,
             End::Unread => follower.close(Stream::Stdout),
