@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "Nothing left after the program is gone": the scenario loads, runs and frees the program 1,000 times
- * without reading its text, and compares the memory in use after the first hundred with that after the
- * last.
+ * "Nothing left after the program is gone": the scenario loads, runs and frees the program some hundred
+ * times without reading its text, and compares the memory in use after the first fifty with that after
+ * the last.
  */
 #include "selftest.h"
 

@@ -11,14 +11,14 @@ use regex_lite::Regex;
 use crate::settings::Settings;
 
 const USAGE: &str = "\
-usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--timeout-scale N] [--stress SECONDS] [--bpftool]
+usage: bpf-streams-guest [--objects DIR] [--filter REGEX] [--timeout-scale N] [--stress-ms N] [--bpftool]
                          [--list]
        bpf-streams-guest --test-progs PROGRAM
 
   --objects DIR   directory of the *.bpf.o files (default: /objects)
   --filter REGEX  run only tests whose name matches
   --timeout-scale N  multiply all time limits by N (default: 1)
-  --stress SECONDS  duration of a stress test (default: 1)
+  --stress-ms N   duration of a stress test in milliseconds (default: 250)
   --bpftool       read the streams of plain tests with bpftool
   --list          print the names of the tests and exit
   --test-progs PROGRAM  run the tests of the kernel tree's test_progs instead of objects";
@@ -52,8 +52,8 @@ pub fn parse() -> Result<Args> {
             Arg::Long("objects") => args.objects = parser.value()?.into(),
             Arg::Long("filter") => args.filter = Some(regex(&parser.value()?.string()?)?),
             Arg::Long("timeout-scale") => args.settings.timeout_scale = parser.value()?.parse()?,
-            Arg::Long("stress") => {
-                args.settings.stress = Duration::from_secs(parser.value()?.parse()?);
+            Arg::Long("stress-ms") => {
+                args.settings.stress = Duration::from_millis(parser.value()?.parse()?);
             }
             Arg::Long("bpftool") => args.settings.bpftool = true,
             Arg::Long("list") => args.list = true,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! Settings of a whole run, from the command line.
 
+use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             timeout_scale: 1,
-            stress: Duration::from_secs(1),
+            stress: Duration::from_millis(250),
             bpftool: false,
         }
     }
@@ -43,16 +44,17 @@ pub fn stress() -> Duration {
     get().stress
 }
 
-/// A number of rounds that grows with the duration of a stress test: `per_second` for each second, at most
-/// `most`.
-pub fn rounds(per_second: usize, most: usize) -> usize {
-    let seconds = usize::try_from(stress().as_secs()).unwrap_or(most);
-    per_second.saturating_mul(seconds.max(1)).min(most)
+/// A number of rounds that grows with the duration of a stress test: `per_second` for each second,
+/// within `range`.
+pub fn rounds(per_second: usize, range: RangeInclusive<usize>) -> usize {
+    let milliseconds = usize::try_from(stress().as_millis()).unwrap_or(usize::MAX);
+    let rounds = per_second.saturating_mul(milliseconds) / 1000;
+    rounds.clamp(*range.start(), *range.end())
 }
 
 /// Number of reports of a program that faults in a loop.
 pub fn reports() -> u32 {
-    rounds(200_000, 1_000_000) as u32
+    rounds(200_000, 20_000..=1_000_000) as u32
 }
 
 /// Whether the streams of plain tests are read with bpftool.

@@ -118,7 +118,7 @@ impl Guest {
             icount: false,
             timeouts: PATIENT,
             timeout_scale: 1,
-            stress: machine::STRESS,
+            stress: machine::default_stress(PLAIN),
             reader: machine::StreamReader::Agent,
             tools: Tools::find(&CONTEXT).unwrap(),
         };

@@ -74,7 +74,7 @@ impl MachineTest {
             icount: false,
             timeouts: self.timeouts,
             timeout_scale: 1,
-            stress: machine::STRESS,
+            stress: machine::default_stress(PLAIN),
             reader: machine::StreamReader::Agent,
             tools: Tools {
                 virtme_run: FAKE.into(),

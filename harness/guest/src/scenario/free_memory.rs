@@ -12,6 +12,9 @@ use crate::{kmemleak, settings};
 /// What the rest of the guest may allocate or free during a test.
 pub const SLACK_KIB: i64 = 1024;
 
+/// What may be missing at the end of [`wait_until_restored`].
+const MISSING_KIB: i64 = 512;
+
 /// Time limit for the kernel to free memory, which takes long on a busy host.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -96,12 +99,12 @@ pub fn wait_until_restored(before: i64) -> Result<()> {
     let begun = Instant::now();
     loop {
         let missing = before - now()?;
-        if missing <= SLACK_KIB {
+        if missing <= MISSING_KIB {
             return Ok(());
         }
         ensure!(
             begun.elapsed() < settings::scaled(TIMEOUT),
-            "{missing} KiB more are in use than before; {SLACK_KIB} KiB are allowed"
+            "{missing} KiB more are in use than before; {MISSING_KIB} KiB are allowed"
         );
         thread::sleep(Duration::from_millis(10));
     }

@@ -22,8 +22,8 @@ const FAULTS: u64 = 1000;
 const BURST: u64 = 512;
 const PER_SECOND: u64 = 64;
 
-/// Long enough to tell a rate from a second burst.
-const DURATION: Duration = Duration::from_millis(2500);
+/// Shortest time that tells a rate from a second burst; the duration of a stress test is added.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Runs the program for a while, while a thread follows its stderr.
 pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
@@ -33,7 +33,7 @@ pub fn run(ctx: &mut TestCtx<'_>) -> Result<Option<i64>> {
         let follower = scope.spawn(|| follow(&stderr));
         let begun = Instant::now();
         let mut faults = 0;
-        while begun.elapsed() < DURATION {
+        while begun.elapsed() < LEAST + settings::stress() {
             prog_run::run_fd(program.as_fd())?;
             faults += FAULTS;
         }

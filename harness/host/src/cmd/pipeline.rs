@@ -131,7 +131,7 @@ impl<'a> RunPlan<'a> {
             programs: ctx.selftests(),
             keep: ctx.build_dir(),
             filter,
-            stress: machine::STRESS,
+            stress: machine::default_stress(&ctx.config),
             cpus: machine::CPUS,
             icount: false,
             reader: StreamReader::Agent,

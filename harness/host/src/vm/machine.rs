@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::env::context::Arch;
+use crate::env::context::{Arch, PLAIN};
 use crate::env::guest_machine::GuestMachine;
 
 mod accel;
@@ -94,8 +94,14 @@ pub const CPUS: u32 = 2;
 /// `CONFIG_NR_CPUS` of `kernel-config/base.config`.
 pub(crate) const MAX_CPUS: u32 = 8;
 
-/// Default duration of a stress test.
-pub const STRESS: Duration = Duration::from_secs(1);
+/// Default duration of a stress test on this configuration. A plain kernel is tested many times a day,
+/// and the other ones find what a short time does not.
+pub fn default_stress(config: &str) -> Duration {
+    match config {
+        PLAIN => Duration::from_millis(250),
+        _ => Duration::from_secs(1),
+    }
+}
 
 /// The record of a run.
 #[derive(Clone, Debug)]

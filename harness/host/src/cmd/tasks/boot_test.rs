@@ -31,7 +31,7 @@ pub struct Args {
     /// Run only the tests whose name matches this regular expression
     #[arg(long, value_name = "REGEX")]
     pub test: Option<String>,
-    /// How many seconds each stress test runs [default: 1]
+    /// How many seconds each stress test runs [default: 0.25 on a plain kernel, 1 on others]
     #[arg(long, value_name = "SECONDS")]
     pub stress: Option<u64>,
     /// Number of CPUs of the guest, at most 8 [default: 2]
@@ -98,7 +98,9 @@ pub fn run_and_judge(ctx: &Context, args: &Args) -> Result<Judged> {
     let begun = Instant::now();
     let filter = args.test.as_deref();
     let plan = RunPlan {
-        stress: args.stress.map_or(machine::STRESS, Duration::from_secs),
+        stress: args
+            .stress
+            .map_or_else(|| machine::default_stress(&ctx.config), Duration::from_secs),
         cpus: args.cpus.unwrap_or(machine::CPUS),
         jobs: args
             .jobs

@@ -102,9 +102,9 @@ fn devices(scratch: &Scratch) -> impl Iterator<Item = String> {
 
 /// The command of the guest's shell.
 fn script(spec: &RunSpec) -> String {
-    let (scale, stress) = (spec.timeout_scale, spec.stress.as_secs());
+    let (scale, stress) = (spec.timeout_scale, spec.stress.as_millis());
     let mut script = format!(
-        "exec {} --timeout-scale {scale} --stress {stress}",
+        "exec {} --timeout-scale {scale} --stress-ms {stress}",
         root::AGENT
     );
     if spec.reader == StreamReader::Bpftool {
@@ -130,7 +130,9 @@ fn add(args: &mut Vec<OsString>, more: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{STRESS, Timeouts, Userland};
+    use std::time::Duration;
+
+    use super::super::{Timeouts, Userland};
     use super::*;
     use crate::env::context::Arch;
 
@@ -160,7 +162,7 @@ mod tests {
             icount: false,
             timeouts: Timeouts::default(),
             timeout_scale: 3,
-            stress: STRESS,
+            stress: Duration::from_millis(250),
             reader: StreamReader::Agent,
             tools: tools(),
         }
@@ -170,11 +172,11 @@ mod tests {
     fn a_filter_reaches_the_agent_as_one_word() {
         assert_eq!(
             script(&spec(Arch::X86_64, Some("^a' b|$(c)"))),
-            r"exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1 --filter '^a'\'' b|$(c)'"
+            r"exec /bin/bpf-streams-guest --timeout-scale 3 --stress-ms 250 --filter '^a'\'' b|$(c)'"
         );
         assert_eq!(
             script(&spec(Arch::X86_64, None)),
-            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1"
+            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress-ms 250"
         );
         let of_tree = RunSpec {
             test_progs: Some("out/test_progs".into()),
@@ -182,7 +184,7 @@ mod tests {
         };
         assert_eq!(
             script(&of_tree),
-            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1 --test-progs /bin/test_progs"
+            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress-ms 250 --test-progs /bin/test_progs"
         );
     }
 
@@ -194,7 +196,7 @@ mod tests {
         };
         assert_eq!(
             script(&spec),
-            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress 1 --bpftool"
+            "exec /bin/bpf-streams-guest --timeout-scale 3 --stress-ms 250 --bpftool"
         );
     }
 

@@ -60,8 +60,8 @@ impl Timeouts {
     }
 }
 
-/// Upper limit for the number of stress tests.
-const MAX_STRESS_TESTS: u32 = 4;
+/// Upper limit for the number of tests that run for the duration of a stress test.
+const MAX_STRESS_TESTS: u32 = 40;
 
 /// The stage of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
