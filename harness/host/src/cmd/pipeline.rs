@@ -293,8 +293,12 @@ fn lines(record: &RunRecord) -> Vec<&[u8]> {
     record.lines.iter().map(|line| line.0.as_slice()).collect()
 }
 
-/// Compiles the selection before anything is built.
-fn filter(filter: Option<&str>) -> Result<Option<Regex>> {
+/// Compiles the selection of tests before anything is built.
+///
+/// # Errors
+///
+/// If it is not a regular expression.
+pub fn filter(filter: Option<&str>) -> Result<Option<Regex>> {
     filter.map(Regex::new).transpose().with_context(|| {
         let filter = filter.unwrap_or_default();
         format!("TEST={filter} is not a regular expression")

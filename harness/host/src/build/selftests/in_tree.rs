@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-//! Builds the selftests that the series adds to the kernel's tree, `tools/testing/selftests/bpf`, with the
-//! tree's own Makefile.
+//! Builds selftests of the kernel's tree, `tools/testing/selftests/bpf`, with the tree's own Makefile:
+//! those that the series adds, or those that a regular expression selects.
 //!
 //! `test_progs` is one program with all tests of the tree: building hundreds of tests takes an hour, a
 //! kernel with modules, and many libraries. The Makefile builds all files in `progs/` and `prog_tests/`,
-//! so it gets a tree that has only the files of the series there.
+//! so it gets a tree that has only the wanted files there.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
+use regex::Regex;
 use xshell::Cmd;
 
 use super::prune::prune;
@@ -26,6 +27,7 @@ use crate::queue::series::Series;
 use crate::queue::source::{self, Source};
 
 mod overlay;
+mod selection;
 
 use overlay::{FOLDER, TESTS};
 
@@ -46,40 +48,40 @@ const VARIABLES: &[(&str, &str)] = &[
 /// Number of builds in the cache.
 const KEPT: usize = 8;
 
-/// A `test_progs` with the tests of the series.
+/// A `test_progs` with some tests of the tree.
 #[derive(Clone, Debug)]
 pub struct InTree {
     /// The program, static.
     pub program: PathBuf,
-    /// The tests it must have: those that the series adds.
+    /// The tests that it must have.
     pub tests: Vec<String>,
 }
 
-/// Builds the program, or finds it in the cache. For an external tree it is built in `into`.
+/// Builds the program with the tests that the series adds, or with those whose names match `filter`; or
+/// finds it in the cache. For an external tree it is built in `into`.
 ///
 /// # Errors
 ///
-/// If the series adds no tests, or they do not compile.
-pub fn build(ctx: &Context, kernel: &Kernel, bpftool: &Bpftool, into: &Path) -> Result<InTree> {
+/// If there is no such test, or they do not compile.
+pub fn build(
+    ctx: &Context,
+    kernel: &Kernel,
+    bpftool: &Bpftool,
+    filter: Option<&Regex>,
+    into: &Path,
+) -> Result<InTree> {
     let series = Series::load(&ctx.patches())?;
-    let files = added(&series);
-    let tests = stems(&files, TESTS);
-    ensure!(
-        !tests.is_empty(),
-        "the series adds no test to {FOLDER}/{TESTS}"
-    );
     let header = vmlinux_h::write(ctx, &kernel.vmlinux, &bpftool.path)?;
     let job = InTreeJob {
         ctx,
         series: &series,
-        files: &files,
+        filter,
         variables: variables(ctx, kernel, bpftool, &header)?,
     };
-    let program = match &kernel.source {
-        Some(tree) => job.make(tree, into)?,
-        None => job.of_series(&header, bpftool)?,
-    };
-    Ok(InTree { program, tests })
+    match &kernel.source {
+        Some(tree) => job.make(tree, into),
+        None => job.of_series(&header, bpftool),
+    }
 }
 
 /// The files that the series adds to [`FOLDER`].
@@ -147,19 +149,18 @@ fn foreign(arch: Arch, sysroot: &Path) -> Vec<(&'static str, String)> {
 struct InTreeJob<'a> {
     ctx: &'a Context,
     series: &'a Series,
-    files: &'a [String],
+    filter: Option<&'a Regex>,
     variables: Vec<(&'static str, String)>,
 }
 
 impl InTreeJob<'_> {
     /// The program for base and series, from the cache or newly built.
-    fn of_series(&self, header: &Path, bpftool: &Bpftool) -> Result<PathBuf> {
+    fn of_series(&self, header: &Path, bpftool: &Bpftool) -> Result<InTree> {
         let cache = self.ctx.cache_dir("in-tree")?;
         let source = source::find(self.ctx)?;
         let entry = cache.join(self.key(&source, header, bpftool)?);
-        let program = entry.join("test_progs");
-        if program.is_file() {
-            return Ok(program);
+        if let Some(known) = find(&entry)? {
+            return Ok(known);
         }
         let tree = source.hold_tree(self.ctx)?;
         let commits = source.apply(&tree.git, self.series)?;
@@ -167,9 +168,9 @@ impl InTreeJob<'_> {
         tree.git.check_out(commit)?;
         let new = atomic::new_folder(&cache)?;
         let built = self.make(tree.git.dir(), &new.path().join("build"))?;
-        publish(&built, new.path(), &entry)?;
+        let published = publish(&built, new.path(), &entry)?;
         prune(&cache, KEPT);
-        Ok(program)
+        Ok(published)
     }
 
     /// Key of all inputs of the program; the paths of the kernel's types and of bpftool contain the keys of
@@ -183,26 +184,44 @@ impl InTreeJob<'_> {
         }
         key.add("arch", self.ctx.arch.names().name);
         key.add("compiler", compiler_version()?);
+        key.add("filter", self.filter.map_or("", Regex::as_str));
         for (name, value) in VARIABLES {
             key.add(name, value);
         }
         Ok(key.key())
     }
 
-    /// Builds the program of `tree` in `dir`, and returns it.
-    fn make(&self, tree: &Path, dir: &Path) -> Result<PathBuf> {
-        let stage = self
-            .ctx
-            .progress
-            .stage("tests", "building the tree's own selftests of the series");
+    /// Builds the program of `tree` in `dir`.
+    fn make(&self, tree: &Path, dir: &Path) -> Result<InTree> {
+        let files = self.files(tree)?;
+        let tests = stems(&files, TESTS);
+        let what = format!("{} of the tree's own selftests", tests.len());
+        let stage = self.ctx.progress.stage("tests", format!("building {what}"));
         let (links, out) = (dir.join("tree"), dir.join("out"));
-        overlay::make(tree, &links, self.files)?;
+        overlay::make(tree, &links, &files)?;
         fs::create_dir_all(&out)?;
         let sh = shell_in(links.join(FOLDER))?;
         command::output(self.command(&sh, &out)?)
-            .context("the selftests that the series adds to the tree do not compile")?;
-        stage.done("built the tree's own selftests of the series");
-        Ok(out.join("test_progs"))
+            .with_context(|| format!("the selftests {} do not compile", tests.join(", ")))?;
+        stage.done(format!("built {what}"));
+        Ok(InTree {
+            program: out.join("test_progs"),
+            tests,
+        })
+    }
+
+    /// The wanted files of `tree`, at least one of them a test.
+    fn files(&self, tree: &Path) -> Result<Vec<String>> {
+        let files = match self.filter {
+            Some(filter) => selection::files(&tree.join(FOLDER), filter)?,
+            None => added(self.series),
+        };
+        let wanted = match self.filter {
+            Some(filter) => format!("no test in {FOLDER}/{TESTS} matches `{filter}`"),
+            None => format!("the series adds no test to {FOLDER}/{TESTS}"),
+        };
+        ensure!(!stems(&files, TESTS).is_empty(), wanted);
+        Ok(files)
     }
 
     /// Flags to link a static program.
@@ -230,12 +249,32 @@ impl InTreeJob<'_> {
     }
 }
 
-/// Copies `program` into the cache as `entry`; `new` is a temporary folder there.
-fn publish(program: &Path, new: &Path, entry: &Path) -> Result<()> {
+/// The program's name in an entry of the cache, and that of the list of its tests, one in a line.
+const PROGRAM: &str = "test_progs";
+const LIST: &str = "tests";
+
+/// The program of this entry of the cache.
+fn find(entry: &Path) -> Result<Option<InTree>> {
+    let program = entry.join(PROGRAM);
+    if !program.is_file() {
+        return Ok(None);
+    }
+    let tests = fs::read_to_string(entry.join(LIST))?;
+    let tests = tests.lines().map(str::to_owned).collect();
+    Ok(Some(InTree { program, tests }))
+}
+
+/// Copies a built program into the cache as `entry`; `new` is a temporary folder there.
+fn publish(built: &InTree, new: &Path, entry: &Path) -> Result<InTree> {
     let ready = new.join("ready");
     fs::create_dir(&ready)?;
-    fs::copy(program, ready.join("test_progs"))?;
-    atomic::rename(&ready, entry)
+    fs::copy(&built.program, ready.join(PROGRAM))?;
+    fs::write(ready.join(LIST), built.tests.join("\n"))?;
+    atomic::rename(&ready, entry)?;
+    Ok(InTree {
+        program: entry.join(PROGRAM),
+        tests: built.tests.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! `make tree-tests`: runs the selftests that the series adds to the kernel's tree in a guest, with the
-//! tree's own `test_progs`.
+//! tree's own `test_progs`. With `TEST=` it runs those tests of the tree whose names match.
 //!
 //! These tests check themselves; there are no snapshots.
 
+use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,14 +31,38 @@ const LAST_LINES: usize = 30;
 
 /// Flags of `make tree-tests`.
 #[derive(clap::Args, Debug, Default)]
-pub struct Args {}
+pub struct Args {
+    /// Run the tree's tests whose name matches this regular expression [default: those of the series]
+    #[arg(long, value_name = "REGEX")]
+    pub test: Option<String>,
+}
 
-/// Runs the task. It passes only if every test of the series ran and none was skipped.
-pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
+/// Which subtests may be skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Skips {
+    /// None: all tests of the series can run in the guest.
+    None,
+    /// Any: other tests need features or modules that the guest's kernel lacks.
+    Any,
+}
+
+/// Runs the task. It passes only if every test ran and passed, and no test of the series was skipped.
+pub fn run(ctx: &Context, args: &Args) -> Result<ExitCode> {
+    let filter = pipeline::filter(args.test.as_deref())?;
+    let skips = match filter {
+        Some(_) => Skips::Any,
+        None => Skips::None,
+    };
     let kernel = kernel::build(ctx)?;
     let bpftool = bpftool::build(ctx, &kernel)?;
     let folder = RunFolder::create(&ctx.build_dir().join("tree-tests"))?;
-    let in_tree = in_tree::build(ctx, &kernel, &bpftool, &folder.path().join("build"))?;
+    let in_tree = in_tree::build(
+        ctx,
+        &kernel,
+        &bpftool,
+        filter.as_ref(),
+        &folder.path().join("build"),
+    )?;
     let spec = spec(ctx, &kernel.image, &in_tree, &folder)?;
     let stage = ctx.progress.stage("boot", "running the tree's selftests");
     let record = machine::run(ctx, &spec, &mut |_| {})?;
@@ -50,8 +75,8 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
         features: &[],
     };
     let verdict = pipeline::judge(std::slice::from_ref(&record), &expected);
-    print!("{}", table(&verdict));
-    let wrong = wrong(&in_tree.tests, &verdict);
+    print!("{}", table(&verdict, skips));
+    let wrong = wrong(&in_tree.tests, &verdict, skips);
     for wrong in &wrong {
         println!("\n{wrong}");
     }
@@ -65,15 +90,12 @@ pub fn run(ctx: &Context, _args: &Args) -> Result<ExitCode> {
     let tests = in_tree.tests.len();
     if wrong.is_empty() {
         println!(
-            "PASSED  {tests} tests of the series in the tree on {}",
+            "PASSED  {tests} of the tree's own selftests on {}",
             ctx.arch
         );
         return Ok(exit::verdict(true));
     }
-    println!(
-        "FAILED  the tree's own selftests of the series on {}",
-        ctx.arch
-    );
+    println!("FAILED  the tree's own selftests on {}", ctx.arch);
     Ok(exit::verdict(false))
 }
 
@@ -107,14 +129,14 @@ fn spec(
 }
 
 /// One line per test.
-fn table(verdict: &Verdict) -> String {
+fn table(verdict: &Verdict, skips: Skips) -> String {
     verdict
         .reports
         .iter()
         .map(|report| {
-            let said = match passed(report) {
-                Ok(subtests) => format!("ok, {subtests} subtests"),
-                Err(_) => "FAILED".to_owned(),
+            let said = match passed(report, skips) {
+                Ok(summary) => summary.to_string(),
+                Err(output) => format!("FAILED {}", failed_subtests(&output).join(" ")),
             };
             format!("{:30} {said}\n", report.test)
         })
@@ -122,24 +144,27 @@ fn table(verdict: &Verdict) -> String {
 }
 
 /// The failures of the run.
-fn wrong(tests: &[String], verdict: &Verdict) -> Vec<String> {
+fn wrong(tests: &[String], verdict: &Verdict, skips: Skips) -> Vec<String> {
     let mut wrong: Vec<String> = verdict.faults.iter().map(|f| format!("{f}")).collect();
     let mut announced = verdict.announced.clone();
     announced.sort();
     if !announced.is_empty() && announced != tests {
         wrong.push(format!(
-            "the series adds the tests {}, but test_progs has {}",
+            "the tree has the tests {}, but test_progs has {}",
             tests.join(", "),
             announced.join(", ")
         ));
     }
-    let failed = verdict.reports.iter().filter_map(|r| passed(r).err());
+    let failed = verdict
+        .reports
+        .iter()
+        .filter_map(|report| passed(report, skips).err());
     wrong.extend(failed);
     wrong
 }
 
-/// The number of passed subtests; the output as an error where not all passed.
-fn passed(report: &TestReport) -> Result<u32, String> {
+/// The summary of a passed test; the output as an error where a subtest failed.
+fn passed(report: &TestReport, skips: Skips) -> Result<Summary, String> {
     let stdout = String::from_utf8_lossy(&report.stdout.0);
     let failed = || {
         let ended = match &report.outcome {
@@ -152,13 +177,68 @@ fn passed(report: &TestReport) -> Result<u32, String> {
     if !matches!(report.outcome, Outcome::Ran { retval: Some(0) }) {
         return Err(failed());
     }
-    subtests(&stdout).ok_or_else(failed)
+    match Summary::of(&stdout) {
+        Some(summary) if skips == Skips::Any || summary.is_complete() => Ok(summary),
+        _ => Err(failed()),
+    }
 }
 
-/// The number in `Summary: 1/25 PASSED, 0 SKIPPED, 0 FAILED`; none where a subtest did not run.
-fn subtests(stdout: &str) -> Option<u32> {
-    let summary = Regex::new(r"(?m)^Summary: 1/([1-9][0-9]*) PASSED, 0 SKIPPED, 0 FAILED$").ok()?;
-    summary.captures(stdout)?[1].parse().ok()
+/// What `Summary: 1/25 PASSED, 3 SKIPPED, 0 FAILED` says of a test.
+#[derive(Debug, PartialEq, Eq)]
+struct Summary {
+    /// Whether the test itself passed; otherwise it was skipped.
+    passed: bool,
+    /// Number of passed subtests.
+    subtests: u32,
+    /// Number of skipped tests and subtests.
+    skipped: u32,
+}
+
+impl Summary {
+    /// The summary in the output of a test, if nothing failed and anything passed or was skipped.
+    fn of(stdout: &str) -> Option<Summary> {
+        let pattern =
+            Regex::new(r"(?m)^Summary: ([01])/([0-9]+) PASSED, ([0-9]+) SKIPPED, 0 FAILED$")
+                .ok()?;
+        let found = pattern.captures(stdout)?;
+        let summary = Summary {
+            passed: &found[1] == "1",
+            subtests: found[2].parse().ok()?,
+            skipped: found[3].parse().ok()?,
+        };
+        (summary.passed || summary.skipped > 0).then_some(summary)
+    }
+
+    /// Whether subtests ran and none was skipped.
+    fn is_complete(&self) -> bool {
+        self.passed && self.subtests > 0 && self.skipped == 0
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary {
+            passed,
+            subtests,
+            skipped,
+        } = self;
+        f.write_str(if *passed { "ok" } else { "skipped" })?;
+        if *subtests > 0 {
+            write!(f, ", {subtests} subtests")?;
+        }
+        if *passed && *skipped > 0 {
+            write!(f, ", {skipped} skipped")?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of the subtests that failed, which stand in lines like `#15/3     verifier_and/name:FAIL`.
+fn failed_subtests(output: &str) -> Vec<&str> {
+    let lines = output.lines().filter(|line| line.starts_with('#'));
+    lines
+        .filter_map(|line| line.strip_suffix(":FAIL")?.split_whitespace().last())
+        .collect()
 }
 
 #[cfg(test)]
@@ -188,7 +268,7 @@ mod tests {
 
     fn wrongs(tests: &[&str], verdict: &Verdict) -> Vec<String> {
         let tests: Vec<String> = tests.iter().map(|&test| test.to_owned()).collect();
-        wrong(&tests, verdict)
+        wrong(&tests, verdict, Skips::None)
     }
 
     #[test]
@@ -205,6 +285,22 @@ mod tests {
             assert_eq!(wrong.len(), 1, "{retval} {stdout}");
             assert!(wrong[0].starts_with("stream: exit status"), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn tests_of_the_base_may_be_skipped_but_not_fail() {
+        let said = |stdout: &str| table(&verdict(0, stdout), Skips::Any);
+        for (summary, expected) in [
+            ("1/0 PASSED, 0 SKIPPED", "ok"),
+            ("1/20 PASSED, 3 SKIPPED", "ok, 20 subtests, 3 skipped"),
+            ("0/0 PASSED, 1 SKIPPED", "skipped"),
+        ] {
+            let table = said(&format!("Summary: {summary}, 0 FAILED\n"));
+            assert_eq!(table, format!("{:30} {expected}\n", "stream"));
+        }
+        let failed = "#1/1 stream/good:OK\n#1/2     stream/bad:FAIL\n#1       stream:FAIL\n";
+        assert!(said(failed).ends_with(" FAILED stream/bad stream\n"));
+        assert!(said("Summary: 0/0 PASSED, 0 SKIPPED, 0 FAILED\n").contains("FAILED"));
     }
 
     #[test]
