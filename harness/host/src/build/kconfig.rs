@@ -23,7 +23,7 @@ pub struct Requests {
 const OF_BASE: &str = "kernel.config";
 
 /// The fragments of the configuration of `ctx`, if its architecture has that configuration; later ones
-/// override earlier ones.
+/// override earlier ones. `<config>.<arch>` has the requests of a configuration on one architecture.
 pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     GuestMachine::of(ctx)?;
     let dir = ctx.repo.join("kernel-config");
@@ -32,6 +32,7 @@ pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = names
         .map(|name| dir.join(format!("{name}.config")))
         .collect();
+    let of_arch = dir.join(format!("{}.{}", ctx.config, ctx.arch.names().name));
     for path in &paths {
         ensure!(
             path.is_file(),
@@ -39,7 +40,8 @@ pub fn fragments(ctx: &Context) -> Result<Vec<PathBuf>> {
             path.display()
         );
     }
-    paths.extend(Some(ctx.patches().join(OF_BASE)).filter(|path| path.is_file()));
+    let more = [of_arch, ctx.patches().join(OF_BASE)];
+    paths.extend(more.into_iter().filter(|path| path.is_file()));
     Ok(paths)
 }
 
@@ -156,6 +158,7 @@ mod tests {
     use std::ffi::OsStr;
 
     use super::*;
+    use crate::env::arch::Arch;
 
     const FRAGMENT: &str = "# why\nCONFIG_BPF=y\n\nCONFIG_LSM=\"bpf\"\nCONFIG_MODULES=n\n";
 
@@ -248,6 +251,9 @@ mod tests {
             match path.extension().and_then(OsStr::to_str) {
                 Some("make") => {
                     variables(&fs::read_to_string(&path).unwrap()).unwrap();
+                }
+                Some(end) if Arch::ALL.iter().any(|arch| arch.names().name == end) => {
+                    load(std::slice::from_ref(&path)).unwrap();
                 }
                 Some("machine") => {
                     let config = path.file_stem().and_then(OsStr::to_str).unwrap();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 //! The machine that a kernel configuration needs: `kernel-config/<config>.machine`.
 //!
-//! Without that file a configuration is for every architecture, and its guests have the machine of their
-//! architecture.
+//! Without that file, or without `only` in it, a configuration is for every architecture. Without the file
+//! its guests have the machine of their architecture.
 
 use std::path::Path;
 
@@ -30,7 +30,9 @@ pub struct GuestMachine {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MachineFile {
+    #[serde(default)]
     only: Vec<String>,
+    #[serde(default)]
     reason: String,
     #[serde(default)]
     emulated: bool,
@@ -83,10 +85,13 @@ fn parse(text: &str) -> Result<GuestMachine> {
     let file: MachineFile = toml::from_str(text)?;
     let archs: Result<Vec<Arch>> = file.only.iter().map(|name| name.parse()).collect();
     let archs = archs?;
-    ensure!(!archs.is_empty(), "`only` names no architecture");
-    ensure!(!file.reason.trim().is_empty(), "`reason` is empty");
+    let reason = file.reason.trim();
+    ensure!(
+        archs.is_empty() == reason.is_empty(),
+        "`only` and `reason` belong together: architectures, and why there are no others"
+    );
     Ok(GuestMachine {
-        only: Some((archs, file.reason.trim().to_owned())),
+        only: (!archs.is_empty()).then(|| (archs, reason.to_owned())),
         emulated: file.emulated,
         qemu: file.qemu,
         parameters: file.parameters,
@@ -136,11 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_architectures_is_for_all() {
+        let machine = parse("parameters = ['sysctl.kernel.kptr_restrict=1']").unwrap();
+        assert!(Arch::ALL.into_iter().all(|arch| machine.is_for(arch)));
+        assert_eq!(machine.parameters.len(), 1);
+    }
+
+    #[test]
     fn a_file_names_architectures_and_a_reason() {
         for (from, to, expected) in [
-            ("['arm64']", "[]", "names no architecture"),
+            ("['arm64']", "[]", "belong together"),
             ("arm64", "riscv64", "unknown architecture `riscv64`"),
-            ("no other CPU has tags", " ", "`reason` is empty"),
+            ("no other CPU has tags", " ", "belong together"),
             ("qemu", "quemu", "unknown field `quemu`"),
         ] {
             let error = parse(&FILE.replacen(from, to, 1)).unwrap_err();
