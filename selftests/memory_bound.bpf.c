@@ -176,3 +176,38 @@ int held_elements(void *ctx)
 	free_taken(fourth);
 	return err;
 }
+
+static const char half_kilobyte[] = TEXT_500;
+
+/*
+ * With the limit 16384: 16 MiB of text are printed and taken from the stream, two pages at a time, with
+ * softirqs disabled, so that nothing frees the pages which do not fit into the reserve. They count as memory
+ * of the stream, and prints may fail.
+ */
+SEC("tc") __not_in_mainline("it has no kfuncs that read streams from BPF")
+__requires(two_cpus)
+__scenario(memory_bound_recycled)
+int taken_with_softirqs_disabled(struct __sk_buff *skb)
+{
+	struct bpf_stream_elem *elem;
+	struct bpf_stream *stream;
+	int i, j, err = 0;
+
+	stream = bpf_stream_get(BPF_STDOUT);
+	if (!stream)
+		return 1;
+	bpf_for(i, 0, 2048) {
+		bpf_for(j, 0, 16) {
+			err = bpf_stream_printk(BPF_STDOUT, "%s", half_kilobyte);
+			if (err)
+				break;
+		}
+		bpf_for(j, 0, 40) {
+			elem = bpf_stream_next_elem(stream);
+			if (!elem)
+				break;
+			bpf_stream_free_elem(elem);
+		}
+	}
+	return !err || err == -28 /* ENOSPC */ ? 0 : -err;
+}

@@ -144,6 +144,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("memory_bound", memory_bound::run),
     ("memory_bound_4096", memory_bound::run_4096),
     ("memory_bound_held", memory_bound::run_held),
+    ("memory_bound_recycled", memory_bound::run_recycled),
     (
         "memory_bound_partial_reads",
         memory_bound::run_partial_reads,
