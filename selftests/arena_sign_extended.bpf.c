@@ -91,3 +91,28 @@ int registers(void *ctx)
 		return -1;
 	return call_naked(wrong_bits, in_arena(PAGE(1))) ? 1 : 0;
 }
+
+/*
+ * Positive values: the sign extension would hide wrong upper halves of negative ones. Returns 0 if all 64 bits
+ * are right.
+ */
+SEC("syscall")
+__scenario(rnd_hi32)
+int random_upper_halves(void *ctx)
+{
+	__u64 one, two, three;
+	void *at;
+
+	if (!map_page(PAGE(1)))
+		return -1;
+	at = in_arena(PAGE(1));
+	asm volatile("r0 = 1;"
+		     "*(u64 *)(%[at] + 8) = r0;"
+		     "%[one] = *(s8 *)(%[at] + 8);"
+		     "%[two] = *(s16 *)(%[at] + 8);"
+		     "%[three] = *(s32 *)(%[at] + 8);"
+		     : [one] "=&r"(one), [two] "=&r"(two), [three] "=&r"(three)
+		     : [at] "r"(at)
+		     : "r0", "memory");
+	return one == 1 && two == 1 && three == 1 ? 0 : 1;
+}

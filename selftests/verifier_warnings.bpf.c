@@ -45,3 +45,72 @@ int tail_call_in_timer(struct __sk_buff *skb)
 		bpf_timer_set_callback(&timed->timer, expired);
 	return 0;
 }
+
+/* Tail calls in callbacks and below: on x86-64 the count of tail calls is garbage there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} elements SEC(".maps");
+
+struct passed {
+	struct __sk_buff *skb;
+};
+
+static long exits(void *map, __u32 *key, __u64 *value, struct passed *passed)
+{
+	bpf_tail_call(passed->skb, &programs, 0);
+	return 0;
+}
+
+SEC("tc") __not_in_mainline("it allows tail calls in callbacks")
+int tail_call_in_callback(struct __sk_buff *skb)
+{
+	struct passed passed = { skb };
+
+	bpf_for_each_map_elem(&elements, exits, &passed, 0);
+	return 0;
+}
+
+static __noinline int calls_tail(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, 0);
+	return 0;
+}
+
+static long exits_below(void *map, __u32 *key, __u64 *value, struct passed *passed)
+{
+	calls_tail(passed->skb);
+	return 0;
+}
+
+SEC("tc") __not_in_mainline("it allows tail calls in callbacks")
+int tail_call_below_callback(struct __sk_buff *skb)
+{
+	struct passed passed = { skb };
+
+	bpf_for_each_map_elem(&elements, exits_below, &passed, 0);
+	return 0;
+}
+
+__noinline int global_tail(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, 0);
+	return 0;
+}
+
+static long exits_in_global(void *map, __u32 *key, __u64 *value, struct passed *passed)
+{
+	global_tail(passed->skb);
+	return 0;
+}
+
+SEC("tc") __not_in_mainline("it allows tail calls in callbacks")
+int tail_call_in_global_function_below_callback(struct __sk_buff *skb)
+{
+	struct passed passed = { skb };
+
+	bpf_for_each_map_elem(&elements, exits_in_global, &passed, 0);
+	return 0;
+}

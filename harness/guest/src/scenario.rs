@@ -53,6 +53,7 @@ mod read_while_writing;
 mod report_addresses;
 mod report_rate;
 mod reports;
+mod rnd_hi32;
 mod scale;
 mod second_fd;
 mod several_readers;
@@ -142,6 +143,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("lock_torture_nmi", lock_torture::run_with_nmis),
     ("lower_limit", lower_limit::run),
     ("memory_bound", memory_bound::run),
+    ("rnd_hi32", rnd_hi32::run),
     ("memory_bound_4096", memory_bound::run_4096),
     ("memory_bound_held", memory_bound::run_held),
     ("memory_bound_recycled", memory_bound::run_recycled),
