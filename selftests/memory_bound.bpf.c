@@ -180,7 +180,7 @@ int held_elements(void *ctx)
 static const char half_kilobyte[] = TEXT_500;
 
 /*
- * With the limit 16384: 16 MiB of text are printed and taken from the stream, two pages at a time, with
+ * With the limit 16384: 16 MB of text are printed and taken from the stream, two pages at a time, with
  * softirqs disabled, so that nothing frees the pages which do not fit into the reserve. They count as memory
  * of the stream, and prints may fail.
  */

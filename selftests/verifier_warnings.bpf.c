@@ -64,7 +64,7 @@ static long exits(void *map, __u32 *key, __u64 *value, struct passed *passed)
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("it allows tail calls in callbacks")
+SEC("tc") __not_run_in_mainline("a tail call in a callback may crash it")
 int tail_call_in_callback(struct __sk_buff *skb)
 {
 	struct passed passed = { skb };
@@ -85,7 +85,7 @@ static long exits_below(void *map, __u32 *key, __u64 *value, struct passed *pass
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("it allows tail calls in callbacks")
+SEC("tc") __not_run_in_mainline("a tail call in a callback may crash it")
 int tail_call_below_callback(struct __sk_buff *skb)
 {
 	struct passed passed = { skb };
@@ -106,7 +106,7 @@ static long exits_in_global(void *map, __u32 *key, __u64 *value, struct passed *
 	return 0;
 }
 
-SEC("tc") __not_in_mainline("it allows tail calls in callbacks")
+SEC("tc") __not_run_in_mainline("a tail call in a callback may crash it")
 int tail_call_in_global_function_below_callback(struct __sk_buff *skb)
 {
 	struct passed passed = { skb };
